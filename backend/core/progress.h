@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <string_view>
+
+#include "backend/core/error.h"
+
+namespace interleave {
+
+/// What a long job tells its owner, and how the owner stops it. Implementations are thread-safe and never block; a job
+/// calls throwIfStopped() often enough to act within a second.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void report(std::string_view title, double fraction) = 0;  ///< fraction in [0, 1]; below 0: unknown.
+  virtual bool stopRequested() const = 0;
+  void throwIfStopped() const {
+    if (stopRequested()) throw stopped();
+  }
+};
+
+/// For callers who neither watch nor stop.
+class NoProgress final : public Progress {
+ public:
+  void report(std::string_view, double) override {}
+  bool stopRequested() const override { return false; }
+};
+
+}  // namespace interleave

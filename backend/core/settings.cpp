@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/settings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "backend/core/error.h"
+
+namespace interleave {
+namespace {
+
+using Type = SettingSpec::Type;
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+Error wrong(const std::string& file, const std::string& key, const std::string& reason) {
+  return {file.empty() ? ErrorKind::Usage : ErrorKind::BadInput, file, key, reason};
+}
+
+}  // namespace
+
+Settings::Settings(std::span<const SettingSpec> specs) : specs_(specs) {
+  for (const SettingSpec& entry : specs) values_[entry.key] = entry.fallback;
+}
+
+const SettingSpec& Settings::spec(const std::string& key, const std::string& file) const {
+  const auto found = std::ranges::find(specs_, key, &SettingSpec::key);
+  if (found != specs_.end()) return *found;
+  std::vector<std::string> known;
+  for (const SettingSpec& entry : specs_) known.push_back(entry.key);
+  const std::string near = nearestOf(key, known);
+  throw wrong(file, key, "unknown setting" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+}
+
+void Settings::put(const SettingSpec& entry, nlohmann::json value, const std::string& file) {
+  switch (entry.type) {
+    case Type::Integer:
+    case Type::Real: {
+      if (!value.is_number()) throw wrong(file, entry.key, "expected a number, found " + value.dump());
+      const double number = value.get<double>();
+      if (!std::isfinite(number)) throw wrong(file, entry.key, "the number is not finite");
+      if (entry.type == Type::Integer && number != std::floor(number)) {
+        throw wrong(file, entry.key, "expected a whole number, found " + value.dump());
+      }
+      if (number < entry.least || number > entry.most) {
+        const nlohmann::json least = entry.least, most = entry.most;
+        throw wrong(file, entry.key, value.dump() + " is outside " + least.dump() + " to " + most.dump());
+      }
+      if (entry.type == Type::Integer) value = static_cast<std::int64_t>(number);
+      break;
+    }
+    case Type::Flag:
+      if (!value.is_boolean()) throw wrong(file, entry.key, "expected true or false, found " + value.dump());
+      break;
+    case Type::Choice:
+      if (!value.is_string() || std::ranges::find(entry.choices, value.get<std::string>()) == entry.choices.end()) {
+        throw wrong(file, entry.key, value.dump() + " is not one of " + listed(entry.choices));
+      }
+      break;
+    case Type::Text:
+      if (!value.is_string()) throw wrong(file, entry.key, "expected text, found " + value.dump());
+      break;
+  }
+  values_[entry.key] = std::move(value);
+}
+
+void Settings::merge(const nlohmann::json& object, const std::string& file) {
+  if (!object.is_object()) throw wrong(file, "settings", "expected a JSON object");
+  for (const auto& [key, value] : object.items()) put(spec(key, file), value, file);
+}
+
+void Settings::assign(const std::string& key_value) {
+  const std::size_t equals = key_value.find('=');
+  if (equals == std::string::npos) throw usageError("--set", "\"" + key_value + "\" is not key=value");
+  const std::string key = key_value.substr(0, equals), text = key_value.substr(equals + 1);
+  const SettingSpec& entry = spec(key, {});
+  if (entry.type == Type::Choice || entry.type == Type::Text) return put(entry, text, {});
+  const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+  if (value.is_discarded()) throw usageError(key, "cannot read \"" + text + "\"");
+  put(entry, value, {});
+}
+
+double Settings::real(const std::string& key) const { return values_.at(key).get<double>(); }
+std::int64_t Settings::integer(const std::string& key) const { return values_.at(key).get<std::int64_t>(); }
+bool Settings::flag(const std::string& key) const { return values_.at(key).get<bool>(); }
+std::string Settings::text(const std::string& key) const { return values_.at(key).get<std::string>(); }
+
+}  // namespace interleave

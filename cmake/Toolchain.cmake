@@ -1,0 +1,32 @@
+# Language level, warnings, sanitizers and compiler cache, in one place for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+endif()
+
+# interleave_target(NAME): our warnings, the sanitizers asked for, and includes from the repository's root.
+function(interleave_target name)
+  target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+  if(INTERLEAVE_WERROR)
+    target_compile_options(${name} PRIVATE -Werror)
+  endif()
+  foreach(sanitizer IN LISTS INTERLEAVE_SANITIZERS)
+    target_compile_options(${name} PRIVATE -fsanitize=${sanitizer} -fno-omit-frame-pointer -g)
+    target_link_options(${name} PUBLIC -fsanitize=${sanitizer})
+  endforeach()
+endfunction()
