@@ -22,8 +22,8 @@ std::int64_t takeNumber(std::string_view& text) {
 
 std::int64_t unitFactor(std::string_view unit) {
   constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
-      {"", 1},       {"B", 1},          {"kB", 1000},          {"KB", 1000},          {"MB", 1000'000},
-      {"GB", 1000'000'000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+      {"", 1},          {"B", 1},         {"kB", 1000},    {"KB", 1000}, {"MB", 1000'000}, {"GB", 1000'000'000},
+      {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
   for (const auto& [word, factor] : kUnits) {
     if (unit == word) return factor;
   }

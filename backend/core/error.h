@@ -8,10 +8,10 @@ namespace interleave {
 
 /// What went wrong, as the command line's exit code.
 enum class ErrorKind {
-  Failed = 1,   ///< The job could not be done (disk full, values not finite, a defect).
-  Usage = 2,    ///< The caller asked for something that cannot be (an unknown key, a budget outside the range).
-  BadInput = 3, ///< A file is not what it claims to be, or does not fit the others.
-  Stopped = 4,  ///< The user asked to stop.
+  Failed = 1,    ///< The job could not be done (disk full, values not finite, a defect).
+  Usage = 2,     ///< The caller asked for something that cannot be (an unknown key, a budget outside the range).
+  BadInput = 3,  ///< A file is not what it claims to be, or does not fit the others.
+  Stopped = 4,   ///< The user asked to stop.
 };
 
 /// The one exception of the project: which file, where in it, and why. `what()` is "file: place: reason", with the

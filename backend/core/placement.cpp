@@ -120,8 +120,8 @@ double jaccard(const Placement& a, const Placement& b) {
 
 std::vector<int> differingLayers(const Placement& a, const Placement& b) {
   if (a.layers() != b.layers()) {
-    throw usageError("placement", "one has " + std::to_string(a.layers()) + " layers, the other " +
-                                      std::to_string(b.layers()));
+    throw usageError("placement",
+                     "one has " + std::to_string(a.layers()) + " layers, the other " + std::to_string(b.layers()));
   }
   std::vector<int> layers;
   for (int layer = 0; layer < a.layers(); ++layer) {

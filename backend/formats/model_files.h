@@ -29,12 +29,12 @@ class ModelFiles {
 
   const std::filesystem::path& path() const;
   const ModelConfig& config() const;
-  std::string format() const;                     ///< "safetensors" or "gguf".
-  std::vector<std::string> tensorNames() const;   ///< Those the architecture uses, in layer order.
+  std::string format() const;                    ///< "safetensors" or "gguf".
+  std::vector<std::string> tensorNames() const;  ///< Those the architecture uses, in layer order.
   bool has(const std::string& name) const;
   std::vector<std::int64_t> shape(const std::string& name) const;
   DType dtype(const std::string& name) const;
-  std::int64_t parameters() const;                ///< Sum over tensorNames().
+  std::int64_t parameters() const;  ///< Sum over tensorNames().
 
   /// The values in fp32, row-major; `out` holds exactly the tensor's elements. Failed, with the tensor's name and the
   /// index of the first, when a value is not finite.

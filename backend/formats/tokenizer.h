@@ -40,16 +40,16 @@ class Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text, SpecialTokens mode = SpecialTokens::Recognise) const;
   std::string decode(std::span<const std::int32_t> ids, bool skip_special = false) const;
 
-  std::int32_t size() const;                                    ///< Largest id + 1.
+  std::int32_t size() const;  ///< Largest id + 1.
   std::optional<std::int32_t> idOf(std::string_view token) const;
-  std::string tokenOf(std::int32_t id) const;                   ///< The vocabulary's own spelling; "" when out of range.
+  std::string tokenOf(std::int32_t id) const;  ///< The vocabulary's own spelling; "" when out of range.
   std::optional<std::int32_t> bos() const;
-  std::vector<std::int32_t> endIds() const;                     ///< Tokens that end an answer (EOS, end of turn).
+  std::vector<std::int32_t> endIds() const;  ///< Tokens that end an answer (EOS, end of turn).
 
   /// The conversation in the model's chat form (ChatML, Llama-3, Gemma or Mistral, told from its template or its
   /// special tokens), ready for an answer when `open_answer`. Usage error when the model has no known form.
   std::string chat(std::span<const ChatMessage> messages, bool open_answer = true) const;
-  std::string chatForm() const;                                 ///< "chatml", "llama3", "gemma", "mistral" or "".
+  std::string chatForm() const;  ///< "chatml", "llama3", "gemma", "mistral" or "".
 
  private:
   struct Impl;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/events.h"
+
+namespace interleave {
+namespace {
+
+struct MetricWords {
+  std::string_view name, title;
+};
+constexpr std::array<MetricWords, kMetrics> kMetricWords{{
+    {"loss", "Loss"},
+    {"text_loss", "Text loss (soft)"},
+    {"prompt_loss", "Prompt loss (soft)"},
+    {"hard_text_loss", "Text loss (hard)"},
+    {"hard_prompt_loss", "Prompt loss (hard)"},
+    {"expected_budget", "Expected budget"},
+    {"entropy", "Entropy"},
+    {"margin", "Margin at the cut"},
+    {"temperature", "Temperature"},
+    {"learning_rate", "Learning rate"},
+    {"entropy_weight", "Entropy weight"},
+    {"gradient_norm", "Gradient norm"},
+    {"tokens_per_second", "Tokens per second"},
+    {"peak_bytes", "Memory"},
+}};
+constexpr std::array<std::string_view, 8> kPhaseNames{"loading", "preparing", "searching", "evaluating",
+                                                      "paused",  "done",      "stopped",   "failed"};
+
+}  // namespace
+
+std::string_view name(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).name; }
+std::string_view title(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).title; }
+std::string_view name(Phase phase) { return kPhaseNames.at(static_cast<std::size_t>(phase)); }
+
+}  // namespace interleave

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "backend/core/placement.h"
+#include "backend/core/run_spec.h"
+
+namespace interleave {
+
+/// Scalars of a step. Those that a step does not have are NaN.
+enum class Metric : std::uint8_t {
+  Loss,          ///< What was minimised at this step.
+  TextLoss,      ///< Loss on text (soft placement), at the steps that have it.
+  PromptLoss,    ///< Loss on retrieval prompts (soft placement).
+  HardTextLoss,  ///< The same batch with the discrete placement.
+  HardPromptLoss,
+  ExpectedBudget,  ///< Σ p(full), or expected cache bytes.
+  Entropy,         ///< Mean over layers, nats.
+  Margin,          ///< Logit gap between the last layer kept and the first not kept.
+  Temperature,
+  LearningRate,
+  EntropyWeight,
+  GradientNorm,
+  TokensPerSecond,
+  PeakBytes,  ///< Resident memory of the process.
+};
+inline constexpr int kMetrics = 14;
+std::string_view name(Metric metric);   ///< "loss", "text_loss", …: the word used in files.
+std::string_view title(Metric metric);  ///< The word used on screen.
+
+using Metrics = std::array<double, kMetrics>;
+inline constexpr Metrics noMetrics() {
+  Metrics metrics{};
+  metrics.fill(std::numeric_limits<double>::quiet_NaN());
+  return metrics;
+}
+
+/// One search step done. `logits` and `probabilities` are layers × operators, row-major; operators in `operators`
+/// order.
+struct StepEvent {
+  std::int64_t step = 0;    ///< 1 after the first step.
+  std::int64_t steps = 0;   ///< Planned in all.
+  std::int64_t tokens = 0;  ///< Consumed so far.
+  double seconds = 0;       ///< Since the run's start, pauses and earlier sessions left out.
+  std::vector<MixerKind> operators;
+  std::vector<float> logits, probabilities;
+  Metrics metrics = noMetrics();
+  Placement if_stopped_now;
+  Checkpoint checkpoint;  ///< Storing it with the step loses nothing on a kill.
+};
+
+/// One step of preparing candidates: errors ‖a−â‖²/‖a‖² and cosines per layer for one operator kind.
+struct AlignmentEvent {
+  MixerKind kind = MixerKind::GdnWindow;
+  std::int64_t step = 0, steps = 0, tokens = 0;
+  double seconds = 0;
+  bool held_out = false;  ///< Measured on held-out text rather than on the batch trained on.
+  std::vector<float> relative_error, cosine;
+};
+
+enum class Phase { Loading, Preparing, Searching, Evaluating, Paused, Done, Stopped, Failed };
+std::string_view name(Phase phase);  ///< "loading", "preparing", …
+struct PhaseEvent {
+  Phase phase = Phase::Loading;
+  std::string title;                   ///< What is being done, or why it failed.
+  double fraction = -1;                ///< In [0, 1]; below 0: unknown.
+  double elapsed = 0, remaining = -1;  ///< Seconds; below 0: unknown.
+};
+
+/// A discrete placement that the run proposes at a budget; a run gives one for each budget extracted.
+struct PlacementEvent {
+  std::int64_t step = 0;
+  Budget budget;
+  Placement placement;
+  double margin = 0;
+  bool repaired = false;  ///< After 1-swap repair on the discrete loss.
+  double soft_loss = std::numeric_limits<double>::quiet_NaN();
+  double hard_loss = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A result of judging a placement on one task: value ± standard error over `samples`.
+struct Score {
+  std::string task;  ///< "kl", "nll", "passkey", "passkey_nll", …
+  std::string unit;  ///< "nats", "share".
+  double value = 0, standard_error = 0;
+  std::int64_t samples = 0;
+  std::vector<double> per_sample;  ///< For paired comparisons; same order for every placement.
+};
+struct ScoreEvent {
+  std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
+  Placement placement;
+  std::vector<Score> scores;
+};
+
+/// A change as the engine took it, its step filled in.
+struct InterventionEvent {
+  Intervention change;
+};
+
+/// Facts of the run that only the engine knows, once after loading: device, kernel, precision, sizes.
+struct EnvironmentEvent {
+  std::string device, kernel, precision, library;
+  int layers = 0, heads = 0, kv_heads = 0, threads = 0;
+  std::string model_name, model_fingerprint;
+  std::vector<MixerKind> operators;
+  std::vector<CostTable> costs;  ///< At the context lengths that KV views draw.
+};
+
+struct LogEvent {
+  enum class Level : std::uint8_t { Debug, Info, Warning, Error };
+  Level level = Level::Info;
+  std::string text;
+};
+
+using Event = std::variant<StepEvent, AlignmentEvent, PhaseEvent, PlacementEvent, ScoreEvent, InterventionEvent,
+                           EnvironmentEvent, LogEvent>;
+
+/// Where an engine's events go. Called on the engine's thread, one call at a time; must not block and must not throw.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void onEvent(const Event& event) = 0;
+};
+
+}  // namespace interleave

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/run_spec.h"
+
+#include <array>
+#include <string_view>
+
+#include "backend/core/error.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::array<std::string_view, 3> kKindNames{"set", "pin", "release"};
+
+const nlohmann::json& member(const nlohmann::json& json, const char* key, const std::string& place) {
+  if (!json.is_object() || !json.contains(key)) throw badInput({}, place, std::string("\"") + key + "\" is missing");
+  return json.at(key);
+}
+
+template <class T>
+T read(const nlohmann::json& json, const char* key, const std::string& place) {
+  try {
+    return member(json, key, place).get<T>();
+  } catch (const nlohmann::json::exception&) {
+    throw badInput({}, place, std::string("\"") + key + "\" has the wrong type");
+  }
+}
+
+}  // namespace
+
+nlohmann::json toJson(const Intervention& change) {
+  nlohmann::json json{{"kind", kKindNames.at(static_cast<std::size_t>(change.kind))}, {"step", change.step}};
+  if (change.kind == Intervention::Kind::Set) {
+    json["key"] = change.key;
+    json["value"] = change.value;
+  } else {
+    json["layer"] = change.layer;
+    if (change.kind == Intervention::Kind::Pin) json["mixer"] = name(change.mixer);
+  }
+  return json;
+}
+
+Intervention interventionFromJson(const nlohmann::json& json, const std::string& place) {
+  Intervention change;
+  const auto kind = read<std::string>(json, "kind", place);
+  change.step = read<std::int64_t>(json, "step", place);
+  if (kind == "set") {
+    change.key = read<std::string>(json, "key", place);
+    change.value = member(json, "value", place);
+    return change;
+  }
+  if (kind != "pin" && kind != "release") throw badInput({}, place, "unknown kind \"" + kind + "\"");
+  change.kind = kind == "pin" ? Intervention::Kind::Pin : Intervention::Kind::Release;
+  change.layer = read<int>(json, "layer", place);
+  if (kind == "pin") {
+    const auto mixer = mixerKindNamed(read<std::string>(json, "mixer", place));
+    if (!mixer) throw badInput({}, place, "unknown operator");
+    change.mixer = *mixer;
+  }
+  return change;
+}
+
+nlohmann::json toJson(const RunSpec& spec) {
+  return {{"title", spec.title},
+          {"model_path", spec.model_path},
+          {"bank_dir", spec.bank_dir},
+          {"method", spec.method},
+          {"preset", spec.preset},
+          {"budget", spec.budget.text()},
+          {"seed", spec.seed},
+          {"bank_settings", spec.bank_settings},
+          {"search_settings", spec.search_settings},
+          {"device", spec.device},
+          {"forked_from", spec.forked_from}};
+}
+
+RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place) {
+  RunSpec spec;
+  spec.title = read<std::string>(json, "title", place);
+  spec.model_path = read<std::string>(json, "model_path", place);
+  spec.bank_dir = read<std::string>(json, "bank_dir", place);
+  spec.method = read<std::string>(json, "method", place);
+  spec.preset = read<std::string>(json, "preset", place);
+  spec.budget = Budget::parse(read<std::string>(json, "budget", place));
+  spec.seed = read<std::uint64_t>(json, "seed", place);
+  spec.bank_settings = member(json, "bank_settings", place);
+  spec.search_settings = member(json, "search_settings", place);
+  spec.device = read<std::string>(json, "device", place);
+  spec.forked_from = read<std::string>(json, "forked_from", place);
+  return spec;
+}
+
+}  // namespace interleave

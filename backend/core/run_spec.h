@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/core/budget.h"
+#include "backend/core/placement.h"
+
+namespace interleave {
+
+/// The state of a search after a step: everything that the next step depends on (logits, optimiser moments, schedule
+/// position, data cursor, random state, pins). Opaque to whoever stores it.
+struct Checkpoint {
+  std::int64_t step = 0;  ///< Steps done.
+  std::string state;      ///< Compact, versioned JSON; numbers round-trip exactly.
+  bool operator==(const Checkpoint&) const = default;
+};
+
+/// A change made while a run goes on. Applied before the step that it carries and recorded with it, so that a run with
+/// interventions resumes and repeats exactly.
+struct Intervention {
+  enum class Kind {
+    Set,      ///< A live setting (`key`, `value`); the key "budget" takes Budget::text().
+    Pin,      ///< `layer` gets `mixer` for good.
+    Release,  ///< `layer` is searched again.
+  };
+  Kind kind = Kind::Set;
+  std::int64_t step = -1;  ///< First step that sees it; -1 until the engine has taken it.
+  std::string key;
+  nlohmann::json value;
+  int layer = -1;
+  MixerKind mixer = MixerKind::Full;
+  bool operator==(const Intervention&) const = default;
+};
+
+nlohmann::json toJson(const Intervention& change);
+/// BadInput naming `place` otherwise.
+Intervention interventionFromJson(const nlohmann::json& json, const std::string& place);
+
+/// Everything that determines a run. Equal specs on the same machine and thread count give equal runs, bit for bit.
+struct RunSpec {
+  std::string title;
+  std::string model_path;
+  std::string bank_dir;
+  std::string method = "dash";
+  std::string preset = "laptop";
+  Budget budget = Budget::layers(8);
+  std::uint64_t seed = 0;
+  nlohmann::json bank_settings = nlohmann::json::object();    ///< Complete: how missing candidates are prepared.
+  nlohmann::json search_settings = nlohmann::json::object();  ///< Complete: the method's settings.
+  std::string device = "cpu";                                 ///< "cpu" or "cuda".
+
+  std::optional<Checkpoint> resume_from;    ///< Continue after this step.
+  std::vector<Intervention> interventions;  ///< To repeat, by step; those beyond resume_from.step count.
+  std::string forked_from;                  ///< "RUN@STEP" of the run this was forked from; empty: none.
+};
+
+nlohmann::json toJson(const RunSpec& spec);  ///< Without resume_from and interventions, which are stored apart.
+RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place);
+
+}  // namespace interleave

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/core/budget.h"
+#include "backend/core/events.h"
+#include "backend/core/placement.h"
+#include "backend/core/progress.h"
+#include "backend/core/settings.h"
+#include "backend/engine/engine.h"
+
+namespace interleave {
+
+/// The doors of the backend for those who may not see LibTorch: windows and the command line.
+
+/// The engine that runs searches on this machine.
+std::unique_ptr<Engine> makeEngine();
+
+/// The settings tables. References to static storage.
+std::span<const SettingSpec> bankSettingSpecs();
+std::span<const SettingSpec> searchSettingSpecs(const std::string& method);  ///< Usage error for an unknown method.
+std::vector<std::string> methodNames();
+
+/// A named preset from resources/presets, or a path to a file of the same form: {"bank": {…}, "search": {…}}.
+struct Preset {
+  std::string name, description;
+  Settings bank, search;
+  Budget budget;
+};
+Preset loadPreset(const std::string& name_or_path, const std::string& method);
+std::vector<std::string> presetNames();
+
+/// What is running: "cpu"/"cuda", kernel names, LibTorch version, threads.
+struct DeviceReport {
+  std::string device, kernel, library, note;  ///< note: why the device asked for is not the one in use.
+  int threads = 1;
+  bool cuda_available = false;
+};
+DeviceReport deviceReport(const std::string& wanted);
+
+/// How a job runs a model. Part of the name under which Workbench caches what it loaded.
+struct Execution {
+  std::string device = "cpu";
+  std::string precision = "bf16";  ///< "fp32" or "bf16".
+};
+
+/// Where a placement comes from on a command line: a JSON file, uniform:K[:OFFSET], first:K, last:K, random:K:SEED,
+/// all, none. BadInput or Usage error.
+Placement placementFrom(const std::string& text, int layers, MixerKind rest);
+
+/// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
+/// from several threads take turns. Long calls report to `progress` and end with a Stopped error when asked.
+class Workbench {
+ public:
+  Workbench();
+  ~Workbench();
+  Workbench(const Workbench&) = delete;
+  Workbench& operator=(const Workbench&) = delete;
+
+  /// What `model info` prints: format, family, sizes, tokenizer, parameters; no weight is read.
+  nlohmann::json modelInfo(const std::filesystem::path& model);
+
+  /// Logits [T, V] in fp32 of one sequence, row-major.
+  std::vector<float> logits(const std::filesystem::path& model, std::span<const std::int32_t> ids,
+                            const Placement* placement, const std::filesystem::path& bank, const Execution& execution,
+                            Progress& progress);
+
+  /// Makes, or loads when its key matches, the candidates of every trained kind in `settings`; returns the card.
+  nlohmann::json prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                   const Settings& settings, std::uint64_t seed, const std::string& device,
+                                   const std::function<void(const AlignmentEvent&)>& watch, Progress& progress);
+
+  struct EvaluationRequest {
+    std::filesystem::path model, bank;
+    std::vector<std::string> tasks{"kl", "nll", "passkey"};
+    std::int64_t text_tokens = 3072;  ///< Held-out text in all.
+    std::int64_t sequence_length = 512;
+    std::int64_t prompts = 16;  ///< Passkey prompts.
+    std::int64_t prompt_tokens = 600;
+    std::string wording = "standard";  ///< Of the passkey prompt; see promptWordings().
+    std::uint64_t seed = 12345;
+    Execution execution;
+  };
+  std::vector<Score> evaluate(const EvaluationRequest& request, const Placement& placement, Progress& progress);
+
+  /// Costs at each context length, from the configuration and the operators' settings alone.
+  std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
+                               std::span<const std::int64_t> context_tokens);
+
+  struct ExportRequest {
+    std::filesystem::path model, bank, out;
+    std::string format;  ///< See exportFormats().
+    Placement placement;
+    nlohmann::json provenance;  ///< Run, seed, settings, scores: written with the files.
+  };
+  /// Writes the files and returns their names. Usage error, with the reason, for what the format cannot express.
+  std::vector<std::string> exportPlacement(const ExportRequest& request, Progress& progress);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+std::vector<std::string> exportFormats();
+std::vector<std::string> promptWordings();
+/// Reads a placement back from any format that exportPlacement() writes. BadInput.
+Placement importPlacement(const std::filesystem::path& file, int layers, MixerKind rest);
+
+}  // namespace interleave
