@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/core/budget.h"
+#include "backend/core/placement.h"
+#include "backend/model/layer_input.h"
+
+namespace interleave {
+
+/// What an operator keeps between calls when decoding: keys and values, or a recurrent state. Each operator has its
+/// own.
+class MixerState {
+ public:
+  virtual ~MixerState() = default;
+  virtual std::int64_t bytes() const = 0;  ///< As measured, to be held against MixerCost::cache_bytes.
+};
+
+/// An operator standing in a layer: takes the normalised stream, returns what goes into the residual. Over a whole
+/// sequence, over packed sequences, and token by token from a state it gives the same values.
+class Mixer {
+ public:
+  virtual ~Mixer() = default;
+  virtual MixerKind kind() const = 0;
+
+  /// [B, T, D] → [B, T, D]. Differentiable in the input and in parameters().
+  virtual at::Tensor forward(LayerInput& input) const = 0;
+
+  /// An empty state for `batch` sequences.
+  virtual std::unique_ptr<MixerState> start(std::int64_t batch) const = 0;
+  /// Continues from `state` by T ≥ 1 tokens (a prompt, or one token), and moves it on. No gradient.
+  virtual at::Tensor forward(LayerInput& input, MixerState& state) const = 0;
+
+  virtual MixerCost cost(std::int64_t context_tokens) const = 0;
+
+  /// Trained tensors by name, fp32; empty for operators that need no training.
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const { return {}; }
+};
+
+/// The operators standing in a model, one a layer; not owned.
+using MixerRow = std::vector<const Mixer*>;
+
+}  // namespace interleave
