@@ -5,7 +5,7 @@
 # LIBTORCH_ROOT: the folder holding include/ and lib/ (a LibTorch archive, or the torch folder of the Python wheel).
 # LIBTORCH_RUNTIME_DIRS: folders of the small NVIDIA libraries that a CUDA build of libtorch_cpu itself needs.
 set(LIBTORCH_ROOT "" CACHE PATH "Folder with LibTorch's include/ and lib/")
-file(GLOB _libtorch_wheels "${CMAKE_SOURCE_DIR}/.deps/python/lib/python3*/site-packages/torch")
+file(GLOB _libtorch_wheels "${CMAKE_CURRENT_LIST_DIR}/../.deps/python/lib/python3*/site-packages/torch")
 find_path(LIBTORCH_INCLUDE_DIR ATen/ATen.h
   HINTS ${LIBTORCH_ROOT} ${_libtorch_wheels} PATH_SUFFIXES include NO_DEFAULT_PATH)
 find_library(LIBTORCH_CPU_LIBRARY torch_cpu

@@ -1,4 +1,5 @@
 # Language level, warnings, sanitizers and compiler cache, in one place for every target.
+get_filename_component(INTERLEAVE_ROOT "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -20,7 +21,7 @@ endif()
 
 # interleave_target(NAME): our warnings, the sanitizers asked for, and includes from the repository's root.
 function(interleave_target name)
-  target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}")
+  target_include_directories(${name} PUBLIC "${INTERLEAVE_ROOT}")
   target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
   if(INTERLEAVE_WERROR)
     target_compile_options(${name} PRIVATE -Werror)
