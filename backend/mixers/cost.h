@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+
+#include "backend/core/budget.h"
+#include "backend/formats/model_config.h"
+
+namespace interleave {
+
+/// The last `tokens` and the first `sinks` tokens that a window lets a query see.
+struct Window {
+  std::int64_t tokens = 0, sinks = 0;
+  bool operator==(const Window&) const = default;
+};
+
+/// Windows of the operators that have one.
+struct OperatorWindows {
+  Window sliding{64, 4};  ///< MixerKind::SlidingWindow.
+  Window gdn{32, 4};      ///< MixerKind::GdnWindow.
+};
+
+/// What an operator costs in a layer, from the configuration alone. Keys and values are counted in bf16, the recurrent
+/// state of Gated DeltaNet in fp32; the window of a layer that slides natively in the teacher bounds every operator.
+MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,
+                    std::int64_t context_tokens);
+
+CostTable costTable(const ModelConfig& config, const OperatorWindows& windows, std::int64_t context_tokens);
+
+}  // namespace interleave

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/mixers/gated_delta_net.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/model/model.h"
+#include "kernels/gated_delta_rule.h"
+
+namespace interleave {
+namespace {
+
+struct GdnState final : MixerState {
+  at::Tensor state;                    // [B, H, d, d] fp32
+  std::unique_ptr<MixerState> window;  // null without a window
+  std::int64_t bytes() const override {
+    return static_cast<std::int64_t>(state.nbytes()) + (window ? window->bytes() : 0);
+  }
+};
+
+/// Rows of KV heads repeated so that every query head has its own: [Hkv·d, …] → [H·d, …].
+at::Tensor repeatHeads(const at::Tensor& rows, const ModelConfig& config) {
+  std::vector<std::int64_t> shape{config.kv_heads, config.head_dim};
+  shape.insert(shape.end(), rows.sizes().begin() + 1, rows.sizes().end());
+  return rows.reshape(shape).repeat_interleave(config.heads / config.kv_heads, 0).flatten(0, 1);
+}
+
+/// The teacher's per-head norm weight on q or k folded into the rows: L2 normalisation takes out the rest.
+at::Tensor foldNorm(const at::Tensor& rows, const at::Tensor& norm, int heads, bool plus_one) {
+  if (!norm.defined()) return rows;
+  const at::Tensor weight = (plus_one ? norm + 1 : norm).to(at::kFloat).repeat({heads});
+  return rows.dim() == 2 ? rows * weight.unsqueeze(1) : rows * weight;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, at::Tensor>> GdnParameters::named() const {
+  std::vector<std::pair<std::string, at::Tensor>> all{
+      {"projections", projections}, {"qkv_bias", qkv_bias}, {"dt_bias", dt_bias}, {"write_bias", write_bias},
+      {"log_decay", log_decay},     {"scale", scale},       {"output", output}};
+  std::erase_if(all, [](const auto& entry) { return !entry.second.defined(); });
+  return all;
+}
+
+std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config) {
+  const std::int64_t heads = config.heads, width = heads * config.head_dim;
+  std::vector<TensorShape> shapes{{"projections", {4 * width + 2 * heads, config.hidden}}};
+  if (config.attention_bias) shapes.push_back({"qkv_bias", {3 * width}});
+  for (const char* per_head : {"dt_bias", "write_bias", "log_decay", "scale"}) shapes.push_back({per_head, {heads}});
+  shapes.push_back({"output", {config.hidden, width}});
+  return shapes;
+}
+
+GatedDeltaNet::GatedDeltaNet(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window)
+    : model_(std::move(model)), layer_(layer), kind_(kind), window_spec_(window) {
+  if (kind == MixerKind::GdnWindow) window_ = SoftmaxAttention::slidingWindow(model_, layer, window);
+}
+
+std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<const Model> model, int layer,
+                                                                MixerKind kind, Window window) {
+  const ModelConfig& config = model->config();
+  const LayerWeights& teacher = model->layer(layer);
+  const bool plus_one = config.sandwich_norms;
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(model->device());
+  const std::int64_t width = static_cast<std::int64_t>(config.heads) * config.head_dim;
+
+  std::unique_ptr<GatedDeltaNet> mixer(new GatedDeltaNet(model, layer, kind, window));
+  GdnParameters& values = mixer->values_;
+  const at::Tensor q = foldNorm(teacher.q.to(at::kFloat), teacher.q_norm, config.heads, plus_one);
+  const at::Tensor k = foldNorm(teacher.k.to(at::kFloat), teacher.k_norm, config.kv_heads, plus_one);
+  values.projections = at::cat({q, repeatHeads(k, config), repeatHeads(teacher.v.to(at::kFloat), config),
+                                at::zeros({width + 2 * config.heads, config.hidden}, options)});
+  if (teacher.q_bias.defined()) {
+    const at::Tensor q_bias = foldNorm(teacher.q_bias.to(at::kFloat), teacher.q_norm, config.heads, plus_one);
+    const at::Tensor k_bias = foldNorm(teacher.k_bias.to(at::kFloat), teacher.k_norm, config.kv_heads, plus_one);
+    values.qkv_bias =
+        at::cat({q_bias, repeatHeads(k_bias, config), repeatHeads(teacher.v_bias.to(at::kFloat), config)});
+  }
+  values.dt_bias = at::full({config.heads}, -3.0, options);
+  values.write_bias = at::zeros({config.heads}, options);
+  values.log_decay = at::zeros({config.heads}, options);
+  values.scale = at::ones({config.heads}, options);
+  values.output = teacher.o.to(at::kFloat).clone();
+  return mixer;
+}
+
+std::unique_ptr<GatedDeltaNet> GatedDeltaNet::withParameters(std::shared_ptr<const Model> model, int layer,
+                                                             MixerKind kind, Window window, GdnParameters values,
+                                                             const std::string& file) {
+  const auto named = values.named();
+  for (const TensorShape& expected : gdnParameterShapes(model->config())) {
+    const auto found = std::ranges::find(named, expected.name, &std::pair<std::string, at::Tensor>::first);
+    if (found == named.end() || found->second.sizes() != at::IntArrayRef(expected.shape)) {
+      throw badInput(file, "layer " + std::to_string(layer) + ", " + expected.name,
+                     "the tensor is missing or has another shape than the model's candidates have");
+    }
+  }
+  std::unique_ptr<GatedDeltaNet> mixer(new GatedDeltaNet(std::move(model), layer, kind, window));
+  mixer->values_ = std::move(values);
+  mixer->setTrainable(false);
+  return mixer;
+}
+
+void GatedDeltaNet::setTrainable(bool trainable) {
+  for (auto& [label, tensor] : values_.named()) tensor.set_requires_grad(trainable);
+  if (trainable) {
+    frozen_projections_ = frozen_output_ = {};
+    return;
+  }
+  const at::ScalarType precision = model_->options().precision;
+  frozen_projections_ = values_.projections.detach().to(precision);
+  frozen_output_ = values_.output.detach().to(precision);
+}
+
+at::Tensor GatedDeltaNet::recurrent(LayerInput& input, at::Tensor* state) const {
+  const ModelConfig& config = model_->config();
+  const std::int64_t heads = config.heads, head_dim = config.head_dim, width = heads * head_dim;
+  const at::Tensor& weight = frozen_projections_.defined() ? frozen_projections_ : values_.projections;
+  const at::Tensor all = model_->linear(input.x(), weight.to(model_->options().precision));
+
+  const auto part = [&](std::int64_t first, std::int64_t count) {
+    at::Tensor slice = all.narrow(2, first, count);
+    if (values_.qkv_bias.defined() && first < 3 * width)
+      slice = slice + values_.qkv_bias.narrow(0, first, count).to(slice.scalar_type());
+    return slice;
+  };
+  const auto byHead = [&](const at::Tensor& tensor) { return tensor.unflatten(2, {-1, head_dim}); };
+  const at::Tensor qk = byHead(at::silu(part(0, 2 * width)));
+  const at::Tensor q = qk.narrow(2, 0, heads), k = qk.narrow(2, heads, heads);
+  const at::Tensor v = byHead(part(2 * width, width));
+  const at::Tensor gate = byHead(part(3 * width, width));
+  const at::Tensor decay = part(4 * width, heads).to(at::kFloat), write = part(4 * width + heads, heads).to(at::kFloat);
+  const at::Tensor g = -at::exp(values_.log_decay) * at::softplus(decay + values_.dt_bias);
+  const at::Tensor beta = at::sigmoid(write + values_.write_bias);
+
+  at::Tensor out;
+  if (state != nullptr && all.size(1) == 1) {
+    const auto token = [](const at::Tensor& tensor) { return tensor.select(1, 0).contiguous(); };
+    const at::Tensor normal_q = token(q), normal_k = token(k);
+    out = kernels::gatedDeltaStep(normal_q, normal_k, token(v), token(g), token(beta), *state, {.l2_normalise = true})
+              .unsqueeze(1);
+  } else {
+    kernels::DeltaRuleOptions options{.l2_normalise = true};
+    options.offsets = input.packing().offsets;
+    const std::optional<at::Tensor> initial = state != nullptr ? std::optional(*state) : std::nullopt;
+    kernels::DeltaRuleResult result = kernels::gatedDeltaRule(q, k, v, g, beta, initial, options);
+    out = std::move(result.out);
+    if (state != nullptr) *state = result.final_state;
+  }
+  const at::Tensor scale = (values_.scale * 2).to(out.scalar_type()).unsqueeze(1);
+  return out * (at::sigmoid(gate) * scale);
+}
+
+at::Tensor GatedDeltaNet::combine(at::Tensor recurrent, const at::Tensor& window) const {
+  if (window.defined()) recurrent = recurrent + window;
+  const at::Tensor& weight = frozen_output_.defined() ? frozen_output_ : values_.output;
+  return model_->linear(recurrent.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
+}
+
+at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {
+  return window_ ? window_->context(input) : at::Tensor{};
+}
+
+at::Tensor GatedDeltaNet::recurrentContext(LayerInput& input) const { return recurrent(input, nullptr); }
+
+at::Tensor GatedDeltaNet::forward(LayerInput& input) const {
+  return combine(recurrent(input, nullptr), windowContext(input));
+}
+
+std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
+  const ModelConfig& config = model_->config();
+  auto state = std::make_unique<GdnState>();
+  state->state = at::zeros({batch, config.heads, config.head_dim, config.head_dim},
+                           at::TensorOptions().dtype(at::kFloat).device(model_->device()));
+  if (window_) state->window = window_->start(batch);
+  return state;
+}
+
+at::Tensor GatedDeltaNet::forward(LayerInput& input, MixerState& state) const {
+  auto& mine = static_cast<GdnState&>(state);
+  const at::Tensor recurrent_part = recurrent(input, &mine.state);
+  return combine(recurrent_part, window_ ? window_->context(input, *mine.window) : at::Tensor{});
+}
+
+MixerCost GatedDeltaNet::cost(std::int64_t context_tokens) const {
+  return mixerCost(kind_, model_->config(), layer_, {.gdn = window_spec_}, context_tokens);
+}
+
+}  // namespace interleave
