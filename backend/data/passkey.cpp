@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/data/passkey.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+
+namespace interleave {
+namespace {
+
+/// How the task is put into words. {} in the needle stands for the key.
+struct Wording {
+  std::string_view name, opening, needle, question, answer_prefix;
+};
+constexpr std::array<Wording, 4> kWordings{{
+    {"standard",
+     "There is an important pass key hidden inside the following text. Find it and remember it. I will ask you about "
+     "it.",
+     "The pass key is {}. Remember it. {} is the pass key.", "What is the pass key?", "The pass key is "},
+    {"vault", "Read this story carefully. Somewhere in it the code of a vault is mentioned.",
+     "To open the vault, enter the code {} on the panel.", "Which code opens the vault?",
+     "The vault opens with the code "},
+    {"number", "A special magic number is hidden within the following text. Make sure to memorize it.",
+     "The special magic number is: {}.", "What is the special magic number mentioned in the provided text?",
+     "The special magic number mentioned in the provided text is "},
+    {"letter", "Below are pages from a collection of letters. One of them gives a telephone number.",
+     "Please call me at {} as soon as you can.", "What telephone number is given in the letters?",
+     "The telephone number given is "},
+}};
+
+std::string filled(std::string_view pattern, const std::string& key) {
+  std::string text(pattern);
+  for (std::size_t at = 0; (at = text.find("{}", at)) != std::string::npos; at += key.size()) text.replace(at, 2, key);
+  return text;
+}
+
+/// Pieces of running text that end where a sentence does.
+std::vector<std::string_view> sentences(std::string_view text) {
+  std::vector<std::string_view> pieces;
+  while (!text.empty()) {
+    std::size_t end = text.find_first_of(".!?\n");
+    end = end == std::string_view::npos ? text.size() : text.find_first_not_of(".!?\"'\n", end);
+    if (end == std::string_view::npos) end = text.size();
+    std::string_view piece = text.substr(0, end);
+    text.remove_prefix(end);
+    const std::size_t first = piece.find_first_not_of(" \n\t\r");
+    if (first == std::string_view::npos) continue;
+    piece = piece.substr(first, piece.find_last_not_of(" \n\t\r") + 1 - first);
+    pieces.push_back(piece);
+  }
+  return pieces;
+}
+
+}  // namespace
+
+std::vector<std::string> PasskeyTask::wordings() {
+  std::vector<std::string> names;
+  for (const Wording& wording : kWordings) names.emplace_back(wording.name);
+  return names;
+}
+
+PasskeyTask::PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const TextSource> filler,
+                         std::int64_t tokens, std::string wording, std::uint64_t seed)
+    : tokenizer_(std::move(tokenizer)),
+      filler_(std::move(filler)),
+      tokens_(tokens),
+      wording_(std::move(wording)),
+      seed_(seed) {
+  const std::vector<std::string> known = wordings();
+  if (wording_ != "mixed" && std::ranges::find(known, wording_) == known.end()) {
+    throw usageError("wording", "\"" + wording_ + "\" is not known");
+  }
+}
+
+AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
+  Random random(derivedSeed(seed_, static_cast<std::uint64_t>(index)));
+  const auto chosen = std::ranges::find(kWordings, std::string_view(wording_), &Wording::name);
+  const Wording& wording =
+      chosen != kWordings.end() ? *chosen : kWordings[static_cast<std::size_t>(index) % kWordings.size()];
+  const std::string key = std::to_string(1'000'000 + random.below(9'000'000));
+  const double depth = random.uniform();
+
+  const auto whole = [&](const std::vector<std::string_view>& filler) {
+    const std::size_t needle_at = static_cast<std::size_t>(depth * static_cast<double>(filler.size() + 1));
+    std::string text(wording.opening);
+    text += "\n\n";
+    for (std::size_t i = 0; i <= filler.size(); ++i) {
+      if (i == needle_at) text += filled(wording.needle, key) + " ";
+      if (i < filler.size()) text.append(filler[i]) += " ";
+    }
+    text += "\n\n";
+    text += wording.question;
+    if (tokenizer_->chatForm().empty()) return text + "\n" + std::string(wording.answer_prefix);
+    const std::array<ChatMessage, 1> messages{{{"user", text}}};
+    return tokenizer_->chat(messages) + std::string(wording.answer_prefix);
+  };
+  const auto encoded = [&](const std::string& text) {
+    std::vector<std::int32_t> ids = tokenizer_->encode(text);
+    const std::vector<std::int32_t> added = tokenizer_->encode("", SpecialTokens::Add);
+    if (tokenizer_->bos() && !added.empty() && added[0] == *tokenizer_->bos() && (ids.empty() || ids[0] != added[0])) {
+      ids.insert(ids.begin(), added[0]);
+    }
+    return ids;
+  };
+
+  // Sentences are added while they fit; their tokens are counted one by one, which is right to a few tokens.
+  std::int64_t room = tokens_ - static_cast<std::int64_t>(encoded(whole({})).size() + key.size());
+  if (room < 0) {
+    throw usageError("prompt_tokens", std::to_string(tokens_) + " tokens are too few for the prompt's own words");
+  }
+  std::vector<std::string_view> filler;
+  for (std::int64_t passage = 0; room > 0; ++passage) {
+    const std::int64_t from = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(filler_->count())));
+    bool full = false;
+    for (std::string_view sentence : sentences(filler_->passage(from))) {
+      const auto length = static_cast<std::int64_t>(tokenizer_->encode(sentence).size()) + 1;
+      if (length > room) {
+        full = true;
+        break;
+      }
+      filler.push_back(sentence);
+      room -= length;
+    }
+    if (full || passage > tokens_) break;
+  }
+
+  const std::string question = whole(filler);
+  const std::vector<std::int32_t> before = encoded(question);
+  AnsweredPrompt prompt{.ids = encoded(question + key), .answer_begin = 0};
+  const auto [end, unused] = std::ranges::mismatch(prompt.ids, before);
+  prompt.answer_begin = end - prompt.ids.begin();
+  return prompt;
+}
+
+}  // namespace interleave

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/data/text_source.h"
+
+namespace interleave {
+
+/// A prompt with its answer: ids[answer_begin …] are the answer's tokens, predicted from position answer_begin − 1 on.
+struct AnsweredPrompt {
+  std::vector<std::int32_t> ids;
+  std::int64_t answer_begin = 0;
+};
+
+/// A seven-digit pass key hidden in running text at a random depth, asked for at the end (FlashMorph's retrieval data
+/// in its simplest form, one needle). prompt(i) depends on the arguments and i alone. Immutable; any thread may call
+/// it.
+class PasskeyTask {
+ public:
+  /// `tokens`: the prompt's length, met to within a sentence. `wording`: one of wordings(), or "mixed", which takes
+  /// them in turn. In the model's chat form where it has one, as plain text otherwise. Usage error: unknown wording,
+  /// too few tokens.
+  PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const TextSource> filler, std::int64_t tokens,
+              std::string wording, std::uint64_t seed);
+
+  AnsweredPrompt prompt(std::int64_t index) const;
+
+  static std::vector<std::string> wordings();
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::shared_ptr<const TextSource> filler_;
+  std::int64_t tokens_;
+  std::string wording_;
+  std::uint64_t seed_;
+};
+
+}  // namespace interleave
