@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/core/events.h"
+#include "backend/core/progress.h"
+#include "backend/core/settings.h"
+#include "backend/formats/tokenizer.h"
+#include "backend/mixers/cost.h"
+#include "backend/mixers/mixer.h"
+#include "backend/model/model.h"
+
+namespace interleave {
+
+/// Settings of a bank's recipe: kinds, windows, initialisation, loss, optimiser, data.
+std::span<const SettingSpec> bankSettings();
+OperatorWindows operatorWindows(const Settings& settings);
+/// The operator kinds that a comma-separated setting names. Usage error for an unknown one.
+std::vector<MixerKind> kindsListed(const std::string& list, const std::string& setting);
+
+/// For each layer and operator kind, a mixer aligned to the teacher; made once, reused by methods, budgets and runs.
+/// On disk: a folder with card.json (what it is, its key, its quality) and one safetensors file a trained kind.
+/// Immutable once made; mixers may be used from several threads.
+class CandidateBank {
+ public:
+  /// The teacher's own attention and the kinds that need no training; what every model has without a bank.
+  static std::shared_ptr<CandidateBank> untrained(std::shared_ptr<const Model> model, const OperatorWindows& windows);
+
+  /// Loads a bank and checks that it was made for `model`. BadInput names both models otherwise, and what is damaged.
+  static std::shared_ptr<const CandidateBank> load(const std::filesystem::path& dir,
+                                                   std::shared_ptr<const Model> model);
+
+  /// Makes the bank of `settings` and `seed` in `dir`, or loads it when the folder holds that very bank, or goes on
+  /// where making it was stopped. Usage error when the folder holds another bank of this model; BadInput when it is of
+  /// another model. Stopped: what was done is kept on disk.
+  static std::shared_ptr<const CandidateBank> prepare(const std::filesystem::path& dir,
+                                                      std::shared_ptr<const Model> model,
+                                                      const std::shared_ptr<const Tokenizer>& tokenizer,
+                                                      const Settings& settings, std::uint64_t seed,
+                                                      const std::function<void(const AlignmentEvent&)>& watch,
+                                                      Progress& progress);
+
+  /// BadInput naming the kind when the bank does not hold it.
+  const Mixer& mixer(int layer, MixerKind kind) const;
+  MixerRow row(const Placement& placement) const;
+  bool has(MixerKind kind) const { return mixers_.contains(kind); }
+
+  const Model& model() const { return *model_; }
+  const OperatorWindows& windows() const { return windows_; }
+  const nlohmann::json& card() const { return card_; }
+
+ private:
+  CandidateBank(std::shared_ptr<const Model> model, const OperatorWindows& windows);
+
+  std::shared_ptr<const Model> model_;
+  OperatorWindows windows_;
+  std::filesystem::path dir_;
+  nlohmann::json card_;
+  std::map<MixerKind, std::vector<std::unique_ptr<Mixer>>> mixers_;
+};
+
+/// Reads a bank's card. BadInput: missing, not ours, unknown keys (the nearest known named).
+nlohmann::json readBankCard(const std::filesystem::path& dir);
+
+}  // namespace interleave

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "backend/core/placement.h"
+
+namespace interleave {
+
+/// The relaxed choice of one operator a layer under a budget, in double precision and without tensors:
+///
+///   z = α/τ − ν·c,   p_l = softmax(z_l),   ν such that Σ_l Σ_o c_lo p_lo = B   (budget met exactly, by a common shift)
+///
+/// or ν = 0 with the budget left to a penalty. c is what the budget counts: 1 for full attention and 0 else, or cache
+/// bytes. Matrices are layers × operators, row-major. With two operators p is a sigmoid of the logit difference.
+class Gates {
+ public:
+  /// `pinned[l]`: the operator (column) that layer l is fixed to, or −1.
+  struct Problem {
+    std::vector<MixerKind> operators;  ///< Full attention among them.
+    std::vector<double> costs;         ///< [L × O], ≥ 0.
+    double budget = 0;                 ///< Within what the costs and pins allow: else Usage error.
+    std::vector<int> pinned;           ///< [L].
+  };
+  explicit Gates(Problem problem);
+
+  struct Relaxed {
+    std::vector<double> probabilities;  ///< [L × O].
+    double temperature = 1;
+    bool exact = true;
+  };
+  Relaxed relax(std::span<const double> logits, double temperature, bool exact) const;
+
+  /// dL/dα from dL/dp, ν's dependence on α included; zero at pinned layers.
+  std::vector<double> pullback(const Relaxed& relaxed, std::span<const double> gradient) const;
+
+  double expectedCost(std::span<const double> probabilities) const;
+  double meanEntropy(std::span<const double> probabilities) const;                       ///< Nats a layer.
+  std::vector<double> meanEntropyGradient(std::span<const double> probabilities) const;  ///< With respect to p.
+
+  /// Full attention where the gap α_full − max of the others is largest, as far as the budget goes; ties by lower
+  /// index; the best other operator elsewhere. A layer that no longer fits is passed over.
+  struct Discrete {
+    Placement placement;
+    double margin = 0;             ///< Gap of the last layer kept less that of the first not kept; 0 if there is none.
+    std::vector<int> by_distance;  ///< Unpinned layers, nearest to the cut first.
+  };
+  Discrete discretise(std::span<const double> logits) const;
+
+  int layers() const { return static_cast<int>(problem_.pinned.size()); }
+  int operators() const { return static_cast<int>(problem_.operators.size()); }
+  const Problem& problem() const { return problem_; }
+  double cost(const Placement& placement) const;
+
+ private:
+  std::size_t at(int layer, int column) const {
+    return static_cast<std::size_t>(layer) * problem_.operators.size() + static_cast<std::size_t>(column);
+  }
+  void fill(std::span<const double> logits, double temperature, double shift, std::vector<double>& out) const;
+
+  Problem problem_;
+  int full_column_ = 0;
+  double unit_ = 1;  ///< Largest cost: shifts are per unit, so that they are of the logits' size.
+};
+
+/// The unpinned problem for a budget given in the units of `costs`.
+Gates::Problem gateProblem(std::vector<MixerKind> operators, std::vector<double> costs, double budget);
+
+}  // namespace interleave
