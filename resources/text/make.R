@@ -5,7 +5,8 @@ paragraphs <- function(name) {
   lines <- janeaustenr::austen_books()
   lines <- trimws(as.character(lines$text[lines$book == name]))
   lines <- lines[seq(grep("^chapter 1$", lines, ignore.case = TRUE)[1], length(lines))]
-  lines[grepl("^(chapter [0-9ivxl]+|volume [0-9ivxl]+|the end|finis)\\.?$|^\\[at this point|^\\*( \\*)+$", lines, ignore.case = TRUE)] <- ""
+  furniture <- "^(chapter [0-9]+|volume [ivx]+|the end|finis)\\.?$|^\\[at this point|^\\*( +\\*)+$"
+  lines[grepl(furniture, lines, ignore.case = TRUE)] <- ""
   joined <- tapply(lines, cumsum(lines == ""), function(part) paste(part[part != ""], collapse = " "))
   joined <- gsub("[[:space:]]+", " ", gsub("_", "", joined))
   joined[nchar(joined) > 0]

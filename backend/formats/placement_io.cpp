@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/formats/placement_io.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/formats/bounded_json.h"
+#include "backend/formats/checked.h"
+
+namespace interleave {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMostLayers = 10'000;
+constexpr int kVersion = 1;
+constexpr std::string_view kOurs = "interleave-placement";
+constexpr int kKimiConvolution = 4;  ///< Kimi-Linear's own; its code does not load without the key.
+
+// ---------------------------------------------------------------------------------------------------- writing
+
+std::vector<int> layersOf(const Placement& placement, MixerKind kind, int base = 0) {
+  std::vector<int> layers;
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    if (placement[layer] == kind) layers.push_back(layer + base);
+  }
+  return layers;
+}
+
+/// Refuses a placement with an operator outside `allowed`.
+void allowOnly(const Placement& placement, std::initializer_list<MixerKind> allowed, const std::string& format) {
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    const MixerKind kind = placement[layer];
+    if (std::ranges::find(allowed, kind) != allowed.end()) continue;
+    throw usageError(format, "cannot say that layer " + std::to_string(layer) + " holds \"" + std::string(name(kind)) +
+                                 "\" (" + std::string(title(kind)) + ")");
+  }
+}
+
+const ModelConfig& modelOf(const PlacementFacts& facts, const std::string& format) {
+  if (facts.model == nullptr) throw usageError(format, "names the model's heads: the model is needed (--model)");
+  return *facts.model;
+}
+
+json writeOurs(const Placement& placement, const PlacementFacts&) {
+  json operators = json::array();
+  for (const MixerKind kind : placement.kinds()) operators.push_back(name(kind));
+  return {{"format", kOurs},
+          {"version", kVersion},
+          {"layers", placement.layers()},
+          {"kept_layers", placement.kept()},
+          {"operators", std::move(operators)}};
+}
+
+json writeLayerTypes(const Placement& placement, const PlacementFacts& facts) {
+  using enum MixerKind;
+  allowOnly(placement, {Full, SlidingWindow, Gdn}, "hf-layer-types");
+  json types = json::array();
+  for (const MixerKind kind : placement.kinds()) {
+    types.push_back(kind == Full ? "full_attention" : kind == SlidingWindow ? "sliding_attention" : "linear_attention");
+  }
+  json document{{"num_hidden_layers", placement.layers()}, {"layer_types", std::move(types)}};
+  if (facts.window > 0) document["sliding_window"] = facts.window;
+  return document;
+}
+
+json writeFla(const Placement& placement, const PlacementFacts& facts) {
+  using enum MixerKind;
+  allowOnly(placement, {Full, SlidingWindow, Gdn}, "fla");
+  const ModelConfig& model = modelOf(facts, "fla");
+  const auto spec = [&](MixerKind kind) {
+    return json{{"layers", layersOf(placement, kind)}, {"num_heads", model.heads},
+                {"num_kv_heads", model.kv_heads},      {"qkv_bias", model.attention_bias},
+                {"rope_theta", model.rope_theta},      {"window_size", nullptr}};
+  };
+  json full = spec(Full), sliding = spec(SlidingWindow), attention;
+  if (!sliding["layers"].empty()) {
+    if (facts.window <= 0) throw usageError("fla", "names the window's length: the bank is needed (--bank)");
+    sliding["window_size"] = facts.window;
+  }
+  if (sliding["layers"].empty()) {
+    attention = std::move(full);
+  } else if (full["layers"].empty()) {
+    attention = std::move(sliding);
+  } else {
+    attention = json::array({std::move(full), std::move(sliding)});
+  }
+  return {{"num_hidden_layers", placement.layers()}, {"attn", std::move(attention)}};
+}
+
+json writeKlLs(const Placement& placement, const PlacementFacts&) {
+  std::optional<MixerKind> other;
+  for (const MixerKind kind : placement.kinds()) {
+    if (kind == MixerKind::Full) continue;
+    if (other && *other != kind) {
+      throw usageError("kl-ls", "names only the layers that keep attention; this placement puts both \"" +
+                                    std::string(name(*other)) + "\" and \"" + std::string(name(kind)) + "\" elsewhere");
+    }
+    other = kind;
+  }
+  return {{"num_hidden_layers", placement.layers()}, {"keep_full_attention_layers", placement.kept()}};
+}
+
+json writeSwaa(const Placement& placement, const PlacementFacts& facts) {
+  allowOnly(placement, {MixerKind::Full, MixerKind::SlidingWindow}, "swaa");
+  json document{{"num_hidden_layers", placement.layers()}, {"non_sliding_layers", placement.kept()}};
+  if (facts.window > 0) document["sliding_window"] = facts.window;
+  return document;
+}
+
+json writeKimi(const Placement& placement, const PlacementFacts& facts) {
+  allowOnly(placement, {MixerKind::Full, MixerKind::Gdn}, "kimi");
+  const ModelConfig& model = modelOf(facts, "kimi");
+  return {{"num_hidden_layers", placement.layers()},
+          {"linear_attn_config",
+           {{"full_attn_layers", layersOf(placement, MixerKind::Full, 1)},
+            {"kda_layers", layersOf(placement, MixerKind::Gdn, 1)},
+            {"head_dim", model.head_dim},
+            {"num_heads", model.heads},
+            {"short_conv_kernel_size", kKimiConvolution}}}};
+}
+
+// ---------------------------------------------------------------------------------------------------- reading
+
+/// A document while it is read: where it came from, and what its reader was told.
+struct Source {
+  const json& document;
+  const std::string& file;
+  int layers;
+  MixerKind rest;
+
+  Error wrong(const std::string& place, const std::string& reason) const { return badInput(file, place, reason); }
+
+  const json& at(const json& object, const std::string& key) const {
+    if (!object.is_object() || !object.contains(key)) throw wrong(key, "is missing");
+    return object.at(key);
+  }
+
+  int integer(const json& value, const std::string& place, int least, int most) const {
+    const auto number = value.is_number_integer() ? value.get<std::int64_t>() : std::int64_t{-1};
+    if (!value.is_number_integer() || number < least || number > most) {
+      throw wrong(place, "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    }
+    return static_cast<int>(number);
+  }
+
+  const json& array(const json& value, const std::string& place) const {
+    if (!value.is_array()) throw wrong(place, "expected a list");
+    if (value.size() > kMostLayers) throw wrong(place, "is longer than any model is deep");
+    return value;
+  }
+
+  std::string word(const json& value, const std::string& place) const {
+    if (!value.is_string()) throw wrong(place, "expected a word");
+    return value.get<std::string>();
+  }
+
+  /// The layer count: the model's, which the file must not contradict, or the file's.
+  int count(const std::string& place, std::optional<int> told) const {
+    if (!told && document.contains("num_hidden_layers")) {
+      told = integer(document.at("num_hidden_layers"), "num_hidden_layers", 1, kMostLayers);
+    }
+    if (!told && layers == 0) throw wrong(place, "does not say how many layers the model has (--model or --layers)");
+    if (told && layers != 0 && *told != layers) {
+      throw wrong(place,
+                  "is of a model of " + std::to_string(*told) + " layers; this one has " + std::to_string(layers));
+    }
+    return told.value_or(layers);
+  }
+
+  /// Puts `kind` at the layers of a list that counts from `base`; each may be named once in all lists.
+  void put(const json& list, const std::string& place, int base, MixerKind kind, Placement& placement,
+           std::vector<bool>& named) const {
+    for (std::size_t i = 0; i < array(list, place).size(); ++i) {
+      const std::string here = place + "[" + std::to_string(i) + "]";
+      const int layer = integer(list[i], here, base, placement.layers() - 1 + base) - base;
+      if (named[static_cast<std::size_t>(layer)]) throw wrong(here, "names layer " + list[i].dump() + " twice");
+      named[static_cast<std::size_t>(layer)] = true;
+      placement.set(layer, kind);
+    }
+  }
+
+  /// A file that lists the layers with full attention, the rest being `other`.
+  Placement keeping(const std::string& key, MixerKind other) const {
+    Placement placement(count(key, std::nullopt), other);
+    std::vector<bool> named(static_cast<std::size_t>(placement.layers()));
+    put(document.at(key), key, 0, MixerKind::Full, placement, named);
+    return placement;
+  }
+
+  MixerKind linear() const { return rest == MixerKind::Gdn || rest == MixerKind::GdnWindow ? rest : MixerKind::Gdn; }
+};
+
+Placement readOurs(const Source& source) {
+  constexpr std::array<std::string_view, 6> kKeys{"format",      "version",   "layers",
+                                                  "kept_layers", "operators", "provenance"};
+  for (const auto& [key, value] : source.document.items()) {
+    if (std::ranges::find(kKeys, key) != kKeys.end()) continue;
+    const std::string near = nearestOf(key, kKeys);
+    throw source.wrong(inQuotes(key), "unknown key" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  if (const std::string format = source.word(source.document.at("format"), "format"); format != kOurs) {
+    throw source.wrong("format", "is " + inQuotes(format) + "; expected '" + std::string(kOurs) + "'");
+  }
+  const json& version = source.at(source.document, "version");
+  if (version != kVersion) throw source.wrong("version", "is " + version.dump() + "; this program reads version 1");
+
+  const int layers = source.integer(source.at(source.document, "layers"), "layers", 1, kMostLayers);
+  const json& operators = source.array(source.at(source.document, "operators"), "operators");
+  if (operators.size() != static_cast<std::size_t>(source.count("layers", layers))) {
+    throw source.wrong(
+        "operators", "has " + std::to_string(operators.size()) + " entries for " + std::to_string(layers) + " layers");
+  }
+  std::vector<MixerKind> kinds;
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    const std::string place = "operators[" + std::to_string(i) + "]", word = source.word(operators[i], place);
+    const auto kind = mixerKindNamed(word);
+    const std::string near = nearestOf(word, mixerKindNames());
+    if (!kind) {
+      throw source.wrong(
+          place, "unknown operator " + inQuotes(word) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    }
+    kinds.push_back(*kind);
+  }
+  Placement placement(std::move(kinds));
+  if (source.at(source.document, "kept_layers") != json(placement.kept())) {
+    throw source.wrong("kept_layers", "disagrees with the operators, which keep " + json(placement.kept()).dump());
+  }
+  return placement;
+}
+
+Placement readLayerTypes(const Source& source) {
+  const json& types = source.array(source.document.at("layer_types"), "layer_types");
+  Placement placement(source.count("layer_types", static_cast<int>(types.size())), source.rest);
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const std::string place = "layer_types[" + std::to_string(i) + "]", word = source.word(types[i], place);
+    if (word == "full_attention" || word == "attn") {
+      placement.set(static_cast<int>(i), MixerKind::Full);
+    } else if (word == "sliding_attention" || word == "swa") {
+      placement.set(static_cast<int>(i), MixerKind::SlidingWindow);
+    } else if (word == "linear_attention") {
+      placement.set(static_cast<int>(i), source.linear());
+    } else {
+      throw source.wrong(place, "unknown layer type " + inQuotes(word));
+    }
+  }
+  return placement;
+}
+
+Placement readFla(const Source& source) {
+  const json& attention = source.document.at("attn");
+  const json specs = attention.is_array() ? attention : json::array({attention});
+  Placement placement(source.count("attn", std::nullopt), source.linear());
+  std::vector<bool> named(static_cast<std::size_t>(placement.layers()));
+  for (const json& spec : source.array(specs, "attn")) {
+    const json& layers = source.at(spec, "layers");
+    const bool window = spec.contains("window_size") && !spec.at("window_size").is_null();
+    source.put(layers, "attn.layers", 0, window ? MixerKind::SlidingWindow : MixerKind::Full, placement, named);
+  }
+  return placement;
+}
+
+Placement readKlLs(const Source& source) { return source.keeping("keep_full_attention_layers", source.rest); }
+
+Placement readSwaa(const Source& source) { return source.keeping("non_sliding_layers", MixerKind::SlidingWindow); }
+
+Placement readKimi(const Source& source) {
+  const json& config = source.document.at("linear_attn_config");
+  const json& full = source.at(config, "full_attn_layers");
+  const json& linear = source.at(config, "kda_layers");
+  const auto listed = source.array(full, "full_attn_layers").size() + source.array(linear, "kda_layers").size();
+  Placement placement(source.count("linear_attn_config", static_cast<int>(listed)), source.linear());
+  std::vector<bool> named(listed);
+  source.put(full, "full_attn_layers", 1, MixerKind::Full, placement, named);
+  source.put(linear, "kda_layers", 1, source.linear(), placement, named);
+  return placement;
+}
+
+// ---------------------------------------------------------------------------------------------------- the table
+
+struct Format {
+  std::string_view name;
+  std::string_view key;  ///< A document with this key is of this format.
+  json (*write)(const Placement&, const PlacementFacts&);
+  Placement (*read)(const Source&);
+};
+constexpr std::array<Format, 6> kFormats{{
+    {"interleave", "format", writeOurs, readOurs},
+    {"hf-layer-types", "layer_types", writeLayerTypes, readLayerTypes},
+    {"fla", "attn", writeFla, readFla},
+    {"kl-ls", "keep_full_attention_layers", writeKlLs, readKlLs},
+    {"swaa", "non_sliding_layers", writeSwaa, readSwaa},
+    {"kimi", "linear_attn_config", writeKimi, readKimi},
+}};
+
+}  // namespace
+
+std::vector<std::string> placementFormats() {
+  std::vector<std::string> names;
+  for (const Format& format : kFormats) names.emplace_back(format.name);
+  return names;
+}
+
+json placementDocument(const std::string& format, const Placement& placement, const PlacementFacts& facts,
+                       const json& provenance) {
+  const auto* entry = std::ranges::find(kFormats, format, &Format::name);
+  if (entry == kFormats.end()) {
+    const std::string near = nearestOf(format, placementFormats());
+    throw usageError("--format",
+                     "unknown format \"" + format + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  json document = entry->write(placement, facts);
+  json origin = provenance.is_null() ? json::object() : provenance;
+  origin["operators"] = json::array();
+  for (const MixerKind kind : placement.kinds()) origin["operators"].push_back(name(kind));
+  if (facts.sinks > 0) origin["sliding_window_sinks"] = facts.sinks;
+  document["provenance"] = std::move(origin);
+  return document;
+}
+
+Placement placementFromDocument(const json& document, const std::string& file, int layers, MixerKind rest) {
+  const Source source{document, file, layers, rest};
+  if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
+  std::optional<Placement> found;
+  std::string_view found_key;
+  for (const Format& format : kFormats) {
+    if (!document.contains(format.key) || document.at(std::string(format.key)).is_null()) continue;
+    Placement placement = format.read(source);
+    if (found && placement != *found) {
+      throw badInput(file, std::string(format.key), "disagrees with \"" + std::string(found_key) + "\"");
+    }
+    found = std::move(placement);
+    found_key = format.key;
+  }
+  if (found) return *std::move(found);
+  std::string known;
+  for (const Format& format : kFormats) known += (known.empty() ? "" : ", ") + std::string(format.key);
+  throw badInput(file, {}, "is no placement: none of the keys " + known);
+}
+
+Placement readPlacement(const std::filesystem::path& path, int layers, MixerKind rest) {
+  std::filesystem::path file = path;
+  if (std::filesystem::is_directory(path)) {
+    file = path / placementFileName("interleave");
+    if (!std::filesystem::exists(file)) file = path / "config.json";
+  }
+  return placementFromDocument(readJson(file), file, layers, rest);
+}
+
+std::string placementFileName(const std::string& format) {
+  return (format == "interleave" ? "placement" : format) + ".json";
+}
+
+}  // namespace interleave
