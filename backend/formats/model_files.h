@@ -36,10 +36,10 @@ class ModelFiles {
   DType dtype(const std::string& name) const;
   std::int64_t parameters() const;  ///< Sum over tensorNames().
 
-  /// The values in fp32, row-major; `out` holds exactly the tensor's elements. Failed, with the tensor's name and the
-  /// index of the first, when a value is not finite.
+  /// The values in fp32, row-major; `out` holds exactly the tensor's elements. BadInput, with the tensor's name and
+  /// the index of the first, when a value is not finite.
   void read(const std::string& name, std::span<float> out) const;
-  /// The mapped bytes where they are already plain F32 or BF16 in the right row order; empty otherwise.
+  /// The mapped bytes where they are already plain F32 or BF16, aligned, in the right row order; empty otherwise.
   std::span<const std::byte> mapped(const std::string& name) const;
 
   /// 16 hex digits over configuration, tensor names, shapes, types and a sample of every tensor's bytes (its first and

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/formats/model_files.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/formats/bounded_json.h"
+#include "backend/formats/checked.h"
+#include "backend/formats/gguf.h"
+#include "backend/formats/gguf_model.h"
+#include "backend/formats/safetensors.h"
+
+namespace interleave {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostShards = 10'000;
+
+/// A tensor as it lies in a file, and what sets it apart from its canonical form.
+struct Stored {
+  TensorView view;
+  bool paired_rows = false, shifted_norm = false;
+};
+
+/// A hash that reads eight bytes at a time: quick, and good enough to tell files apart (not to stop forgery).
+class Fingerprint {
+ public:
+  void add(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      std::uint64_t word = 0;
+      const std::size_t count = std::min(bytes.size(), sizeof word);
+      std::memcpy(&word, bytes.data(), count);
+      add(word);
+      bytes = bytes.subspan(count);
+    }
+  }
+  void add(std::string_view text) {
+    add(text.size());
+    add(std::as_bytes(std::span(text)));
+  }
+  void add(std::uint64_t word) {
+    state_ = (state_ ^ word) * 0x9e3779b97f4a7c15ULL;
+    state_ ^= state_ >> 32;
+  }
+  void add(double value) { add(std::bit_cast<std::uint64_t>(value)); }
+
+  std::string text() const {
+    std::string digits;
+    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[state_ >> shift & 15];
+    return digits;
+  }
+
+ private:
+  std::uint64_t state_ = 0x243f6a8885a308d3ULL;
+};
+
+void addConfig(Fingerprint& hash, const ModelConfig& config) {
+  hash.add(familyName(config.family));
+  for (const int value : {config.layers, config.hidden, config.intermediate, config.heads, config.kv_heads,
+                          config.head_dim, config.vocabulary, config.context, config.window,
+                          static_cast<int>(config.activation), static_cast<int>(config.tied_head),
+                          static_cast<int>(config.rope_scaling.kind), static_cast<int>(config.rope_scaling.truncate)}) {
+    hash.add(static_cast<std::uint64_t>(value));
+  }
+  const RopeScaling& rope = config.rope_scaling;
+  for (const double value : {config.norm_epsilon, config.attention_scale, config.rope_theta, config.local_rope_theta,
+                             rope.factor, rope.low_freq_factor, rope.high_freq_factor, rope.original_context,
+                             rope.beta_fast, rope.beta_slow, rope.attention_factor, rope.mscale, rope.mscale_all_dim}) {
+    hash.add(value);
+  }
+  for (const bool sliding : config.native_sliding) hash.add(std::uint64_t{sliding});
+  for (const float factor : config.rope_factors) hash.add(static_cast<double>(factor));
+}
+
+/// The names of shards in an index, each a plain file name, with the tensors it says they hold.
+std::map<std::string, std::set<std::string>> shardsOf(const fs::path& index_path) {
+  const json index = readJson(index_path, {.bytes = 64 << 20, .values = 2'000'000, .depth = 8});
+  const auto map = index.is_object() ? index.find("weight_map") : index.end();
+  if (map == index.end() || !map->is_object()) throw badInput(index_path, "weight_map", "is missing");
+  std::map<std::string, std::set<std::string>> shards;
+  for (const auto& [tensor, shard] : map->items()) {
+    if (!shard.is_string()) throw badInput(index_path, "weight_map." + inQuotes(tensor), "is not a file name");
+    const auto& name = shard.get_ref<const std::string&>();
+    if (name.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos || !name.ends_with(".safetensors") ||
+        name.starts_with("..")) {
+      throw badInput(index_path, "weight_map." + inQuotes(tensor),
+                     inQuotes(name) + " is not the plain name of a .safetensors file in the same folder");
+    }
+    shards[name].insert(tensor);
+  }
+  if (shards.size() > kMostShards) throw badInput(index_path, "weight_map", "names more than 10000 files");
+  return shards;
+}
+
+/// The folder's safetensors files, checked against the index where there is one.
+std::vector<SafetensorsFile> openShards(const fs::path& folder) {
+  std::vector<SafetensorsFile> files;
+  const fs::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
+  if (fs::exists(single)) {
+    files.push_back(SafetensorsFile::open(single));
+    return files;
+  }
+  if (!fs::exists(index)) {
+    throw badInput(folder, "", "holds neither model.safetensors nor model.safetensors.index.json");
+  }
+  std::map<std::string, std::string> seen;  // Tensor to shard.
+  for (const auto& [shard, tensors] : shardsOf(index)) {
+    files.push_back(SafetensorsFile::open(folder / shard));
+    for (const std::string& tensor : tensors) {
+      if (!files.back().has(tensor)) {
+        throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is missing, though the index places it here");
+      }
+    }
+    for (const std::string& tensor : files.back().names()) {
+      const auto [first, fresh] = seen.emplace(tensor, shard);
+      if (!fresh) throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is also in " + inQuotes(first->second));
+      if (!tensors.contains(tensor)) {
+        throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is here, though the index does not say so");
+      }
+    }
+  }
+  if (files.empty()) throw badInput(index, "weight_map", "is empty");
+  return files;
+}
+
+json readOptional(const fs::path& path) { return fs::exists(path) ? readJson(path, kTokenizerJson) : json(); }
+
+}  // namespace
+
+struct ModelFiles::Impl {
+  fs::path path;
+  ModelConfig config;
+  std::vector<SafetensorsFile> shards;
+  std::optional<GgufFile> gguf;
+  json tokenizer, tokenizer_config;
+  std::vector<std::string> names;
+  std::map<std::string, Stored> tensors;
+
+  void openFolder();
+  void openGguf();
+  std::string prefixOf(const std::map<std::string, const SafetensorsFile*>& found) const;
+  void refuseUnknownTensors(const std::map<std::string, const SafetensorsFile*>& found,
+                            const std::string& prefix) const;
+  void add(const TensorShape& expected, Stored stored, const fs::path& file);
+  const Stored& stored(const std::string& name) const;
+};
+
+void ModelFiles::Impl::add(const TensorShape& expected, Stored stored, const fs::path& file) {
+  if (stored.view.shape != expected.shape) {
+    throw badInput(file, "tensor " + inQuotes(stored.view.name),
+                   "has shape " + shapeText(stored.view.shape) + ", where the configuration asks for " +
+                       shapeText(expected.shape));
+  }
+  names.push_back(expected.name);
+  tensors.emplace(expected.name, std::move(stored));
+}
+
+/// Checkpoints differ in what stands before "embed_tokens": the decoder alone, in a causal model, in a multimodal one.
+std::string ModelFiles::Impl::prefixOf(const std::map<std::string, const SafetensorsFile*>& found) const {
+  for (const char* prefix : {"model.", "language_model.model.", "model.language_model.", ""}) {
+    if (found.contains(std::string(prefix) + "embed_tokens.weight")) return prefix;
+  }
+  throw badInput(path, "tensor 'model.embed_tokens.weight'", "is missing");
+}
+
+void ModelFiles::Impl::refuseUnknownTensors(const std::map<std::string, const SafetensorsFile*>& found,
+                                            const std::string& prefix) const {
+  std::set<std::string_view> known;
+  for (const auto& [name, stored] : tensors) known.insert(stored.view.name);
+  for (const auto& [name, file] : found) {
+    // Old checkpoints carry the rotary frequencies, which follow from the configuration.
+    if (!name.starts_with(prefix + "layers.") || name.ends_with("rotary_emb.inv_freq") || known.contains(name))
+      continue;
+    throw badInput(file->path(), "tensor " + inQuotes(name),
+                   "has no place in the " + familyName(config.family) + " model that config.json describes");
+  }
+}
+
+void ModelFiles::Impl::openFolder() {
+  const fs::path config_path = path / "config.json";
+  if (!fs::exists(config_path)) throw badInput(path, "", "has no config.json");
+  config = configFromHuggingFace(readJson(config_path), config_path);
+  shards = openShards(path);
+  std::map<std::string, const SafetensorsFile*> found;
+  for (const SafetensorsFile& shard : shards) {
+    for (const std::string& name : shard.names()) found.emplace(name, &shard);
+  }
+  const std::string prefix = prefixOf(found);
+  const auto nameInFile = [&](const std::string& name) {
+    constexpr std::string_view kModel = "model.";
+    if (name.starts_with(kModel)) return prefix + name.substr(kModel.size());
+    return prefix == "language_model.model." ? "language_model." + name : name;
+  };
+  // As `transformers`: a head that is stored beside an embedding of other values is not tied, whatever is said.
+  if (const auto head = found.find(nameInFile("lm_head.weight")); config.tied_head && head != found.end()) {
+    const std::string embedding = prefix + "embed_tokens.weight";
+    config.tied_head =
+        std::ranges::equal(head->second->view(head->first).bytes, found[embedding]->view(embedding).bytes);
+  }
+  for (const TensorShape& expected : expectedTensors(config)) {
+    const std::string name = nameInFile(expected.name);
+    const auto file = found.find(name);
+    if (file == found.end()) throw badInput(path, "tensor " + inQuotes(name), "is missing");
+    add(expected, {.view = file->second->view(name)}, file->second->path());
+  }
+  refuseUnknownTensors(found, prefix);
+  tokenizer = readOptional(path / "tokenizer.json");
+  tokenizer_config = readOptional(path / "tokenizer_config.json");
+}
+
+void ModelFiles::Impl::openGguf() {
+  if (path.extension() == ".safetensors") {
+    throw badInput(path, "", "is a safetensors file; open the folder that holds its config.json");
+  }
+  gguf = GgufFile::open(path);
+  config = configFromGguf(*gguf);
+  for (const TensorShape& expected : expectedTensors(config)) {
+    const TensorView& view = gguf->view(ggufName(expected.name, config));
+    add(expected,
+        {.view = view,
+         .paired_rows = hasPairedRows(expected.name, config),
+         .shifted_norm = hasShiftedNorm(expected.name, config)},
+        path);
+  }
+}
+
+const Stored& ModelFiles::Impl::stored(const std::string& name) const {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw badInput(path, "tensor " + inQuotes(name), "is not one of this model's");
+  return found->second;
+}
+
+ModelFiles::ModelFiles(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ModelFiles::ModelFiles(ModelFiles&&) noexcept = default;
+ModelFiles& ModelFiles::operator=(ModelFiles&&) noexcept = default;
+ModelFiles::~ModelFiles() = default;
+
+ModelFiles ModelFiles::open(const fs::path& path) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  std::error_code unreadable;  // Whatever keeps the path from being looked at is told when it is opened as a file.
+  if (fs::is_directory(path, unreadable)) {
+    impl->openFolder();
+  } else {
+    impl->openGguf();
+  }
+  return ModelFiles(std::move(impl));
+}
+
+const fs::path& ModelFiles::path() const { return impl_->path; }
+const ModelConfig& ModelFiles::config() const { return impl_->config; }
+std::string ModelFiles::format() const { return impl_->gguf ? "gguf" : "safetensors"; }
+std::vector<std::string> ModelFiles::tensorNames() const { return impl_->names; }
+bool ModelFiles::has(const std::string& name) const { return impl_->tensors.contains(name); }
+std::vector<std::int64_t> ModelFiles::shape(const std::string& name) const { return impl_->stored(name).view.shape; }
+DType ModelFiles::dtype(const std::string& name) const { return impl_->stored(name).view.dtype; }
+const json& ModelFiles::tokenizerJson() const { return impl_->tokenizer; }
+const json& ModelFiles::tokenizerConfigJson() const { return impl_->tokenizer_config; }
+
+const json& ModelFiles::ggufMetadata() const {
+  static const json kNone;
+  return impl_->gguf ? impl_->gguf->metadata() : kNone;
+}
+
+std::int64_t ModelFiles::parameters() const {
+  std::int64_t count = 0;
+  for (const auto& [name, stored] : impl_->tensors) count += stored.view.elements();
+  return count;
+}
+
+void ModelFiles::read(const std::string& name, std::span<float> out) const {
+  const Stored& stored = impl_->stored(name);
+  if (stored.paired_rows) {
+    // GGUF row 2i + j of a head is Hugging Face row i + j·d/2 of it.
+    std::vector<float> rows(out.size());
+    dequantise(stored.view.dtype, stored.view.bytes, rows);
+    const auto head_dim = static_cast<std::size_t>(impl_->config.head_dim);
+    const std::size_t width = out.size() / static_cast<std::size_t>(stored.view.shape[0]);
+    for (std::size_t row = 0; row * width < rows.size(); ++row) {
+      const std::size_t within = row % head_dim, target = row - within + within / 2 + within % 2 * (head_dim / 2);
+      std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * width), width,
+                  out.begin() + static_cast<std::ptrdiff_t>(target * width));
+    }
+  } else {
+    dequantise(stored.view.dtype, stored.view.bytes, out);
+  }
+  if (stored.shifted_norm) {
+    for (float& value : out) value -= 1;
+  }
+  std::uint32_t infinite = 0;
+  for (const float value : out) infinite |= (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) == 0x7f800000U;
+  if (infinite == 0) return;
+  const auto first = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
+  throw badInput(impl_->path, "tensor " + inQuotes(name),
+                 "the value at index " + std::to_string(first - out.begin()) + " is not finite");
+}
+
+std::span<const std::byte> ModelFiles::mapped(const std::string& name) const {
+  const auto& [view, paired_rows, shifted_norm] = impl_->stored(name);
+  const bool plain = view.dtype == DType::F32 || view.dtype == DType::BF16;
+  const auto alignment = static_cast<std::uintptr_t>(blockSize(view.dtype).bytes);
+  if (!plain || paired_rows || shifted_norm || reinterpret_cast<std::uintptr_t>(view.bytes.data()) % alignment != 0) {
+    return {};
+  }
+  return view.bytes;
+}
+
+std::string ModelFiles::fingerprint() const {
+  constexpr std::size_t kSample = 64 << 10;
+  Fingerprint hash;
+  addConfig(hash, impl_->config);
+  for (const std::string& name : impl_->names) {
+    const TensorView& view = impl_->stored(name).view;
+    hash.add(name);
+    for (const std::int64_t size : view.shape) hash.add(static_cast<std::uint64_t>(size));
+    hash.add(interleave::name(view.dtype));
+    hash.add(view.bytes.first(std::min(kSample, view.bytes.size())));
+    hash.add(view.bytes.last(std::min(kSample, view.bytes.size())));
+  }
+  return hash.text();
+}
+
+}  // namespace interleave
