@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+usage="usage: packaging/test.sh [CMake option…]
+
+Installs what is missing (Debian packages, with root or sudo; Python wheels, into .deps/), builds Interleave into
+build/release, and runs its tests. A second call installs nothing and builds only what has changed. Options such as
+-DINTERLEAVE_WERROR=ON or -DLIBTORCH_ROOT=FOLDER are passed to CMake.
+
+Needs Debian 12 on x86-64, about 6 GB of disk, and package registries that apt and pip reach."
+if [ "${1-}" = --help ] || [ "${1-}" = -h ]; then
+  echo "$usage"
+  exit
+fi
+. "$(dirname "$0")/setup.sh"
+
+install_packages "$root/packaging/apt-packages.txt"
+install_wheels run
+install_wheels test
+# Beside a CUDA 13 toolkit torch imports as it is; elsewhere it needs NVIDIA's libraries from wheels.
+"$python" -c 'import torch' 2>/dev/null || install_wheels cuda
+build release "$@"
+
+say "Testing"
+cd "$root"
+# As many tests as processors, each with one thread: programs that share processors would wait for each other.
+OMP_NUM_THREADS=1 ctest --preset release -j "$(nproc)"
