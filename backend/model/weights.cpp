@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/model/weights.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <string>
+
+#include "backend/core/error.h"
+
+namespace interleave {
+namespace {
+
+/// One tensor of the files, and where it goes.
+struct Slot {
+  std::string name;
+  at::Tensor* into;
+  bool norm;  // kept in fp32
+};
+
+std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
+  std::vector<Slot> slots;
+  const auto matrix = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, false}); };
+  const auto norm = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, true}); };
+
+  const ModelConfig& config = files.config();
+  matrix("model.embed_tokens.weight", weights.embedding);
+  norm("model.norm.weight", weights.final_norm);
+  if (!config.tied_head) matrix("lm_head.weight", weights.head);
+  weights.layers.resize(static_cast<std::size_t>(config.layers));
+  for (std::size_t index = 0; index < weights.layers.size(); ++index) {
+    const std::string layer = "model.layers." + std::to_string(index) + ".", attention = layer + "self_attn.";
+    LayerWeights& into = weights.layers[index];
+    norm(layer + "input_layernorm.weight", into.input_norm);
+    matrix(attention + "q_proj.weight", into.q);
+    matrix(attention + "k_proj.weight", into.k);
+    matrix(attention + "v_proj.weight", into.v);
+    matrix(attention + "o_proj.weight", into.o);
+    if (config.attention_bias) {
+      matrix(attention + "q_proj.bias", into.q_bias);
+      matrix(attention + "k_proj.bias", into.k_bias);
+      matrix(attention + "v_proj.bias", into.v_bias);
+    }
+    if (config.output_bias) matrix(attention + "o_proj.bias", into.o_bias);
+    if (config.qk_norm) {
+      norm(attention + "q_norm.weight", into.q_norm);
+      norm(attention + "k_norm.weight", into.k_norm);
+    }
+    if (config.sandwich_norms) {
+      norm(layer + "post_attention_layernorm.weight", into.attention_out_norm);
+      norm(layer + "pre_feedforward_layernorm.weight", into.mlp_norm);
+      norm(layer + "post_feedforward_layernorm.weight", into.mlp_out_norm);
+    } else {
+      norm(layer + "post_attention_layernorm.weight", into.mlp_norm);
+    }
+    matrix(layer + "mlp.gate_proj.weight", into.gate);
+    matrix(layer + "mlp.up_proj.weight", into.up);
+    matrix(layer + "mlp.down_proj.weight", into.down);
+    if (config.mlp_bias) {
+      matrix(layer + "mlp.gate_proj.bias", into.gate_bias);
+      matrix(layer + "mlp.up_proj.bias", into.up_bias);
+      matrix(layer + "mlp.down_proj.bias", into.down_bias);
+    }
+  }
+  return slots;
+}
+
+at::ScalarType plainType(DType type) {
+  switch (type) {
+    case DType::F32:
+      return at::kFloat;
+    case DType::BF16:
+      return at::kBFloat16;
+    default:
+      return at::ScalarType::Undefined;
+  }
+}
+
+/// Whether all exponents of the mapped values are below the one of infinities and NaNs.
+template <class Word>
+bool allFinite(std::span<const std::byte> bytes, Word exponent) {
+  const auto* words = reinterpret_cast<const Word*>(bytes.data());
+  const std::size_t count = bytes.size() / sizeof(Word);
+  Word largest = 0;
+  for (std::size_t i = 0; i < count; ++i) largest = std::max<Word>(largest, words[i] & exponent);
+  return largest != exponent;
+}
+
+class Loader {
+ public:
+  Loader(const std::shared_ptr<const ModelFiles>& files, at::ScalarType precision, at::Device device)
+      : files_(files), precision_(precision), device_(device) {}
+
+  void load(const Slot& slot) const {
+    const std::vector<std::int64_t> shape = files_->shape(slot.name);
+    const at::ScalarType wide = precision_ == at::kDouble ? at::kDouble : at::kFloat;
+    const at::ScalarType type = slot.norm ? wide : precision_;
+    at::Tensor& into = *slot.into;
+    if (const std::span<const std::byte> bytes = viewable(slot.name, type); !bytes.empty()) {
+      into = at::from_blob(
+          const_cast<std::byte*>(bytes.data()), shape, [files = files_](void*) {}, at::TensorOptions().dtype(type));
+      return;
+    }
+    at::Tensor values = at::empty(shape, at::kFloat);
+    files_->read(slot.name, {values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())});
+    into = values.to(device_, type);
+  }
+
+ private:
+  /// The file's own bytes, checked to be finite, when they can serve as the weights; empty otherwise.
+  std::span<const std::byte> viewable(const std::string& name, at::ScalarType type) const {
+    if (!device_.is_cpu() || plainType(files_->dtype(name)) != type) return {};
+    const std::span<const std::byte> bytes = files_->mapped(name);
+    const bool finite =
+        type == at::kFloat ? allFinite<std::uint32_t>(bytes, 0x7f800000) : allFinite<std::uint16_t>(bytes, 0x7f80);
+    return finite ? bytes : std::span<const std::byte>{};  // read() then names the value
+  }
+
+  const std::shared_ptr<const ModelFiles>& files_;
+  at::ScalarType precision_;
+  at::Device device_;
+};
+
+}  // namespace
+
+ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::ScalarType precision, at::Device device,
+                         Progress& progress) {
+  ModelWeights weights;
+  std::vector<Slot> slots = slotsOf(*files, weights);
+  // Largest first, so that the threads end together.
+  const auto elements = [&](const Slot& slot) {
+    const std::vector<std::int64_t> shape = files->shape(slot.name);
+    return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies{});
+  };
+  std::ranges::stable_sort(slots, std::greater{}, elements);
+
+  const Loader loader(files, precision, device);
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> done{0};
+  const double total = static_cast<double>(files->parameters());
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+    for (std::size_t i = next++; i < slots.size(); i = next++) {
+      progress.throwIfStopped();
+      loader.load(slots[i]);
+      done += slots[i].into->numel();
+      progress.report("Loading weights", std::min(1.0, static_cast<double>(done) / total));
+    }
+  });
+  for (const Slot& slot : slots) weights.bytes += static_cast<std::int64_t>(slot.into->nbytes());
+  if (files->config().tied_head) weights.head = weights.embedding;
+  return weights;
+}
+
+}  // namespace interleave
