@@ -42,7 +42,7 @@ CREATE TABLE events (
   kind INTEGER NOT NULL,                      -- index of the event's type
   topic TEXT NOT NULL,                        -- a newer event of the same kind and topic replaces those from its step on
   step INTEGER NOT NULL,
-  data BLOB NOT NULL,                         -- CBOR
+  data TEXT NOT NULL,                         -- JSON
   PRIMARY KEY (run, seq)
 ) STRICT;
 CREATE INDEX events_by_topic ON events (run, kind, topic, step);

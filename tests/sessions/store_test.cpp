@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/store.h"
+
+#include <gmock/gmock.h>
+
+#include <bit>
+#include <cmath>
+#include <filesystem>
+
+#include "backend/core/error.h"
+#include "tests/sessions/sample.h"
+
+namespace interleave {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class StoreTest : public testing::Test {
+ protected:
+  TemporaryFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "runs.interleave";
+};
+
+TEST_F(StoreTest, GivesBackTheSpecOfARun) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("first"));
+  const Store store = Store::open(file_);
+  EXPECT_EQ(toJson(store.spec(id)), toJson(sampleSpec("first")));
+  const RunSummary run = store.run(id);
+  EXPECT_EQ(run.title, "first");
+  EXPECT_EQ(run.method, "dash");
+  EXPECT_EQ(run.budget, Budget::layers(8));
+  EXPECT_EQ(run.seed, sampleSpec("").seed);
+  EXPECT_EQ(run.phase, Phase::Loading);
+  EXPECT_EQ(run.created.size(), std::string("2026-01-01T00:00:00Z").size());
+  EXPECT_EQ(store.runs().size(), 1u);
+}
+
+TEST_F(StoreTest, GivesBackEveryKindOfEventInOrder) {
+  std::vector<Event> events = sampleEvents();
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("events"));
+  Recorder recorder(writer, id);
+  for (const Event& event : events) recorder.onEvent(event);
+  ASSERT_TRUE(writer.flush());
+
+  const Store store = Store::open(file_);
+  const std::vector<Event> stored = store.events(id);
+  ASSERT_EQ(stored.size(), events.size());
+  for (std::size_t i = 0; i < events.size(); ++i) EXPECT_TRUE(same(stored[i], withoutCheckpoint(events[i]))) << i;
+  EXPECT_EQ(store.run(id).phase, Phase::Done);
+  EXPECT_EQ(store.run(id).model_name, "Sample 30");
+  EXPECT_EQ(store.placements(id).size(), 2u);
+  EXPECT_EQ(store.scores(id).size(), 2u);
+  EXPECT_EQ(store.log(id).size(), 1u);
+  EXPECT_EQ(store.alignments(id).size(), 2u);
+  ASSERT_TRUE(store.environment(id).has_value());
+  EXPECT_EQ(store.environment(id)->costs.at(0).rows.at(1).at(2).cache_bytes, 7);
+  EXPECT_EQ(store.spec(id).interventions.size(), 2u);
+  EXPECT_THAT(checkStore(file_).problems, IsEmpty());
+}
+
+TEST_F(StoreTest, KeepsEveryStepAndEveryCheckpointAcrossChunks) {
+  constexpr std::int64_t kSteps = 700;
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("long"));
+  for (std::int64_t step = 1; step <= kSteps; ++step) {
+    writer.record(id, sampleStep(step, kSteps));
+    if (step % 37 == 0) {
+      ASSERT_TRUE(writer.flush());
+    }
+  }
+  ASSERT_TRUE(writer.flush());
+  EXPECT_EQ(writer.status().acknowledged_step, kSteps);
+
+  const Store store = Store::open(file_);
+  const auto steps = store.steps(id);
+  ASSERT_EQ(steps.size(), static_cast<std::size_t>(kSteps));
+  for (std::int64_t step = 1; step <= kSteps; ++step) {
+    EXPECT_TRUE(same(steps[static_cast<std::size_t>(step - 1)], withoutCheckpoint(sampleStep(step, kSteps)))) << step;
+    EXPECT_EQ(store.checkpointAt(id, step), sampleStep(step, kSteps).checkpoint) << step;
+  }
+  EXPECT_EQ(store.checkpoint(id)->step, kSteps);
+  EXPECT_FALSE(store.checkpointAt(id, kSteps + 1).has_value());
+  const RunSummary run = store.run(id);
+  EXPECT_EQ(run.step, kSteps);
+  EXPECT_EQ(run.tokens, sampleStep(kSteps, kSteps).tokens);
+  EXPECT_THAT(checkStore(file_).problems, IsEmpty());
+  EXPECT_EQ(checkStore(file_).steps, kSteps);
+
+  const auto series = store.series(id, Metric::Loss);
+  ASSERT_EQ(series.size(), static_cast<std::size_t>(kSteps));
+  EXPECT_EQ(series[300].step, 301);
+  EXPECT_EQ(series[300].value, sampleStep(301, kSteps).metrics[static_cast<std::size_t>(Metric::Loss)]);
+  EXPECT_EQ(store.series(id, Metric::HardTextLoss).size(), static_cast<std::size_t>(kSteps / 10));
+}
+
+TEST_F(StoreTest, ThinsStepsEvenlyWithTheFirstAndTheLast) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("thin"));
+  for (std::int64_t step = 1; step <= 1001; ++step) writer.record(id, sampleStep(step, 1001));
+  ASSERT_TRUE(writer.flush());
+  const Store store = Store::open(file_);
+  const auto numbers = [&](std::int64_t first, std::int64_t most) {
+    std::vector<std::int64_t> steps;
+    for (const StepEvent& event : store.steps(id, first, most)) steps.push_back(event.step);
+    return steps;
+  };
+  EXPECT_THAT(numbers(0, 5), ElementsAre(1, 251, 501, 751, 1001));
+  EXPECT_THAT(numbers(801, 3), ElementsAre(801, 901, 1001));
+  EXPECT_THAT(numbers(999, 0), ElementsAre(999, 1000, 1001));
+  EXPECT_THAT(numbers(1000, 50), ElementsAre(1000, 1001));
+  EXPECT_THAT(numbers(0, 1), ElementsAre(1001));
+  EXPECT_THAT(numbers(1002, 0), IsEmpty());
+}
+
+TEST_F(StoreTest, AResumedRunReadsLikeOneThatNeverStopped) {
+  constexpr std::int64_t kSteps = 600;
+  std::vector<Event> uninterrupted;
+  RunId straight = 0, resumed = 0;
+  {
+    StoreWriter writer(file_);
+    straight = writer.addRun(sampleSpec("straight"));
+    resumed = writer.addRun(sampleSpec("resumed"));
+    for (std::int64_t step = 1; step <= kSteps; ++step) writer.record(straight, sampleStep(step, kSteps));
+    for (std::int64_t step = 1; step <= 570; ++step) {
+      StepEvent event = sampleStep(step, kSteps);
+      if (step > 300) event.metrics[0] = -1;  // To be replaced.
+      writer.record(resumed, event);
+    }
+  }
+  {
+    StoreWriter writer(file_);
+    EXPECT_EQ(Store::open(file_).run(resumed).phase, Phase::Stopped);
+    for (std::int64_t step = 301; step <= kSteps; ++step) writer.record(resumed, sampleStep(step, kSteps));
+    ASSERT_TRUE(writer.flush());
+  }
+  const Store store = Store::open(file_);
+  const auto expected = store.steps(straight), found = store.steps(resumed);
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same(found[i], expected[i])) << i + 1;
+  EXPECT_EQ(store.checkpoint(resumed), store.checkpoint(straight));
+  EXPECT_THAT(checkStore(file_).problems, IsEmpty());
+}
+
+TEST_F(StoreTest, RepeatedInterventionsAreOneAndTwoOfALifeAreTwo) {
+  Intervention change;
+  change.step = 4;
+  change.key = "temperature";
+  change.value = 0.5;
+  Intervention other = change;
+  other.value = 0.25;
+  RunId id = 0;
+  {
+    StoreWriter writer(file_);
+    id = writer.addRun(sampleSpec("changes"));
+    for (std::int64_t step = 1; step <= 3; ++step) writer.record(id, sampleStep(step, 9));
+    for (const Intervention& each : {change, other, change}) writer.record(id, InterventionEvent{each});
+  }
+  for (int life = 0; life < 2; ++life) {
+    StoreWriter writer(file_);
+    EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change));
+    for (std::int64_t step = 3; step <= 3; ++step) writer.record(id, sampleStep(step, 9));
+    for (const Intervention& each : {change, other, change}) writer.record(id, InterventionEvent{each});
+    writer.record(id, sampleStep(4, 9));
+  }
+  EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change));
+}
+
+TEST_F(StoreTest, KeepsWhatTheResearcherNotes) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("before"));
+  writer.setTitle(id, "after");
+  writer.setNote(id, "a note");
+  writer.setTags(id, {"b", "a"});
+  writer.setBaseline(id, true);
+  writer.setPhase(id, Phase::Failed, "no such model");
+  writer.addExport(id, {"", "hf", "/tmp/out", {{"seed", 3}}});
+  const Store store = Store::open(file_);
+  const RunSummary run = store.run(id);
+  EXPECT_EQ(run.title, "after");
+  EXPECT_EQ(run.note, "a note");
+  EXPECT_THAT(run.tags, ElementsAre("b", "a"));
+  EXPECT_TRUE(run.baseline);
+  EXPECT_EQ(run.phase, Phase::Failed);
+  EXPECT_EQ(run.reason, "no such model");
+  ASSERT_EQ(store.exports(id).size(), 1u);
+  EXPECT_EQ(store.exports(id)[0].provenance, (nlohmann::json{{"seed", 3}}));
+
+  writer.remove(id);
+  EXPECT_THAT(store.runs(), IsEmpty());
+  EXPECT_EQ(store.runs(true).size(), 1u);
+  writer.restore(id);
+  EXPECT_EQ(store.runs().size(), 1u);
+  writer.record(id, sampleStep(1, 2));
+  writer.purge(id);
+  EXPECT_THAT(store.runs(true), IsEmpty());
+  writer.record(id, sampleStep(2, 2));
+  EXPECT_TRUE(writer.flush());
+  EXPECT_EQ(writer.status().dropped, 1);
+  EXPECT_THROW(store.run(id), Error);
+  EXPECT_THROW(writer.setNote(id, ""), Error);
+}
+
+}  // namespace
+}  // namespace interleave
