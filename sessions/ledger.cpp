@@ -88,6 +88,7 @@ void Ledger::load(std::int64_t id, Run& run) {
   known_.tryReset();
   const std::string place = "run " + std::to_string(id);
   run.last_step = 0;
+  run.moved = false;
   if (bound(straddling_, id, std::numeric_limits<std::int64_t>::max()).executeStep()) {
     const Chunk newest = chunkFrom(straddling_, 0, place);
     run.last_step = newest.last();
@@ -143,6 +144,7 @@ void Ledger::applyStep(std::int64_t id, Run& run, const StepEvent& event) {
   }
   run.tail.append(event, run.next_seq++);
   run.last_step = event.step;
+  run.moved = true;
   if (!event.checkpoint.state.empty()) execute(add_checkpoint_, id, event.step, BlobOf{event.checkpoint.state});
 }
 
@@ -193,10 +195,11 @@ void Ledger::insertChunk(std::int64_t id, const Chunk& chunk, std::size_t from, 
 
 void Ledger::settle() {
   for (auto& [id, run] : runs_) {
-    if (!run.loaded || run.tail.count() == run.written) continue;
+    if (!run.loaded || !run.moved) continue;
     writeTail(id, run);
     const ChunkHead& newest = run.tail.head(run.tail.count() - 1);
     execute(set_position_, id, newest.step, newest.steps, newest.tokens, newest.seconds);
+    run.moved = false;
   }
 }
 

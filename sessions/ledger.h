@@ -38,6 +38,7 @@ class Ledger {
     std::int64_t life = 0;  // Events from this number on were recorded since the run was last started.
     bool ended = false;     // The next event starts another life.
     std::int64_t last_step = 0;
+    bool moved = false;       // The row in the table of runs is behind.
     Chunk tail;               // The steps since the last full chunk…
     std::size_t written = 0;  // …and how many of them are in the table, in one part or several.
   };
