@@ -13,12 +13,13 @@ find_library(LIBTORCH_CPU_LIBRARY torch_cpu
 find_library(LIBTORCH_C10_LIBRARY c10
   HINTS ${LIBTORCH_ROOT} ${_libtorch_wheels} PATH_SUFFIXES lib NO_DEFAULT_PATH)
 if(LIBTORCH_INCLUDE_DIR)
-  file(STRINGS "${LIBTORCH_INCLUDE_DIR}/torch/headeronly/version.h" _libtorch_version_line REGEX "define TORCH_VERSION ")
-  if(NOT _libtorch_version_line)
-    file(STRINGS "${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include/torch/version.h" _libtorch_version_line
-      REGEX "define TORCH_VERSION ")
-  endif()
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${_libtorch_version_line}")
+  foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
+    if(NOT LibTorch_VERSION AND EXISTS "${LIBTORCH_INCLUDE_DIR}/${_header}")
+      file(STRINGS "${LIBTORCH_INCLUDE_DIR}/${_header}" _lines REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+      string(REGEX REPLACE "[^0-9;]" "" _lines "${_lines}")
+      list(JOIN _lines "." LibTorch_VERSION)
+    endif()
+  endforeach()
 endif()
 
 include(FindPackageHandleStandardArgs)
@@ -31,6 +32,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   get_filename_component(_libtorch_lib "${LIBTORCH_CPU_LIBRARY}" DIRECTORY)
   file(GLOB _libtorch_nvidia "${LIBTORCH_INCLUDE_DIR}/../../nvidia/cu*/lib" "${LIBTORCH_INCLUDE_DIR}/../../nvidia/*/lib")
   set(LIBTORCH_RUNTIME_DIRS "${_libtorch_nvidia}" CACHE STRING "Folders of NVIDIA's small run-time libraries")
+  # at::parallel_for is inline and calls libgomp: the copy that libtorch_cpu brings, since there must not be two. Hence
+  # -fopenmp only compiles, and does not link.
+  file(GLOB _libtorch_gomp "${_libtorch_lib}/libgomp*.so*")
+  if(NOT _libtorch_gomp)
+    set(_libtorch_gomp gomp)
+  endif()
   add_library(LibTorch::C10 UNKNOWN IMPORTED)
   set_target_properties(LibTorch::C10 PROPERTIES IMPORTED_LOCATION "${LIBTORCH_C10_LIBRARY}")
   add_library(LibTorch::LibTorch UNKNOWN IMPORTED)
@@ -38,8 +45,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     IMPORTED_LOCATION "${LIBTORCH_CPU_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${LIBTORCH_INCLUDE_DIR};${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_COMPILE_OPTIONS "-fopenmp"
-    INTERFACE_LINK_LIBRARIES LibTorch::C10)
-  # libtorch_cpu brings its own libgomp; ours must not be a second one, so -fopenmp only compiles.
+    INTERFACE_LINK_LIBRARIES "LibTorch::C10;${_libtorch_gomp}")
   set(_libtorch_rpath "${_libtorch_lib}")
   foreach(_dir IN LISTS LIBTORCH_RUNTIME_DIRS)
     list(APPEND _libtorch_rpath "${_dir}")
