@@ -31,6 +31,9 @@ class Tokenizer {
   /// From tokenizer.json, or from the GGUF's metadata (which counts where other readers ignore it). BadInput when
   /// something is missing or not supported, named.
   static Tokenizer from(const ModelFiles& files);
+  /// The two halves of from(), for documents that are already read; `file` is what errors name. `config` may be null.
+  static Tokenizer fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file);
+  static Tokenizer fromGguf(const nlohmann::json& metadata, const std::string& file);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

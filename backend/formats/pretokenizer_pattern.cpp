@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/formats/pretokenizer_pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "backend/core/error.h"
+#include "backend/formats/unicode.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::size_t kJitStackBytes = std::size_t{1} << 20;
+constexpr std::uint32_t kMatchLimit = 100'000'000;  // Steps of one match: seconds, not hours.
+constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
+
+// Oniguruma's classes, spelled out because PCRE2's differ: its \s has U+180E, its \w lacks marks and fractions, and a
+// script there takes in what other scripts share with it.
+constexpr std::string_view kSpace =
+    R"(\x{09}-\x{0d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+constexpr std::string_view kNotSpace =
+    R"(\x{00}-\x{08}\x{0e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
+    R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
+constexpr std::string_view kWord = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{24b6}-\x{24e9})"
+                                   R"(\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr std::string_view kHex = "0-9A-Fa-f";
+
+std::string inBrackets(std::string_view open, std::string_view members, bool in_class) {
+  return in_class ? std::string(members) : std::string(open) + std::string(members) + "]";
+}
+
+std::string wordBoundary(bool boundary) {
+  const std::string word = "[" + std::string(kWord) + "]";
+  const std::string inside = boundary ? "(?!" : "(?=", outside = boundary ? "(?=" : "(?!";
+  return "(?:(?<=" + word + ")" + inside + word + ")|(?<!" + word + ")" + outside + word + "))";
+}
+
+/// The PCRE2 expression that means the same as `expression` does to Oniguruma.
+std::string translated(std::string_view expression) {
+  std::string out;
+  bool in_class = false;
+  bool class_is_fresh = false;  // Just opened: a ']' here is a member.
+  for (std::size_t i = 0; i < expression.size(); ++i) {
+    const char c = expression[i];
+    if (c == '\\' && i + 1 < expression.size()) {
+      class_is_fresh = false;
+      const char kind = expression[++i];
+      if (kind == 's') {
+        out += inBrackets("[", kSpace, in_class);
+      } else if (kind == 'S') {
+        out += inBrackets("[", kNotSpace, in_class);
+      } else if (kind == 'w') {
+        out += inBrackets("[", kWord, in_class);
+      } else if (kind == 'h') {
+        out += inBrackets("[", kHex, in_class);
+      } else if ((kind == 'W' || kind == 'H') && !in_class) {
+        out += inBrackets("[^", kind == 'W' ? kWord : kHex, false);
+      } else if ((kind == 'b' || kind == 'B') && !in_class) {
+        out += wordBoundary(kind == 'b');
+      } else if ((kind == 'p' || kind == 'P') && expression.substr(i + 1, 1) == "{") {
+        const std::size_t end = std::min(expression.find('}', i), expression.size() - 1);
+        const std::string_view name = expression.substr(i + 2, end - i - 2);
+        const bool script = name.size() > 2 && name != "Any";  // General categories have one or two letters.
+        out += std::string("\\") + kind + (script ? "{sc:" : "{") + std::string(name) + "}";
+        i = end;
+      } else if (kind == 'u' && i + 4 < expression.size()) {
+        out += "\\x{" + std::string(expression.substr(i + 1, 4)) + "}";
+        i += 4;
+      } else if (kind == 'W' || kind == 'H') {
+        throw std::invalid_argument(std::string("\\") + kind + " inside a character class is not supported");
+      } else {
+        out += {'\\', kind};
+      }
+      continue;
+    }
+    if (!in_class) {
+      if (c == '[') {
+        in_class = class_is_fresh = true;
+        if (i + 1 < expression.size() && expression[i + 1] == '^') {
+          out += c;
+          ++i;
+          out += '^';
+          continue;
+        }
+      }
+    } else if (c == ']' && !class_is_fresh) {
+      in_class = false;
+    } else if (c == '[') {
+      const std::size_t end = expression.find(":]", i);
+      if (expression.substr(i, 2) != "[:" || end == std::string_view::npos) {
+        throw std::invalid_argument("a character class inside another is not supported");
+      }
+      out += expression.substr(i, end + 2 - i);
+      i = end + 1;
+      class_is_fresh = false;
+      continue;
+    } else if (expression.substr(i, 2) == "&&") {
+      throw std::invalid_argument("the intersection of character classes (&&) is not supported");
+    } else {
+      class_is_fresh = false;
+    }
+    out += c;
+  }
+  return out;
+}
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+using Code = std::unique_ptr<pcre2_code, Freed<pcre2_code_free>>;
+using MatchData = std::unique_ptr<pcre2_match_data, Freed<pcre2_match_data_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_context_free>>;
+using CompileContext = std::unique_ptr<pcre2_compile_context, Freed<pcre2_compile_context_free>>;
+using JitStack = std::unique_ptr<pcre2_jit_stack, Freed<pcre2_jit_stack_free>>;
+
+std::string messageOf(int code) {
+  std::array<PCRE2_UCHAR, 256> text{};
+  pcre2_get_error_message(code, text.data(), text.size());
+  return reinterpret_cast<const char*>(text.data());
+}
+
+/// What one thread needs to match with any pattern.
+struct Scratch {
+  MatchData data{pcre2_match_data_create(1, nullptr)};
+  JitStack stack{pcre2_jit_stack_create(32 * 1024, kJitStackBytes, nullptr)};
+  MatchContext context{pcre2_match_context_create(nullptr)};
+  Scratch() {
+    if (!data || !stack || !context) throw std::bad_alloc();
+    pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+    pcre2_set_match_limit(context.get(), kMatchLimit);
+    pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+  }
+};
+
+}  // namespace
+
+struct Pattern::Program {
+  std::string source;
+  Code code;
+};
+
+namespace {
+
+Code compiled(const std::string& expression, std::uint32_t options) {
+  const CompileContext context(pcre2_compile_context_create(nullptr));
+  if (!context) throw std::bad_alloc();
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  int error = 0;
+  PCRE2_SIZE where = 0;
+  Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), options, &error, &where,
+                          context.get()));
+  if (!code) throw std::invalid_argument(messageOf(error) + " at offset " + std::to_string(where));
+  pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // Where there is no JIT, the interpreter serves.
+  return code;
+}
+
+}  // namespace
+
+Pattern Pattern::regex(std::string_view expression) {
+  // Ruby's ^ and $ stand at every line.
+  Code code = compiled(translated(expression), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
+  return Pattern(std::make_shared<Program>(Program{std::string(expression), std::move(code)}));
+}
+
+Pattern Pattern::literal(std::string_view text) {
+  Code code = compiled(std::string(text), PCRE2_UTF | PCRE2_LITERAL);
+  return Pattern(std::make_shared<Program>(Program{std::string(text), std::move(code)}));
+}
+
+void Pattern::parts(std::string_view text, const std::function<void(std::size_t, std::size_t, bool)>& part) const {
+  thread_local Scratch scratch;
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  std::size_t covered = 0;  // Parts up to here were reported.
+  bool matched = false;     // The last of them was a match.
+  for (std::size_t from = 0; !text.empty() && from <= text.size();) {
+    int found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data.get(),
+                            scratch.context.get());
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
+      found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                          scratch.data.get(), scratch.context.get());
+    }
+    if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found < 0) throw failure("pre-tokenizer pattern " + program_->source, messageOf(found));
+    const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(scratch.data.get());
+    const std::size_t begin = bounds[0], end = bounds[1];
+    if (begin == end && matched && begin == covered) {
+      from = begin == text.size() ? begin + 1 : begin + unicode::first(text.substr(begin)).bytes;
+      continue;
+    }
+    if (covered < begin) part(covered, begin, false);
+    part(begin, end, true);
+    matched = true;
+    covered = from = end;
+  }
+  if (covered < text.size()) part(covered, text.size(), false);
+}
+
+}  // namespace interleave

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace interleave {
+
+/// A regular expression in the dialect of tokenizer.json (Oniguruma's Ruby syntax over Unicode), or a literal.
+/// Immutable; any thread may use it. Copies share the compiled program.
+class Pattern {
+ public:
+  /// std::invalid_argument, saying why, when the expression is malformed or uses what is not supported here.
+  static Pattern regex(std::string_view expression);
+  static Pattern literal(std::string_view text);
+
+  /// Calls `part(begin, end, is_match)` for consecutive parts that cover `text` (valid UTF-8); nothing when it is
+  /// empty. An empty match right after a match is skipped. Failed error when matching exceeds its limits: text is never
+  /// dropped.
+  void parts(std::string_view text, const std::function<void(std::size_t, std::size_t, bool)>& part) const;
+
+ private:
+  struct Program;
+  explicit Pattern(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+  std::shared_ptr<const Program> program_;
+};
+
+}  // namespace interleave

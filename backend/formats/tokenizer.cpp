@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/formats/tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <unordered_set>
+
+#include "backend/formats/chat.h"
+#include "backend/formats/pretokenizer.h"
+#include "backend/formats/tokenizer_added.h"
+#include "backend/formats/tokenizer_bpe.h"
+#include "backend/formats/tokenizer_decoder.h"
+#include "backend/formats/tokenizer_gguf.h"
+#include "backend/formats/unicode.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::size_t kCachedWords = 1 << 16;  // Per call of encode().
+constexpr std::size_t kCachedWordBytes = 64;
+constexpr std::size_t kTemplateBytes = 1 << 20;
+
+constexpr std::array<std::string_view, 8> kEndTokens = {
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
+
+/// What the post-processor puts around a text.
+struct Template {
+  std::vector<std::int32_t> before, after;
+};
+
+/// "bos_token" and the like: text, or an object with "content".
+std::string tokenText(const JsonField& config, const std::string& key) {
+  if (!config.has(key)) return "";
+  const JsonField field = config.at(key);
+  return field.value().is_object() ? field.at("content").text() : field.text();
+}
+
+/// "chat_template": text, or a list of named ones.
+std::string chatTemplate(const JsonField& config) {
+  if (!config.has("chat_template")) return "";
+  const JsonField field = config.at("chat_template");
+  if (!field.value().is_array()) return field.text();
+  for (const JsonField& named : field.elements()) {
+    if (named.text("name", "") == "default") return named.at("template").text();
+  }
+  return "";
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  Impl(const JsonField& document, const JsonField& config);
+
+  void readAddedTokens(const JsonField& list);
+  void readAddedToken(const JsonField& field);
+  void readPostProcessor(const JsonField& field, int depth);
+  void readTemplate(const JsonField& field);
+  std::int32_t known(const JsonField& field, std::int64_t id) const;
+
+  std::optional<std::int32_t> idOf(std::string_view token) const;
+  const std::string* tokenOf(std::int32_t id) const;
+  std::string normalised(std::string_view text) const;
+
+  BpeModel model;
+  TextSteps normalizer, pre_tokenizer;
+  std::vector<DecodeStep> decoder;
+  std::map<std::int32_t, AddedToken> added;
+  TextMap<std::int32_t> added_ids;
+  std::unordered_map<std::int32_t, std::string> decoded_added;  // How an added token enters the decoder, if changed.
+  TextMap<bool> special;                                        // By content, as decode() leaves them out.
+  AddedTokenMatcher raw_matcher, normalised_matcher;
+  std::vector<Template> templates;
+  std::optional<std::int32_t> bos, eos;
+  ChatForm chat;
+};
+
+Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config) : model(document.at("model")) {
+  const nlohmann::json none;
+  const auto section = [&](const std::string& key) {
+    return document.has(key) ? document.at(key) : JsonField(none, document.file(), key);
+  };
+  normalizer = readNormalizer(section("normalizer"));
+  pre_tokenizer = readPreTokenizer(section("pre_tokenizer"));
+  decoder = readDecoder(section("decoder"));
+  if (document.has("added_tokens")) readAddedTokens(document.at("added_tokens"));
+  if (document.has("post_processor")) readPostProcessor(document.at("post_processor"), 0);
+
+  const std::string bos_text = tokenText(config, "bos_token"), eos_text = tokenText(config, "eos_token");
+  bos = idOf(bos_text);
+  if (!bos && !templates.empty() && !templates[0].before.empty()) bos = templates[0].before[0];
+  eos = idOf(eos_text);
+  chat = ChatForm(
+      chatTemplate(config), [&](std::string_view token) { return idOf(token).has_value(); },
+      bos ? *tokenOf(*bos) : bos_text, eos ? *tokenOf(*eos) : eos_text);
+}
+
+void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
+  for (const JsonField& field : list.elements()) readAddedToken(field);
+  for (const auto& [id, token] : added) {
+    if (!token.normalized) {
+      raw_matcher.add(token.content, token);
+      continue;
+    }
+    const std::string pattern = normalised(token.content);
+    if (pattern.empty()) continue;
+    normalised_matcher.add(pattern, token);
+    if (pattern != token.content) decoded_added[id] = pattern;
+  }
+}
+
+void Tokenizer::Impl::readAddedToken(const JsonField& field) {
+  AddedToken token;
+  token.content = field.at("content").text();
+  if (token.content.empty()) return;
+  token.id = static_cast<std::int32_t>(field.at("id").integer(0, kLargestTokenId));
+  token.special = field.flag("special", false);
+  token.normalized = field.flag("normalized", !token.special);
+  token.single_word = field.flag("single_word", false);
+  token.lstrip = field.flag("lstrip", false);
+  token.rstrip = field.flag("rstrip", false);
+  if (const auto in_vocabulary = idOf(token.content); in_vocabulary && *in_vocabulary != token.id) {
+    throw field.error("\"" + token.content + "\" has id " + std::to_string(*in_vocabulary) + " already");
+  }
+  if (const std::string* holder = tokenOf(token.id); holder && *holder != token.content) {
+    throw field.error("id " + std::to_string(token.id) + " belongs to \"" + *holder + "\" already");
+  }
+  if (token.special) special[token.content] = true;
+  added_ids[token.content] = token.id;
+  added[token.id] = token;
+}
+
+std::int32_t Tokenizer::Impl::known(const JsonField& field, std::int64_t id) const {
+  if (id < 0 || id > kLargestTokenId || !tokenOf(static_cast<std::int32_t>(id))) {
+    throw field.error("id " + std::to_string(id) + " is not in the vocabulary");
+  }
+  return static_cast<std::int32_t>(id);
+}
+
+void Tokenizer::Impl::readTemplate(const JsonField& field) {
+  Template around;
+  bool text_seen = false;
+  for (const JsonField& piece : field.at("single").elements()) {
+    if (piece.has("Sequence")) {
+      if (text_seen) throw piece.error("the text twice is not supported");
+      text_seen = true;
+      continue;
+    }
+    const std::string name = piece.at("SpecialToken").at("id").text();
+    const JsonField token = field.at("special_tokens").at(name);
+    for (const JsonField& id : token.at("ids").elements()) {
+      (text_seen ? around.after : around.before).push_back(known(id, id.integer(0, kLargestTokenId)));
+    }
+  }
+  if (!text_seen) throw field.at("single").error("has no place for the text");
+  templates.push_back(std::move(around));
+}
+
+void Tokenizer::Impl::readPostProcessor(const JsonField& field, int depth) {
+  const std::string type = field.at("type").text();
+  if (type == "Sequence") {
+    if (depth == 16) throw field.error("is nested too deeply");
+    for (const JsonField& element : field.at("processors").elements()) readPostProcessor(element, depth + 1);
+  } else if (type == "TemplateProcessing") {
+    readTemplate(field);
+  } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+    const auto token = [&](const std::string& key) {
+      const auto pair = field.at(key).elements();
+      if (pair.size() != 2) throw field.at(key).error("is not a token and its id");
+      return std::vector{known(pair[1], pair[1].integer(0, kLargestTokenId))};
+    };
+    templates.push_back({token("cls"), token("sep")});
+  } else if (type != "ByteLevel") {  // ByteLevel only moves offsets.
+    throw field.error("post-processor \"" + type + "\" is not supported");
+  }
+}
+
+std::optional<std::int32_t> Tokenizer::Impl::idOf(std::string_view token) const {
+  const auto found = added_ids.find(token);
+  return found == added_ids.end() ? model.idOf(token) : std::optional(found->second);
+}
+
+const std::string* Tokenizer::Impl::tokenOf(std::int32_t id) const {
+  const auto found = added.find(id);
+  return found == added.end() ? model.tokenOf(id) : &found->second.content;
+}
+
+std::string Tokenizer::Impl::normalised(std::string_view text) const {
+  Pieces pieces{std::string(text), true};
+  for (const TextStep& step : normalizer) step(pieces);
+  std::string all;
+  for (const auto& span : pieces.spans()) all += pieces[span];
+  return all;
+}
+
+Tokenizer Tokenizer::from(const ModelFiles& files) {
+  if (!files.ggufMetadata().is_null()) return fromGguf(files.ggufMetadata(), files.path().string());
+  const auto file = files.path() / "tokenizer.json";
+  if (files.tokenizerJson().is_null()) throw badInput(file.string(), "", "there is no tokenizer.json");
+  nlohmann::json config = files.tokenizerConfigJson();
+  // `transformers` keeps a long template in a file of its own.
+  if (std::ifstream stream(files.path() / "chat_template.jinja", std::ios::binary); stream) {
+    std::string text(kTemplateBytes, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    config["chat_template"] = unicode::validUtf8(text);
+  }
+  return fromJson(files.tokenizerJson(), config, file.string());
+}
+
+Tokenizer Tokenizer::fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file) {
+  return Tokenizer(std::make_unique<Impl>(JsonField(tokenizer, file, ""), JsonField(config, file, "tokenizer_config")));
+}
+
+Tokenizer Tokenizer::fromGguf(const nlohmann::json& metadata, const std::string& file) {
+  const TokenizerDocuments documents = tokenizerFromGguf(metadata, file);
+  return fromJson(documents.tokenizer, documents.config, file);
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text, SpecialTokens mode) const {
+  const std::string valid = unicode::validUtf8(text);
+  const bool with_special = mode != SpecialTokens::Plain;
+  std::vector<std::int32_t> ids;
+
+  TextMap<std::vector<std::int32_t>> cache;  // Words recur.
+  const auto encodeWord = [&](std::string_view word) {
+    if (word.size() > kCachedWordBytes || cache.size() >= kCachedWords) return impl_->model.encode(word, ids);
+    auto found = cache.find(word);
+    if (found == cache.end()) {
+      found = cache.emplace(word, std::vector<std::int32_t>()).first;
+      impl_->model.encode(word, found->second);
+    }
+    ids.insert(ids.end(), found->second.begin(), found->second.end());
+  };
+  const auto encodeText = [&](std::string_view part, bool opens_input) {
+    Pieces pieces(std::string(part), opens_input);
+    for (const TextStep& step : impl_->pre_tokenizer) step(pieces);
+    for (const auto& span : pieces.spans()) encodeWord(pieces[span]);
+  };
+  const auto encodeSegment = [&](std::string_view segment, bool opens_input) {
+    Pieces pieces(std::string(segment), opens_input);
+    for (const TextStep& step : impl_->normalizer) step(pieces);
+    for (const auto& span : pieces.spans()) {
+      const std::string_view normal = pieces[span];
+      impl_->normalised_matcher.parts(
+          normal, with_special, [&](std::size_t begin, std::size_t end, const AddedToken* token) {
+            if (token) {
+              ids.push_back(token->id);
+            } else {
+              encodeText(normal.substr(begin, end - begin), pieces.opensInput(span) && begin == 0);
+            }
+          });
+    }
+  };
+  impl_->raw_matcher.parts(valid, with_special, [&](std::size_t begin, std::size_t end, const AddedToken* token) {
+    if (token) {
+      ids.push_back(token->id);
+    } else {
+      encodeSegment(std::string_view(valid).substr(begin, end - begin), begin == 0);
+    }
+  });
+  for (const Template& around : impl_->templates) {
+    if (mode != SpecialTokens::Add) break;
+    ids.insert(ids.begin(), around.before.begin(), around.before.end());
+    ids.insert(ids.end(), around.after.begin(), around.after.end());
+  }
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  std::vector<std::string> tokens;
+  tokens.reserve(ids.size());
+  for (const std::int32_t id : ids) {
+    const auto changed = impl_->decoded_added.find(id);
+    const std::string* token = changed == impl_->decoded_added.end() ? impl_->tokenOf(id) : &changed->second;
+    if (token && !(skip_special && impl_->special.contains(*token))) tokens.push_back(*token);
+  }
+  for (const DecodeStep& step : impl_->decoder) step(tokens);
+  std::string text;
+  for (const std::string& token : tokens) text += token;
+  return text;
+}
+
+std::int32_t Tokenizer::size() const {
+  const std::int32_t last_added = impl_->added.empty() ? -1 : impl_->added.rbegin()->first;
+  return std::max(impl_->model.largestId(), last_added) + 1;
+}
+
+std::optional<std::int32_t> Tokenizer::idOf(std::string_view token) const { return impl_->idOf(token); }
+
+std::string Tokenizer::tokenOf(std::int32_t id) const {
+  const std::string* token = impl_->tokenOf(id);
+  return token ? *token : "";
+}
+
+std::optional<std::int32_t> Tokenizer::bos() const { return impl_->bos; }
+
+std::vector<std::int32_t> Tokenizer::endIds() const {
+  std::vector<std::int32_t> ids;
+  if (impl_->eos) ids.push_back(*impl_->eos);
+  for (const std::string_view token : kEndTokens) {
+    const auto id = impl_->special.contains(token) ? impl_->idOf(token) : std::nullopt;
+    if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
+  }
+  return ids;
+}
+
+std::string Tokenizer::chat(std::span<const ChatMessage> messages, bool open_answer) const {
+  return impl_->chat.render(messages, open_answer);
+}
+
+std::string Tokenizer::chatForm() const { return std::string(impl_->chat.name()); }
+
+}  // namespace interleave
