@@ -109,6 +109,20 @@ class Workbench {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The card of a bank's folder: model, recipe, quality. BadInput: missing, not ours, unknown keys (the nearest known
+/// named).
+nlohmann::json readBankCard(const std::filesystem::path& dir);
+
+/// What `bench` measures: a forward pass, forward and backward of the gated delta rule, and one search step.
+struct BenchRequest {
+  std::filesystem::path model, bank;  ///< An empty bank: search steps with sliding windows.
+  std::int64_t tokens = 512;          ///< Of the one sequence.
+  int repeats = 5;                    ///< Medians of so many.
+  Execution execution;
+};
+/// {"environment": {…}, "results": [{"name", "seconds", "tokens_per_second", "gflops", "peak_bytes"}, …]}.
+nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress);
+
 std::vector<std::string> exportFormats();
 std::vector<std::string> promptWordings();
 /// Reads a placement back from any format that exportPlacement() writes. BadInput.

@@ -198,19 +198,17 @@ struct Source {
 Placement readOurs(const Source& source) {
   constexpr std::array<std::string_view, 6> kKeys{"format",      "version",   "layers",
                                                   "kept_layers", "operators", "provenance"};
-  for (const auto& [key, value] : source.document.items()) {
-    if (std::ranges::find(kKeys, key) != kKeys.end()) continue;
-    const std::string near = nearestOf(key, kKeys);
-    throw source.wrong(inQuotes(key), "unknown key" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-  }
-  if (const std::string format = source.word(source.document.at("format"), "format"); format != kOurs) {
+  json document = source.document;
+  document.emplace("provenance", nullptr);  // may be left out
+  requireKeys(document, kKeys, source.file);
+  if (const std::string format = source.word(document.at("format"), "format"); format != kOurs) {
     throw source.wrong("format", "is " + inQuotes(format) + "; expected '" + std::string(kOurs) + "'");
   }
-  const json& version = source.at(source.document, "version");
+  const json& version = document.at("version");
   if (version != kVersion) throw source.wrong("version", "is " + version.dump() + "; this program reads version 1");
 
-  const int layers = source.integer(source.at(source.document, "layers"), "layers", 1, kMostLayers);
-  const json& operators = source.array(source.at(source.document, "operators"), "operators");
+  const int layers = source.integer(document.at("layers"), "layers", 1, kMostLayers);
+  const json& operators = source.array(document.at("operators"), "operators");
   if (operators.size() != static_cast<std::size_t>(source.count("layers", layers))) {
     throw source.wrong(
         "operators", "has " + std::to_string(operators.size()) + " entries for " + std::to_string(layers) + " layers");
@@ -227,7 +225,7 @@ Placement readOurs(const Source& source) {
     kinds.push_back(*kind);
   }
   Placement placement(std::move(kinds));
-  if (source.at(source.document, "kept_layers") != json(placement.kept())) {
+  if (document.at("kept_layers") != json(placement.kept())) {
     throw source.wrong("kept_layers", "disagrees with the operators, which keep " + json(placement.kept()).dump());
   }
   return placement;

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "backend/core/error.h"
+#include "backend/formats/atomic_file.h"
+#include "backend/formats/placement_io.h"
+#include "cli/commands/commands.h"
+#include "cli/inputs.h"
+#include "cli/run_report.h"
+#include "sessions/store.h"
+
+namespace interleave::cli {
+namespace {
+
+struct ExchangeOptions {
+  std::string store, placement, format, out, model, bank, file;
+  RunId run = 0;
+  int layers = 0;
+  std::optional<std::string> budget, rest;
+};
+
+/// What a foreign file is read with: the model's layer count, or the one given.
+int layersFor(const ExchangeOptions& options) {
+  return options.model.empty() ? options.layers : ModelFiles::open(options.model).config().layers;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// The placement to export, and where it came from.
+void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& request) {
+  const Store store = Store::open(options.store);
+  const RunSummary summary = store.run(options.run);
+  const RunSpec spec = store.spec(options.run);
+  const std::vector<PlacementEvent> placements = store.placements(options.run);
+  const auto budget = options.budget ? std::optional(Budget::parse(*options.budget)) : std::nullopt;
+  const PlacementEvent& found = placementOf(placements, budget, options.run);
+  request.placement = found.placement;
+  request.provenance = {{"run", options.run},
+                        {"created", summary.created},
+                        {"model_name", summary.model_name},
+                        {"model_fingerprint", summary.model_fingerprint},
+                        {"method", spec.method},
+                        {"preset", spec.preset},
+                        {"seed", spec.seed},
+                        {"budget", found.budget.text()},
+                        {"search_settings", spec.search_settings},
+                        {"bank_settings", spec.bank_settings}};
+  nlohmann::json scores = nlohmann::json::object();
+  for (const ScoreEvent& event : store.scores(options.run)) {
+    if (event.placement == found.placement) scores.update(toJson(event.scores));
+  }
+  if (!scores.empty()) request.provenance["scores"] = std::move(scores);
+  if (request.model.empty() && std::filesystem::exists(spec.model_path)) request.model = spec.model_path;
+  if (request.bank.empty() && std::filesystem::exists(spec.bank_dir)) request.bank = spec.bank_dir;
+}
+
+void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request) {
+  const MixerKind rest = restOperator(options.rest, options.bank);
+  if (options.model.empty()) {
+    request.placement = readPlacement(options.placement, options.layers, rest);
+  } else {
+    const ModelFiles files = ModelFiles::open(options.model);
+    request.placement = placementFor(options.placement, files, rest);
+    request.provenance = {{"model_name", files.config().name}, {"model_fingerprint", files.fingerprint()}};
+  }
+  request.provenance["source"] = options.placement;
+}
+
+void exportTo(const ExchangeOptions& options, Terminal& terminal) {
+  Workbench::ExportRequest request;
+  request.model = options.model;
+  request.bank = options.bank;
+  request.out = options.out;
+  request.format = options.format;
+  if (options.run != 0) {
+    if (options.store.empty()) throw usageError("--run", "names a run of a store: --store is needed");
+    fillFromRun(options, request);
+  } else {
+    fillFromFile(options, request);
+  }
+  request.provenance["program"] = "interleave " INTERLEAVE_VERSION;
+  const std::vector<std::string> files = Workbench().exportPlacement(request, terminal);
+  if (options.run != 0) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    StoreWriter(options.store)
+        .addExport(options.run,
+                   {fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now))), options.format,
+                    std::filesystem::absolute(options.out).lexically_normal(), request.provenance});
+  }
+  terminal.print({{"format", options.format}, {"out", options.out}, {"files", files}},
+                 options.out + ": " + joined(files));
+}
+
+void import(const ExchangeOptions& options, Terminal& terminal) {
+  const Placement placement =
+      importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank));
+  const nlohmann::json document = placementDocument("interleave", placement, {}, {{"source", options.file}});
+  if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
+  terminal.print(document, fmt::format("{}  keeps {}", placement.line(), nlohmann::json(placement.kept()).dump()));
+}
+
+}  // namespace
+
+void declareExchange(CLI::App& app, Terminal& terminal) {
+  const auto options = std::make_shared<ExchangeOptions>();
+  const auto addShared = [&](CLI::App* command) {
+    command->add_option("--model", options->model, "The model: a Hugging Face folder, or a .gguf file");
+    command->add_option("--bank", options->bank, "The candidates' folder");
+    command
+        ->add_option("--layers", options->layers, "How many layers the model has, where neither it nor the file tells")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--operator", options->rest, "What stands where a file only says that attention is not kept")
+        ->check(CLI::IsMember(restOperatorNames()));
+  };
+
+  CLI::App* command = app.add_subcommand("export", "Write a placement, or the whole hybrid, for other programs");
+  CLI::Option* placement = command->add_option("--placement", options->placement, "A placement's file");
+  CLI::Option* run = command->add_option("--run", options->run, "A run of the store")->check(CLI::PositiveNumber);
+  run->excludes(placement);
+  command->add_option("--store", options->store, "The store's file");
+  command->add_option("--budget", options->budget, "Which of the run's budgets; the one it was asked for");
+  command->add_option("--format", options->format, "What to write")->required()->check(CLI::IsMember(exportFormats()));
+  command->add_option("--out", options->out, "The folder to write into")->required();
+  addShared(command);
+  command->callback([options, &terminal] {
+    if (options->run == 0 && options->placement.empty()) throw usageError("export", "--run or --placement is needed");
+    exportTo(*options, terminal);
+  });
+
+  command = app.add_subcommand("import", "Read a placement that export, or another program, wrote");
+  command->add_option("FILE", options->file, "A JSON file, or a folder with one")->required();
+  command->add_option("--out", options->out, "The file to write in our own format");
+  addShared(command);
+  command->callback([options, &terminal] { import(*options, terminal); });
+}
+
+}  // namespace interleave::cli

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "backend/core/error.h"
+#include "backend/engine/mailbox.h"
+#include "cli/commands/commands.h"
+#include "cli/inputs.h"
+#include "cli/run_report.h"
+#include "cli/stop_signals.h"
+#include "sessions/store.h"
+
+namespace interleave::cli {
+namespace {
+
+struct SearchOptions {
+  std::string model, bank, store, title, device = "cpu";
+  std::optional<std::string> budget;
+  std::uint64_t seed = 0;
+  RunId resume = 0;
+  PresetOptions preset;
+};
+
+/// Keeps a run's last step, which the report shows.
+class LastStep final : public EventSink {
+ public:
+  void onEvent(const Event& event) override {
+    if (const auto* step = std::get_if<StepEvent>(&event)) step_ = *step;
+  }
+  const std::optional<StepEvent>& step() const { return step_; }
+
+ private:
+  std::optional<StepEvent> step_;
+};
+
+/// A budget that this model cannot meet is bad input, told before anything is written.
+void checkBudget(const Budget& budget, const ModelFiles& files, const Preset& preset) {
+  const int layers = files.config().layers;
+  if (budget.unit == Budget::Unit::FullLayers) {
+    if (budget.amount <= layers) return;
+    throw badInput(files.path(), "--budget", "keeps " + budget.text() + " layers of " + std::to_string(layers));
+  }
+  const CostTable costs = Workbench().costs(files.path(), preset.bank, std::span(&budget.context_tokens, 1)).at(0);
+  std::int64_t least = 0;
+  for (const std::vector<MixerCost>& row : costs.rows) {
+    least += std::ranges::min(row, {}, &MixerCost::cache_bytes).cache_bytes;
+  }
+  if (budget.amount >= least) return;
+  throw badInput(files.path(), "--budget",
+                 budget.text() + " is less than the " + std::to_string(least) + " bytes that the smallest caches take");
+}
+
+/// A bank that is there is used as it is, so that its recipe is what the run records.
+void takeRecipe(Settings& recipe, const std::filesystem::path& bank, const ModelFiles& files) {
+  if (!std::filesystem::exists(bank / "card.json")) return;
+  const nlohmann::json card = readBankCard(bank);
+  const nlohmann::json& key = card.at("key");
+  if (key.at("model") != files.fingerprint()) {
+    throw badInput(bank / "card.json", "key.model",
+                   "the bank was made for " + card.at("model_name").dump() + ", fingerprint " + key.at("model").dump() +
+                       "; " + files.path().string() + " has \"" + files.fingerprint() + "\"");
+  }
+  recipe.merge(key.at("settings"), bank / "card.json");
+}
+
+RunSpec newSpec(const SearchOptions& options) {
+  if (options.model.empty() || options.bank.empty()) {
+    throw usageError("search", "MODEL and --bank are needed, unless a run is resumed");
+  }
+  const ModelFiles files = ModelFiles::open(options.model);
+  Preset preset = options.preset.load();
+  takeRecipe(preset.bank, options.bank, files);
+  RunSpec spec;
+  spec.title = options.title;
+  spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
+  spec.bank_dir = std::filesystem::absolute(options.bank).lexically_normal();
+  spec.method = options.preset.method;
+  spec.preset = options.preset.preset;
+  spec.budget = options.budget ? Budget::parse(*options.budget) : preset.budget;
+  spec.seed = options.seed;
+  spec.bank_settings = preset.bank.json();
+  spec.search_settings = preset.search.json();
+  spec.device = options.device;
+  checkBudget(spec.budget, files, preset);
+  return spec;
+}
+
+/// The stored run's own settings. What the command line says beside them must agree: to change them is another run.
+RunSpec resumedSpec(const SearchOptions& options, const CLI::App& command, const Store& store) {
+  RunSpec spec = store.spec(options.resume);
+  const auto agree = [&](const char* option, bool same) {
+    if (command.count(option) == 0 || same) return;
+    throw usageError(option, "run " + std::to_string(options.resume) + " was started otherwise, and goes on as it was");
+  };
+  agree("--method", options.preset.method == spec.method);
+  agree("--preset", options.preset.preset == spec.preset);
+  agree("--seed", options.seed == spec.seed);
+  agree("--device", options.device == spec.device);
+  agree("--budget", !options.budget || Budget::parse(*options.budget) == spec.budget);
+  if (!options.preset.changes.empty()) {
+    Settings search(searchSettingSpecs(spec.method)), bank(bankSettingSpecs());
+    search.merge(spec.search_settings, options.store);
+    bank.merge(spec.bank_settings, options.store);
+    for (const std::string& change : options.preset.changes) assignEither(search, bank, change);
+    agree("--set", search.json() == spec.search_settings && bank.json() == spec.bank_settings);
+  }
+  if (!options.model.empty()) spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
+  if (!options.bank.empty()) spec.bank_dir = std::filesystem::absolute(options.bank).lexically_normal();
+  const auto environment = store.environment(options.resume);
+  const ModelFiles files = ModelFiles::open(spec.model_path);
+  if (environment && environment->model_fingerprint != files.fingerprint()) {
+    throw badInput(options.store, "run " + std::to_string(options.resume),
+                   "is of the model \"" + environment->model_name + "\" (fingerprint " +
+                       environment->model_fingerprint + "), not of " + spec.model_path + " (" + files.fingerprint() +
+                       ")");
+  }
+  spec.resume_from = store.checkpoint(options.resume);
+  return spec;
+}
+
+/// Runs the engine to its end; the stop signals stop it.
+Outcome runToEnd(RunSpec spec, EventSink& sink) {
+  const std::unique_ptr<Engine> engine = makeEngine();
+  engine->start(std::move(spec), sink);
+  const std::jthread watch([&](const std::stop_token& over) {
+    bool asked = false;
+    while (!over.stop_requested() && !asked) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      asked = stopSignalled();
+      if (asked) engine->stop();
+    }
+  });
+  return engine->wait();
+}
+
+void search(const SearchOptions& options, const CLI::App& command, Terminal& terminal) {
+  RunSpec spec;
+  if (options.resume != 0) {
+    const Store store = Store::open(options.store);
+    spec = resumedSpec(options, command, store);
+    if (store.run(options.resume).phase == Phase::Done) {
+      const RunReport report = storedReport(store, options.resume);
+      return terminal.print(report.json(), report.text());
+    }
+  } else {
+    spec = newSpec(options);
+  }
+  RunReport report;
+  std::string problem;
+  Outcome outcome;
+  {
+    StoreWriter writer(options.store);
+    report.run = options.resume != 0 ? options.resume : writer.addRun(spec);
+    Recorder recorder(writer, report.run);
+    LastStep last;
+    FanOut sinks({&recorder, &last, &terminal});
+    outcome = runToEnd(std::move(spec), sinks);
+    writer.flush();
+    problem = writer.status().problem;
+    report.last_step = last.step();
+  }
+  if (!problem.empty()) {
+    terminal.log(LogEvent::Level::Warning, options.store + ": not all of the run could be stored: " + problem);
+  }
+  if (outcome.phase == Phase::Failed) throw Error(outcome.error, {}, {}, outcome.reason);
+  report.phase = outcome.phase;
+  report.placements = std::move(outcome.placements);
+  terminal.print(report.json(), report.text());
+  if (outcome.phase == Phase::Stopped) {
+    throw Error(ErrorKind::Stopped, options.store, {},
+                "stopped; search --resume " + std::to_string(report.run) + " goes on");
+  }
+}
+
+}  // namespace
+
+void declareSearch(CLI::App& app, Terminal& terminal) {
+  const auto options = std::make_shared<SearchOptions>();
+  CLI::App* command = app.add_subcommand("search", "Search for the layers that keep full attention");
+  command->add_option("MODEL", options->model, "A Hugging Face folder, or a .gguf file");
+  command->add_option("--bank", options->bank, "The candidates' folder; made when it is not there");
+  command->add_option("--store", options->store, "The file that records the run")->required();
+  command->add_option("--method", options->preset.method, "How to search")
+      ->check(CLI::IsMember(methodNames()))
+      ->capture_default_str();
+  command->add_option(
+      "--budget", options->budget,
+      "Layers that keep full attention (8), or cache bytes at a context length (54MB@8192); the preset's");
+  options->preset.addTo(*command);
+  command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
+  command->add_option("--title", options->title, "The run's name in the store");
+  command->add_option("--device", options->device, "Where to compute")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  command->add_option("--resume", options->resume, "Go on with a stopped run of the store")->check(CLI::PositiveNumber);
+  command->callback([options, command, &terminal] { search(*options, *command, terminal); });
+}
+
+}  // namespace interleave::cli

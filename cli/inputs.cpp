@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/inputs.h"
+
+#include <algorithm>
+
+#include "backend/core/error.h"
+#include "backend/formats/bounded_json.h"
+#include "backend/formats/mapped_file.h"
+
+namespace interleave::cli {
+namespace {
+
+bool hasKey(const Settings& settings, const std::string& key) {
+  return std::ranges::any_of(settings.specs(), [&](const SettingSpec& spec) { return spec.key == key; });
+}
+
+}  // namespace
+
+std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary) {
+  const nlohmann::json list = readJson(file, {.bytes = 512 << 20, .values = 20'000'000, .depth = 4});
+  if (!list.is_array()) throw badInput(file, {}, "expected a list of token ids");
+  std::vector<std::int32_t> ids;
+  ids.reserve(list.size());
+  for (const nlohmann::json& entry : list) {
+    const auto id = entry.is_number_integer() ? entry.get<std::int64_t>() : std::int64_t{-1};
+    if (id < 0 || id >= vocabulary) {
+      throw badInput(file, "[" + std::to_string(ids.size()) + "]",
+                     entry.dump() + " is no token id: expected a whole number below " + std::to_string(vocabulary));
+    }
+    ids.push_back(static_cast<std::int32_t>(id));
+  }
+  return ids;
+}
+
+std::string readText(const std::filesystem::path& file) {
+  const MappedFile mapped = MappedFile::open(file);
+  return {reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size()};
+}
+
+void addExecutionOptions(CLI::App& command, Execution& execution, const std::string& precision) {
+  execution.precision = precision;
+  command.add_option("--device", execution.device, "Where to compute")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  command.add_option("--precision", execution.precision, "Precision of weights and activations")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+}
+
+void PresetOptions::addTo(CLI::App& command) {
+  command.add_option("--preset", preset, "A preset's name, or a file of the same form")->capture_default_str();
+  command.add_option("--set", changes, "Change a setting, key=value; may be repeated")
+      ->type_size(1)
+      ->allow_extra_args(false);
+}
+
+Preset PresetOptions::load() const {
+  Preset loaded = loadPreset(preset, method);
+  for (const std::string& change : changes) assignEither(loaded.search, loaded.bank, change);
+  return loaded;
+}
+
+void assignEither(Settings& search, Settings& bank, const std::string& key_value) {
+  const std::string key = key_value.substr(0, key_value.find('='));
+  if (hasKey(search, key)) return search.assign(key_value);
+  if (hasKey(bank, key)) return bank.assign(key_value);
+  std::vector<std::string> known;
+  for (const Settings* settings : {&search, &bank}) {
+    for (const SettingSpec& spec : settings->specs()) known.push_back(spec.key);
+  }
+  const std::string near = nearestOf(key, known);
+  throw usageError("--set",
+                   "unknown setting \"" + key + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+}
+
+MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank) {
+  if (named) return mixerKindNamed(*named).value();
+  if (bank.empty()) return MixerKind::SlidingWindow;
+  const nlohmann::json card = readBankCard(bank);
+  for (const MixerKind kind : {MixerKind::GdnWindow, MixerKind::Gdn}) {
+    if (card.at("quality").contains(name(kind))) return kind;
+  }
+  return MixerKind::SlidingWindow;
+}
+
+std::vector<std::string> restOperatorNames() {
+  std::vector<std::string> names = mixerKindNames();
+  std::erase(names, name(MixerKind::Full));
+  return names;
+}
+
+Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {
+  Placement placement = placementFrom(text, model.config().layers, rest);
+  if (!std::filesystem::is_regular_file(text)) return placement;
+  const nlohmann::json document = readJson(text);
+  const nlohmann::json origin = document.value("provenance", nlohmann::json::object());
+  const auto fingerprint = origin.is_object() ? origin.find("model_fingerprint") : origin.end();
+  if (fingerprint != origin.end() && *fingerprint != model.fingerprint()) {
+    throw badInput(text, "provenance.model_fingerprint",
+                   "the placement is of another model (" + fingerprint->dump() + "; " + model.path().string() +
+                       " has \"" + model.fingerprint() + "\")");
+  }
+  return placement;
+}
+
+}  // namespace interleave::cli

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/run_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "backend/core/error.h"
+
+namespace interleave::cli {
+namespace {
+
+using nlohmann::json;
+
+/// JSON has no NaN: what was not measured is null.
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+
+json rows(const StepEvent& step, const std::vector<float>& values) {
+  json rows = json::array();
+  const std::size_t width = std::max<std::size_t>(1, step.operators.size());
+  for (std::size_t i = 0; i + width <= values.size(); i += width) {
+    rows.push_back(std::vector<float>(values.begin() + static_cast<std::ptrdiff_t>(i),
+                                      values.begin() + static_cast<std::ptrdiff_t>(i + width)));
+  }
+  return rows;
+}
+
+json toJson(const PlacementEvent& event) {
+  json object = cli::toJson(event.placement);
+  object["budget"] = event.budget.text();
+  object["margin"] = number(event.margin);
+  object["repaired"] = event.repaired;
+  object["soft_loss"] = number(event.soft_loss);
+  object["hard_loss"] = number(event.hard_loss);
+  return object;
+}
+
+}  // namespace
+
+json toJson(const Placement& placement) {
+  json operators = json::array();
+  for (const MixerKind kind : placement.kinds()) operators.push_back(name(kind));
+  return {{"kept_layers", placement.kept()}, {"operators", std::move(operators)}, {"line", placement.line()}};
+}
+
+json toJson(const RunSummary& run) {
+  return {{"run", run.id},
+          {"title", run.title},
+          {"method", run.method},
+          {"preset", run.preset},
+          {"model_name", run.model_name},
+          {"model_fingerprint", run.model_fingerprint},
+          {"budget", run.budget.text()},
+          {"seed", run.seed},
+          {"status", name(run.phase)},
+          {"reason", run.reason},
+          {"step", run.step},
+          {"steps", run.steps},
+          {"tokens", run.tokens},
+          {"seconds", run.seconds},
+          {"created", run.created},
+          {"note", run.note},
+          {"tags", run.tags},
+          {"baseline", run.baseline},
+          {"deleted", run.deleted}};
+}
+
+json toJson(const std::vector<Score>& scores) {
+  json tasks = json::object();
+  for (const Score& score : scores) {
+    tasks[score.task] = {{"value", number(score.value)},
+                         {"standard_error", number(score.standard_error)},
+                         {"samples", score.samples},
+                         {"unit", score.unit}};
+  }
+  return tasks;
+}
+
+json RunReport::json() const {
+  nlohmann::json document{{"run", run}, {"status", name(phase)}, {"placement", nullptr}};
+  if (last_step) {
+    document["steps"] = last_step->step;
+    document["tokens"] = last_step->tokens;
+    document["seconds"] = last_step->seconds;
+    document["tokens_per_second"] =
+        number(last_step->seconds > 0 ? static_cast<double>(last_step->tokens) / last_step->seconds : NAN);
+    document["logit_operators"] = nlohmann::json::array();
+    for (const MixerKind kind : last_step->operators) document["logit_operators"].push_back(name(kind));
+    document["logits"] = rows(*last_step, last_step->logits);
+    document["probabilities"] = rows(*last_step, last_step->probabilities);
+  }
+  if (!placements.empty()) {
+    document["placement"] = cli::toJson(placements.front().placement);
+    document["soft_loss"] = number(placements.front().soft_loss);
+    document["hard_loss"] = number(placements.front().hard_loss);
+    document["margin"] = number(placements.front().margin);
+    document["placements"] = nlohmann::json::array();
+    for (const PlacementEvent& event : placements) document["placements"].push_back(toJson(event));
+  } else if (last_step) {
+    document["placement"] = cli::toJson(last_step->if_stopped_now);
+  }
+  return document;
+}
+
+std::string RunReport::text() const {
+  std::string text = fmt::format("run {}: {}", run, name(phase));
+  if (last_step) {
+    text += fmt::format("\n{} of {} steps, {} tokens in {:.1f} s", last_step->step, last_step->steps, last_step->tokens,
+                        last_step->seconds);
+  }
+  for (const PlacementEvent& event : placements) {
+    text += fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  loss soft {:.4f}, hard {:.4f}{}",
+                        event.budget.text(), event.placement.line(), nlohmann::json(event.placement.kept()).dump(),
+                        event.margin, event.soft_loss, event.hard_loss, event.repaired ? "  (repaired)" : "");
+  }
+  if (placements.empty() && last_step) text += "\nif stopped now   " + last_step->if_stopped_now.line();
+  return text;
+}
+
+RunReport storedReport(const Store& store, RunId run) {
+  const RunSummary summary = store.run(run);
+  RunReport report{.run = run, .phase = summary.phase, .last_step = {}, .placements = store.placements(run)};
+  std::vector<StepEvent> last = store.steps(run, summary.step);
+  if (!last.empty()) report.last_step = std::move(last.back());
+  return report;
+}
+
+const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,
+                                  RunId run) {
+  if (placements.empty()) {
+    throw usageError("run " + std::to_string(run), "has no placement yet; go on with it (search --resume)");
+  }
+  if (!budget) return placements.front();
+  const auto found = std::ranges::find(placements, *budget, &PlacementEvent::budget);
+  if (found != placements.end()) return *found;
+  std::string known;
+  for (const PlacementEvent& event : placements) known += (known.empty() ? "" : ", ") + event.budget.text();
+  throw usageError("--budget", "run " + std::to_string(run) + " has placements for the budgets " + known);
+}
+
+}  // namespace interleave::cli

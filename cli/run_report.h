@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/core/events.h"
+#include "sessions/store.h"
+
+namespace interleave::cli {
+
+/// What a search says of itself when it is over, whether it has just ended or is read from the store.
+struct RunReport {
+  RunId run = 0;
+  Phase phase = Phase::Done;
+  std::optional<StepEvent> last_step;      ///< Absent when no step was done.
+  std::vector<PlacementEvent> placements;  ///< That of the budget asked for first.
+
+  nlohmann::json json() const;
+  std::string text() const;
+};
+
+RunReport storedReport(const Store& store, RunId run);
+
+nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
+nlohmann::json toJson(const RunSummary& run);
+nlohmann::json toJson(const std::vector<Score>& scores);  ///< By task: value, standard_error, samples, unit.
+
+/// The placement that a stored run proposes at its own budget, or at another that it extracted. Usage error otherwise.
+const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,
+                                  RunId run);
+
+}  // namespace interleave::cli
