@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/core/error.h"
 #include "backend/core/events.h"
 #include "backend/core/run_spec.h"
 

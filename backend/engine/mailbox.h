@@ -14,11 +14,11 @@ namespace interleave {
 /// What a window needs of a run, taken once a frame: the newest of what only the newest counts for, all of what is
 /// rare, and the steps in order, thinned deterministically when the window falls behind.
 struct MailboxContents {
-  std::vector<StepEvent> steps;  ///< In order; the newest is always there.
+  std::vector<StepEvent> steps;  ///< In order, without their checkpoints; the newest is always there.
   std::vector<AlignmentEvent> alignments;
   std::vector<Event> rare;          ///< Placement, score, intervention, environment and log events, in order.
   std::optional<PhaseEvent> phase;  ///< The newest.
-  std::int64_t dropped = 0;         ///< Steps thinned out and log lines lost since the last take.
+  std::int64_t dropped = 0;         ///< Steps thinned out and rare events lost since the last take.
   bool empty() const { return steps.empty() && alignments.empty() && rare.empty() && !phase && dropped == 0; }
 };
 
