@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "backend/core/error.h"
-#include "backend/mixers/cost.h"
 #include "backend/model/model.h"
 
 namespace interleave {
@@ -67,10 +66,14 @@ class KeyValueCache final : public MixerState {
 
 }  // namespace
 
-SoftmaxAttention::SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, kernels::Band band)
-    : model_(std::move(model)), layer_(layer), kind_(kind), asked_(band), band_(band) {
+SoftmaxAttention::SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window)
+    : model_(std::move(model)),
+      layer_(layer),
+      kind_(kind),
+      window_(window),
+      band_{.window = window.tokens, .sinks = window.sinks} {
   const std::int64_t native = model_->config().window;
-  if (model_->config().isSliding(layer) && band.window > native - band.sinks) band_ = {native, 0};
+  if (model_->config().isSliding(layer) && window.tokens > native - window.sinks) band_ = {native, 0};
 }
 
 std::unique_ptr<SoftmaxAttention> SoftmaxAttention::full(std::shared_ptr<const Model> model, int layer) {
@@ -122,7 +125,7 @@ std::unique_ptr<MixerState> SoftmaxAttention::start(std::int64_t batch) const {
 }
 
 MixerCost SoftmaxAttention::cost(std::int64_t context_tokens) const {
-  return mixerCost(kind_, model_->config(), layer_, {.sliding = {asked_.window, asked_.sinks}}, context_tokens);
+  return mixerCost(kind_, model_->config(), layer_, {.sliding = window_}, context_tokens);
 }
 
 }  // namespace interleave

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "backend/mixers/cost.h"
 #include "backend/mixers/mixer.h"
 #include "kernels/attention.h"
 
@@ -26,7 +27,7 @@ class SoftmaxAttention final : public Mixer {
   at::Tensor context(LayerInput& input, MixerState& state) const;
 
  private:
-  SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, kernels::Band window);
+  SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window);
   at::Tensor attend(const LayerInput::Projections& query, const at::Tensor& keys, const at::Tensor& values,
                     const Packing& packing) const;
   at::Tensor project(const at::Tensor& context) const;
@@ -34,7 +35,8 @@ class SoftmaxAttention final : public Mixer {
   std::shared_ptr<const Model> model_;
   int layer_;
   MixerKind kind_;
-  kernels::Band asked_, band_;  // as asked for, and with a native window's bound
+  Window window_;       // as asked for
+  kernels::Band band_;  // with a native window's bound
 };
 
 }  // namespace interleave
