@@ -14,12 +14,12 @@ struct SettingSpec {
   enum class Type { Integer, Real, Flag, Choice, Text };
   std::string key;
   Type type = Type::Real;
-  nlohmann::json fallback;           ///< The value when nothing else says.
+  nlohmann::json fallback = {};           ///< The value when nothing else says.
   double least = 0, most = 0;        ///< Range of numbers, inclusive.
-  std::vector<std::string> choices;  ///< Of a Choice.
+  std::vector<std::string> choices = {};  ///< Of a Choice.
   bool inferred = false;             ///< The source gives no value: shown as such wherever the setting is shown.
   bool live = false;                 ///< May be changed while a run goes on (an intervention).
-  std::string help;                  ///< One sentence: what it does, in which unit.
+  std::string help = {};                  ///< One sentence: what it does, in which unit.
 };
 
 /// Values for a list of settings, complete and checked. A value type.

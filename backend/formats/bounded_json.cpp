@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/bounded_json.h"
 
-#include <unordered_set>
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "backend/core/error.h"
@@ -20,6 +21,13 @@ std::string reasonOf(const json::exception& error) {
   return "is not valid JSON: " + (tag == std::string::npos ? text : text.substr(tag + 2));
 }
 
+/// By sorting: no choice of keys makes that slow, as it can make a hash table.
+void refuseDuplicates(std::vector<std::string> keys, const std::string& file) {
+  std::ranges::sort(keys);
+  const auto twice = std::ranges::adjacent_find(keys);
+  if (twice != keys.end()) throw badInput(file, "key " + inQuotes(*twice), "is there twice in one object");
+}
+
 }  // namespace
 
 json parseJson(std::string_view text, const std::string& file, const JsonLimits& limits) {
@@ -27,7 +35,7 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
     throw badInput(file, "", "is larger than the " + std::to_string(limits.bytes) + " bytes such JSON may have");
   }
   std::size_t values = 0;
-  std::vector<std::unordered_set<std::string>> keys;  // Of the objects that are open.
+  std::vector<std::vector<std::string>> keys;  // Of the objects that are open.
   const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& parsed) {
     using Event = json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start || event == Event::value) {
@@ -39,10 +47,10 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
       }
     }
     if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(parsed.get_ref<const std::string&>()).second) {
-      throw badInput(file, "",
-                     "has the key " + inQuotes(parsed.get_ref<const std::string&>()) + " twice in one object");
+    if (event == Event::key) keys.back().push_back(parsed.get<std::string>());
+    if (event == Event::object_end) {
+      refuseDuplicates(std::move(keys.back()), file);
+      keys.pop_back();
     }
     return true;
   };

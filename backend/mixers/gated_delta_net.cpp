@@ -54,7 +54,7 @@ std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config) {
 
 GatedDeltaNet::GatedDeltaNet(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window)
     : model_(std::move(model)), layer_(layer), kind_(kind), window_spec_(window) {
-  if (kind == MixerKind::GdnWindow) window_ = SoftmaxAttention::slidingWindow(model_, layer, window);
+  if (kind == MixerKind::GdnWindow) window_ = SoftmaxAttention::slidingWindow(model_, layer, window.tokens, window.sinks);
 }
 
 std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<const Model> model, int layer,
@@ -105,7 +105,8 @@ std::unique_ptr<GatedDeltaNet> GatedDeltaNet::withParameters(std::shared_ptr<con
 void GatedDeltaNet::setTrainable(bool trainable) {
   for (auto& [label, tensor] : values_.named()) tensor.set_requires_grad(trainable);
   if (trainable) {
-    frozen_projections_ = frozen_output_ = {};
+    frozen_projections_ = at::Tensor();
+    frozen_output_ = at::Tensor();
     return;
   }
   const at::ScalarType precision = model_->options().precision;

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/candidates/bank.h"
+
+#include <array>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "backend/candidates/alignment.h"
+#include "backend/candidates/tensor_file.h"
+#include "backend/core/error.h"
+#include "backend/formats/atomic_file.h"
+#include "backend/formats/bounded_json.h"
+#include "backend/mixers/gated_delta_net.h"
+
+namespace interleave {
+namespace {
+
+constexpr int kCardVersion = 1;
+constexpr double kSecondsBetweenSaves = 120;
+const char* const kCardName = "card.json";
+const char* const kTrainingName = "training.safetensors";
+
+constexpr std::array<std::string_view, 9> kCardKeys{"format",   "version", "model_name", "layers", "key",
+                                                    "complete", "tokens",  "seconds",    "quality"};
+
+std::filesystem::path kindFile(const std::filesystem::path& dir, MixerKind kind) {
+  return dir / (std::string(name(kind)) + ".safetensors");
+}
+
+/// What the bank is a function of. Two equal keys give equal banks on one machine.
+nlohmann::json keyOf(const Model& model, const Settings& settings, std::uint64_t seed) {
+  return {{"model", model.fingerprint()}, {"settings", settings.json()}, {"seed", seed}};
+}
+
+nlohmann::json newCard(const Model& model, const Settings& settings, std::uint64_t seed) {
+  const ModelConfig& config = model.config();
+  return {{"format", "interleave-bank"},
+          {"version", kCardVersion},
+          {"model_name", config.name},
+          {"layers", config.layers},
+          {"key", keyOf(model, settings, seed)},
+          {"complete", false},
+          {"tokens", 0},
+          {"seconds", 0.0},
+          {"quality", nlohmann::json::object()}};
+}
+
+nlohmann::json qualityOf(const AlignmentEvent& event) {
+  double sum = 0;
+  for (float error : event.relative_error) sum += error;
+  return {{"relative_error", event.relative_error},
+          {"cosine", event.cosine},
+          {"mean_relative_error", sum / static_cast<double>(event.relative_error.size())}};
+}
+
+void checkModel(const nlohmann::json& card, const Model& model, const std::filesystem::path& dir) {
+  const auto made_for = card.at("key").at("model").get<std::string>();
+  if (made_for == model.fingerprint()) return;
+  throw badInput((dir / kCardName).string(), "model",
+                 "the bank was made for \"" + card.at("model_name").get<std::string>() + "\" (fingerprint " + made_for +
+                     "), not for \"" + model.config().name + "\" (fingerprint " + model.fingerprint() + ")");
+}
+
+/// The settings in which two recipes differ, for a message.
+std::string differences(const nlohmann::json& stored, const nlohmann::json& wanted) {
+  std::string text;
+  for (const auto& [key, value] : wanted.at("settings").items()) {
+    const nlohmann::json old = stored.at("settings").value(key, nlohmann::json());
+    if (old != value) text += (text.empty() ? "" : ", ") + key + " " + old.dump() + " instead of " + value.dump();
+  }
+  if (stored.at("seed") != wanted.at("seed")) {
+    text += (text.empty() ? "" : ", ") + std::string("seed ") + stored.at("seed").dump() + " instead of " +
+            wanted.at("seed").dump();
+  }
+  return text;
+}
+
+}  // namespace
+
+nlohmann::json readBankCard(const std::filesystem::path& dir) {
+  const std::filesystem::path file = dir / kCardName;
+  nlohmann::json card = readJson(file);
+  requireKeys(card, kCardKeys, file.string());
+  if (card.at("format") != "interleave-bank") throw badInput(file.string(), "format", "this is not a bank's card");
+  if (card.at("version") != kCardVersion) {
+    throw badInput(file.string(), "version",
+                   card.at("version").dump() + " is not supported; this program reads " + std::to_string(kCardVersion));
+  }
+  return card;
+}
+
+CandidateBank::CandidateBank(std::shared_ptr<const Model> model, const OperatorWindows& windows)
+    : model_(std::move(model)), windows_(windows) {
+  for (int layer = 0; layer < model_->config().layers; ++layer) {
+    mixers_[MixerKind::Full].push_back(SoftmaxAttention::full(model_, layer));
+    mixers_[MixerKind::SlidingWindow].push_back(SoftmaxAttention::slidingWindow(model_, layer, windows_.sliding.tokens, windows_.sliding.sinks));
+  }
+}
+
+std::shared_ptr<CandidateBank> CandidateBank::untrained(std::shared_ptr<const Model> model,
+                                                        const OperatorWindows& windows) {
+  return std::shared_ptr<CandidateBank>(new CandidateBank(std::move(model), windows));
+}
+
+std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::path& dir,
+                                                         std::shared_ptr<const Model> model) {
+  const nlohmann::json card = readBankCard(dir);
+  checkModel(card, *model, dir);
+  if (!card.at("complete").get<bool>()) {
+    throw badInput((dir / kCardName).string(), "complete",
+                   "making this bank was stopped; `candidates prepare` goes on with it");
+  }
+  Settings settings(bankSettings());
+  settings.merge(card.at("key").at("settings"), (dir / kCardName).string());
+  auto bank = untrained(model, operatorWindows(settings));
+  bank->dir_ = dir;
+  bank->card_ = card;
+  for (MixerKind kind : kindsListed(settings.text("kinds"), "kinds")) {
+    if (kind == MixerKind::Full || kind == MixerKind::SlidingWindow) continue;
+    const std::filesystem::path file = kindFile(dir, kind);
+    const SafetensorsFile stored = SafetensorsFile::open(file);
+    for (int layer = 0; layer < model->config().layers; ++layer) {
+      const auto tensor = [&](const std::string& label) {
+        const std::string full = "layers." + std::to_string(layer) + "." + label;
+        return stored.has(full) ? readTensor(stored, full).to(model->device()) : at::Tensor{};
+      };
+      GdnParameters values{.projections = tensor("projections"),
+                           .qkv_bias = tensor("qkv_bias"),
+                           .dt_bias = tensor("dt_bias"),
+                           .write_bias = tensor("write_bias"),
+                           .log_decay = tensor("log_decay"),
+                           .scale = tensor("scale"),
+                           .output = tensor("output")};
+      bank->mixers_[kind].push_back(
+          GatedDeltaNet::withParameters(model, layer, kind, bank->windows_.gdn, std::move(values), file.string()));
+    }
+  }
+  return bank;
+}
+
+std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesystem::path& dir,
+                                                            std::shared_ptr<const Model> model,
+                                                            const std::shared_ptr<const Tokenizer>& tokenizer,
+                                                            const Settings& settings, std::uint64_t seed,
+                                                            const std::function<void(const AlignmentEvent&)>& watch,
+                                                            Progress& progress) {
+  nlohmann::json card = newCard(*model, settings, seed);
+  const bool begun = std::filesystem::exists(dir / kCardName);
+  if (begun) {
+    const nlohmann::json stored = readBankCard(dir);
+    checkModel(stored, *model, dir);
+    if (stored.at("key") != card.at("key")) {
+      throw usageError("bank", dir.string() + " holds another bank of this model (" +
+                                   differences(stored.at("key"), card.at("key")) + "); choose another folder");
+    }
+    if (stored.at("complete").get<bool>()) return load(dir, std::move(model));
+  } else if (std::filesystem::exists(dir) && !std::filesystem::is_empty(dir)) {
+    throw usageError("bank", dir.string() + " is not empty and holds no bank; choose another folder");
+  }
+  std::error_code problem;
+  std::filesystem::create_directories(dir, problem);
+  if (problem) throw failure(dir.string(), "the folder cannot be made: " + problem.message());
+  writeFileAtomically(dir / kCardName, card.dump(2) + "\n");
+
+  Alignment alignment(model, tokenizer, settings, seed);
+  const std::filesystem::path training = dir / kTrainingName;
+  if (begun && std::filesystem::exists(training)) {
+    alignment.load(training);
+  } else {
+    alignment.initialise(progress);
+  }
+  auto saved = std::chrono::steady_clock::now();
+  while (alignment.step() < alignment.steps()) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool stop = progress.stopRequested();
+    if (stop || std::chrono::duration<double>(now - saved).count() > kSecondsBetweenSaves) {
+      alignment.save(training);
+      saved = now;
+    }
+    if (stop) throw stopped();
+    // A stop in the middle of a step leaves some layers moved and others not: the last save counts then.
+    for (const AlignmentEvent& event : alignment.advance(progress)) watch(event);
+    progress.report("Preparing candidates",
+                    static_cast<double>(alignment.step()) / static_cast<double>(alignment.steps()));
+  }
+
+  alignment.finish();
+  auto bank = untrained(model, operatorWindows(settings));
+  card["complete"] = true;
+  card["tokens"] = alignment.steps() * settings.integer("sequence_length");
+  card["seconds"] = alignment.seconds();
+  for (const AlignmentEvent& event : alignment.measure(progress)) {
+    watch(event);
+    card["quality"][std::string(name(event.kind))] = qualityOf(event);
+  }
+  for (MixerKind kind : alignment.kinds()) {
+    NamedTensors tensors;
+    for (std::size_t layer = 0; layer < alignment.candidates(kind).size(); ++layer) {
+      auto& candidate = alignment.candidates(kind)[layer];
+      for (const auto& [label, tensor] : candidate->parameters()) {
+        tensors.emplace_back("layers." + std::to_string(layer) + "." + label,
+                             tensor.dim() == 1 ? tensor : tensor.to(at::kBFloat16));
+      }
+      bank->mixers_[kind].push_back(std::move(candidate));
+    }
+    writeTensors(kindFile(dir, kind), tensors, {{"format", "interleave-bank"}, {"kind", std::string(name(kind))}});
+  }
+  writeFileAtomically(dir / kCardName, card.dump(2) + "\n");
+  std::filesystem::remove(training, problem);
+  bank->dir_ = dir;
+  bank->card_ = std::move(card);
+  return bank;
+}
+
+const Mixer& CandidateBank::mixer(int layer, MixerKind kind) const {
+  const auto found = mixers_.find(kind);
+  if (found == mixers_.end()) {
+    throw badInput(dir_.string(), "kinds", "the bank holds no \"" + std::string(name(kind)) + "\" candidates");
+  }
+  return *found->second.at(static_cast<std::size_t>(layer));
+}
+
+MixerRow CandidateBank::row(const Placement& placement) const {
+  if (placement.layers() != model_->config().layers) {
+    throw badInput({}, "placement",
+                   "it has " + std::to_string(placement.layers()) + " layers, the model " +
+                       std::to_string(model_->config().layers));
+  }
+  MixerRow row;
+  for (int layer = 0; layer < placement.layers(); ++layer) row.push_back(&mixer(layer, placement[layer]));
+  return row;
+}
+
+}  // namespace interleave

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// DASH, differentiable layer search with frozen weights (arXiv 2605.20936). Re-implemented from the published outline:
+// logits per layer and operator, aligned candidates, only the logits move, discretisation. What the outline leaves open
+// is marked `inferred` in the table of settings.
+#include "backend/search/dash.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+#include <sstream>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+#include "backend/data/passkey.h"
+#include "backend/data/text_source.h"
+#include "backend/search/gates.h"
+#include "backend/search/objective.h"
+#include "backend/search/search_state.h"
+
+namespace interleave {
+namespace {
+
+using Type = SettingSpec::Type;
+
+constexpr std::uint64_t kTextPurpose = 11, kFillerPurpose = 12, kPromptPurpose = 13;
+constexpr double kAdamEpsilon = 1e-8;
+
+const std::vector<SettingSpec>& table() {
+  static const std::vector<SettingSpec> specs{
+      {.key = "operators",
+       .type = Type::Text,
+       .fallback = "full,gdn-window",
+       .inferred = true,
+       .help = "Operators to choose from in each layer, separated by commas; full is one of them."},
+      {.key = "steps",
+       .type = Type::Integer,
+       .fallback = 48,
+       .least = 1,
+       .most = 1e7,
+       .inferred = true,
+       .help = "Optimiser steps."},
+      {.key = "text_tokens",
+       .type = Type::Integer,
+       .fallback = 256,
+       .least = 8,
+       .most = 1 << 20,
+       .inferred = true,
+       .help = "Tokens of a text sequence."},
+      {.key = "text_positions",
+       .type = Type::Integer,
+       .fallback = 128,
+       .least = 1,
+       .most = 1 << 20,
+       .inferred = true,
+       .help = "Positions of a text sequence at which the loss is taken, evenly spread over its later part."},
+      {.key = "prompt_share",
+       .type = Type::Real,
+       .fallback = 0.5,
+       .least = 0,
+       .most = 1,
+       .inferred = true,
+       .help = "Share of steps that use a retrieval prompt instead of text."},
+      {.key = "prompt_tokens",
+       .type = Type::Integer,
+       .fallback = 340,
+       .least = 32,
+       .most = 1 << 20,
+       .inferred = true,
+       .help = "Tokens of a retrieval prompt."},
+      {.key = "prompt_wording",
+       .type = Type::Text,
+       .fallback = "standard",
+       .inferred = true,
+       .help = "Wording of the retrieval prompts, or mixed."},
+      {.key = "text_loss",
+       .type = Type::Choice,
+       .fallback = "kl",
+       .choices = {"kl", "ce", "hidden-mse"},
+       .inferred = true,
+       .help = "Loss on text."},
+      {.key = "prompt_loss",
+       .type = Type::Choice,
+       .fallback = "kl",
+       .choices = {"kl", "ce", "hidden-mse"},
+       .inferred = true,
+       .help = "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision)."},
+      {.key = "text_weight",
+       .type = Type::Real,
+       .fallback = 1.0,
+       .least = 0,
+       .most = 1e6,
+       .inferred = true,
+       .live = true,
+       .help = "Factor on the loss of text steps."},
+      {.key = "prompt_weight",
+       .type = Type::Real,
+       .fallback = 1.0,
+       .least = 0,
+       .most = 1e6,
+       .inferred = true,
+       .live = true,
+       .help = "Factor on the loss of prompt steps."},
+      {.key = "learning_rate",
+       .type = Type::Real,
+       .fallback = 0.1,
+       .least = 0,
+       .most = 10,
+       .inferred = true,
+       .live = true,
+       .help = "Adam's peak rate on the logits; cosine to zero."},
+      {.key = "beta1",
+       .type = Type::Real,
+       .fallback = 0.9,
+       .least = 0,
+       .most = 0.9999,
+       .inferred = true,
+       .help = "Adam's decay of the first moment."},
+      {.key = "beta2",
+       .type = Type::Real,
+       .fallback = 0.999,
+       .least = 0,
+       .most = 0.999999,
+       .inferred = true,
+       .help = "Adam's decay of the second moment."},
+      {.key = "temperature_start",
+       .type = Type::Real,
+       .fallback = 1.0,
+       .least = 1e-3,
+       .most = 100,
+       .inferred = true,
+       .live = true,
+       .help = "Softmax temperature at the first step; geometric in between."},
+      {.key = "temperature_end",
+       .type = Type::Real,
+       .fallback = 0.3,
+       .least = 1e-3,
+       .most = 100,
+       .inferred = true,
+       .live = true,
+       .help = "Softmax temperature at the last step."},
+      {.key = "budget_mode",
+       .type = Type::Choice,
+       .fallback = "shift",
+       .choices = {"shift", "penalty"},
+       .inferred = true,
+       .help = "shift: the budget is met exactly at every step by a common shift; penalty: (expected − budget)²."},
+      {.key = "budget_weight",
+       .type = Type::Real,
+       .fallback = 1.0,
+       .least = 0,
+       .most = 1e6,
+       .inferred = true,
+       .live = true,
+       .help = "Factor on the budget penalty, of the relative excess."},
+      {.key = "entropy_weight",
+       .type = Type::Real,
+       .fallback = 0.0,
+       .least = 0,
+       .most = 1e6,
+       .inferred = true,
+       .live = true,
+       .help = "Factor on the mean entropy at the last step; ramps up linearly from 0."},
+      {.key = "hard_every",
+       .type = Type::Integer,
+       .fallback = 12,
+       .least = 0,
+       .most = 1e7,
+       .help = "Measure the discrete placement's loss every so many steps; 0: never."},
+      {.key = "extract",
+       .type = Type::Text,
+       .fallback = "",
+       .help = "Further budgets (layer counts) to extract at the end, separated by commas."},
+      {.key = "repair",
+       .type = Type::Choice,
+       .fallback = "off",
+       .choices = {"off", "boundary", "full"},
+       .inferred = true,
+       .help = "One round of 1-swap search on the discrete loss: over the layers nearest the cut, or over all."},
+      {.key = "repair_layers",
+       .type = Type::Integer,
+       .fallback = 8,
+       .least = 2,
+       .most = 1000,
+       .inferred = true,
+       .help = "How many layers nearest the cut a boundary repair tries."},
+      {.key = "repair_batches",
+       .type = Type::Integer,
+       .fallback = 4,
+       .least = 1,
+       .most = 1000,
+       .inferred = true,
+       .help = "Search batches on which a repair measures the discrete loss."},
+      {.key = "recompute",
+       .type = Type::Flag,
+       .fallback = false,
+       .help = "Run each layer again for its gradient instead of keeping activations."},
+      {.key = "precision",
+       .type = Type::Choice,
+       .fallback = "bf16",
+       .choices = {"bf16", "fp32"},
+       .help = "Precision of the products."},
+      {.key = "text_file", .type = Type::Text, .fallback = "", .help = "Search text; empty: the bundled one."},
+  };
+  return specs;
+}
+
+std::vector<std::int64_t> evenly(std::int64_t first, std::int64_t last, std::int64_t count) {
+  std::vector<std::int64_t> positions;
+  count = std::min(count, last - first);
+  for (std::int64_t i = 0; i < count; ++i) positions.push_back(first + i * (last - first) / count);
+  return positions;
+}
+
+/// One run of the search; holds what does not change while it goes on.
+class Dash {
+ public:
+  Dash(const MethodInput& input, MethodContext& context)
+      : input_(input),
+        context_(context),
+        settings_(table()),
+        operators_(readOperators()),
+        objective_(input.bank, operators_, settings_.flag("recompute")),
+        state_(initialState()) {
+    for (MixerKind kind : operators_) input.bank->mixer(0, kind);  // names a kind that the bank lacks
+    const std::string text = calibrationText(settings_.text("text_file"));
+    text_ = std::make_unique<TextSource>(input.tokenizer, text, settings_.integer("text_tokens"),
+                                         derivedSeed(input.spec.seed, kTextPurpose));
+    if (settings_.real("prompt_share") <= 0) return;
+    auto filler = std::make_shared<TextSource>(input.tokenizer, text, settings_.integer("prompt_tokens"),
+                                               derivedSeed(input.spec.seed, kFillerPurpose));
+    prompts_ =
+        std::make_unique<PasskeyTask>(input.tokenizer, std::move(filler), settings_.integer("prompt_tokens"),
+                                      settings_.text("prompt_wording"), derivedSeed(input.spec.seed, kPromptPurpose));
+  }
+
+  std::vector<PlacementEvent> run() {
+    const std::int64_t steps = settings_.integer("steps");
+    while (state_.step < steps) {
+      for (const Intervention& change : context_.beginStep(state_.step)) apply(change);
+      step(steps);
+    }
+    return outcome();
+  }
+
+ private:
+  std::vector<MixerKind> readOperators() {
+    settings_.merge(input_.spec.search_settings, "search settings");
+    return kindsListed(settings_.text("operators"), "operators");
+  }
+
+  int layers() const { return input_.model->config().layers; }
+
+  /// What the budget counts, [L × O].
+  std::vector<double> makeCosts(const Budget& budget) const {
+    std::vector<double> costs;
+    for (int layer = 0; layer < layers(); ++layer) {
+      for (MixerKind kind : operators_) {
+        costs.push_back(
+            budget.unit == Budget::Unit::FullLayers
+                ? (kind == MixerKind::Full ? 1.0 : 0.0)
+                : static_cast<double>(input_.bank->mixer(layer, kind).cost(budget.context_tokens).cache_bytes));
+      }
+    }
+    return costs;
+  }
+
+  SearchState initialState() const {
+    if (input_.spec.resume_from) {
+      return fromCheckpoint(*input_.spec.resume_from, settings_, layers(), static_cast<int>(operators_.size()));
+    }
+    const std::size_t cells = static_cast<std::size_t>(layers()) * operators_.size();
+    SearchState state;
+    state.logits = state.first_moment = state.second_moment = std::vector<double>(cells, 0.0);
+    state.pinned.assign(static_cast<std::size_t>(layers()), -1);
+    state.budget = input_.spec.budget;
+    state.settings = settings_;
+    return state;
+  }
+
+  Gates gates(const Budget& budget) const {
+    return Gates({operators_, makeCosts(budget), static_cast<double>(budget.amount), state_.pinned});
+  }
+
+  void apply(const Intervention& change) {
+    SearchState next = state_;
+    if (change.kind == Intervention::Kind::Set) {
+      if (change.key == "budget") {
+        next.budget = Budget::parse(change.value.is_string() ? change.value.get<std::string>() : change.value.dump());
+      } else {
+        const auto spec = std::ranges::find(table(), change.key, &SettingSpec::key);
+        if (spec != table().end() && !spec->live)
+          throw usageError(change.key, "this setting cannot be changed while a run goes on");
+        next.settings.merge({{change.key, change.value}}, {});
+      }
+    } else {
+      if (change.layer < 0 || change.layer >= layers())
+        throw usageError("layer", "there is no layer " + std::to_string(change.layer));
+      const auto column = std::ranges::find(operators_, change.mixer) - operators_.begin();
+      const bool pin = change.kind == Intervention::Kind::Pin;
+      if (pin && column == static_cast<std::ptrdiff_t>(operators_.size())) {
+        throw usageError("pin", "\"" + std::string(name(change.mixer)) + "\" is not among this search's operators");
+      }
+      next.pinned[static_cast<std::size_t>(change.layer)] = pin ? static_cast<int>(column) : -1;
+    }
+    std::swap(state_, next);
+    try {
+      gates(state_.budget);  // refuses a budget that the pins do not allow
+    } catch (const Error&) {
+      std::swap(state_, next);
+      throw;
+    }
+    context_.emit(InterventionEvent{change});
+  }
+
+  bool isPromptStep(std::int64_t step) const {
+    const double share = settings_.real("prompt_share");
+    return std::floor(static_cast<double>(step + 1) * share) > std::floor(static_cast<double>(step) * share);
+  }
+
+  SearchBatch batchFor(std::int64_t step) const {
+    SearchBatch batch;
+    if (isPromptStep(step)) {
+      AnsweredPrompt prompt = prompts_->prompt(step);
+      batch.loss = lossKindNamed(settings_.text("prompt_loss"));
+      const auto end = static_cast<std::int64_t>(prompt.ids.size()) - 1;
+      batch.positions = evenly(prompt.answer_begin - 1, end, end);
+      batch.ids = std::move(prompt.ids);
+    } else {
+      batch.loss = lossKindNamed(settings_.text("text_loss"));
+      batch.ids = text_->sequence(step);
+      const auto last = static_cast<std::int64_t>(batch.ids.size()) - 1;
+      const std::int64_t wanted = std::min(settings_.integer("text_positions"), last);
+      batch.positions = evenly(std::min(last / 8, last - wanted), last, wanted);
+    }
+    return batch;
+  }
+
+  void step(std::int64_t steps) {
+    const auto began = std::chrono::steady_clock::now();
+    const Settings& now = state_.settings;
+    const double progress = static_cast<double>(state_.step) / static_cast<double>(steps);
+    const double temperature =
+        now.real("temperature_start") *
+        std::pow(now.real("temperature_end") / now.real("temperature_start"),
+                 steps > 1 ? static_cast<double>(state_.step) / static_cast<double>(steps - 1) : 1);
+    const double rate = now.real("learning_rate") * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+    const bool exact = settings_.text("budget_mode") == "shift";
+    const Gates gate = gates(state_.budget);
+    const Gates::Relaxed relaxed = gate.relax(state_.logits, temperature, exact);
+    const std::vector<double>& p = relaxed.probabilities;
+
+    const bool prompt = isPromptStep(state_.step);
+    const SearchBatch batch = batchFor(state_.step);
+    const TeacherTarget target = objective_.target(batch);
+    const Objective::Soft soft = objective_.soft(batch, target, p);
+
+    Metrics metrics = noMetrics();
+    const auto metric = [&metrics](Metric which) -> double& { return metrics[static_cast<std::size_t>(which)]; };
+    const double weight = now.real(prompt ? "prompt_weight" : "text_weight");
+    const double entropy_weight = now.real("entropy_weight") * progress;
+    const double entropy = gate.meanEntropy(p), expected = gate.expectedCost(p);
+    const double excess = exact ? 0 : (expected - gate.problem().budget) / std::max(1.0, gate.problem().budget);
+    const std::vector<double> entropy_gradient = gate.meanEntropyGradient(p);
+    std::vector<double> gradient = soft.gradient;
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] = weight * gradient[i] + entropy_weight * entropy_gradient[i] +
+                    (exact ? 0
+                           : now.real("budget_weight") * 2 * excess * gate.problem().costs[i] /
+                                 std::max(1.0, gate.problem().budget));
+    }
+    metric(Metric::Loss) =
+        weight * soft.loss + entropy_weight * entropy + (exact ? 0 : now.real("budget_weight") * excess * excess);
+    metric(prompt ? Metric::PromptLoss : Metric::TextLoss) = soft.loss;
+    metric(Metric::ExpectedBudget) = expected;
+    metric(Metric::Entropy) = entropy;
+    metric(Metric::Temperature) = temperature;
+    metric(Metric::LearningRate) = rate;
+    metric(Metric::EntropyWeight) = entropy_weight;
+    metric(Metric::GradientNorm) = descend(gate.pullback(relaxed, gradient), rate);
+
+    ++state_.step;
+    const auto tokens = static_cast<std::int64_t>(batch.ids.size());
+    state_.tokens += tokens;
+    const Gates::Discrete now_discrete = gate.discretise(state_.logits);
+    metric(Metric::Margin) = now_discrete.margin;
+    const std::int64_t hard_every = settings_.integer("hard_every");
+    if (hard_every > 0 &&
+        (state_.step % hard_every == 0 || (state_.step - 1) % hard_every == 0 || state_.step == steps)) {
+      // Two steps in a row, so that in a mixture both kinds of batch are measured.
+      metric(prompt ? Metric::HardPromptLoss : Metric::HardTextLoss) =
+          objective_.hard(batch, target, now_discrete.placement);
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    state_.seconds += seconds;
+    metric(Metric::TokensPerSecond) = static_cast<double>(tokens) / seconds;
+    metric(Metric::PeakBytes) = residentBytes();
+
+    StepEvent event;
+    event.step = state_.step;
+    event.steps = steps;
+    event.tokens = state_.tokens;
+    event.seconds = state_.seconds;
+    event.operators = operators_;
+    event.logits.assign(state_.logits.begin(), state_.logits.end());
+    event.probabilities.assign(p.begin(), p.end());
+    event.metrics = metrics;
+    event.if_stopped_now = now_discrete.placement;
+    event.checkpoint = toCheckpoint(state_);
+    context_.emit(event);
+  }
+
+  /// Adam on the logits; returns the gradient's norm.
+  double descend(const std::vector<double>& gradient, double rate) {
+    const double beta1 = settings_.real("beta1"), beta2 = settings_.real("beta2");
+    const double time = static_cast<double>(state_.step + 1);
+    double square = 0;
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      square += gradient[i] * gradient[i];
+      double& first = state_.first_moment[i];
+      double& second = state_.second_moment[i];
+      first = beta1 * first + (1 - beta1) * gradient[i];
+      second = beta2 * second + (1 - beta2) * gradient[i] * gradient[i];
+      state_.logits[i] -= rate * (first / (1 - std::pow(beta1, time))) /
+                          (std::sqrt(second / (1 - std::pow(beta2, time))) + kAdamEpsilon);
+    }
+    return std::sqrt(square);
+  }
+
+  std::vector<Budget> budgets() const {
+    std::vector<Budget> all{state_.budget};
+    std::istringstream words(settings_.text("extract"));
+    for (std::string word; std::getline(words, word, ',');) {
+      const Budget budget = Budget::parse(word);
+      if (std::ranges::find(all, budget) == all.end()) all.push_back(budget);
+    }
+    return all;
+  }
+
+  struct Measured {
+    SearchBatch batch;
+    TeacherTarget target;
+  };
+
+  std::vector<PlacementEvent> outcome() {
+    const std::int64_t steps = settings_.integer("steps");
+    // The last batches of the search serve once more: soft and hard loss must be of the same data to be compared.
+    std::vector<Measured> batches;
+    const std::int64_t count =
+        std::max<std::int64_t>(2, settings_.text("repair") == "off" ? 2 : settings_.integer("repair_batches"));
+    for (std::int64_t i = std::max<std::int64_t>(0, steps - count); i < steps; ++i) {
+      Measured& measured = batches.emplace_back();
+      measured.batch = batchFor(i);
+      measured.target = objective_.target(measured.batch);
+    }
+    std::vector<PlacementEvent> found;
+    for (const Budget& budget : budgets()) {
+      context_.progress().throwIfStopped();
+      PlacementEvent event;
+      event.step = steps;
+      event.budget = budget;
+      const Gates gate = gates(budget);
+      const Gates::Discrete discrete = gate.discretise(state_.logits);
+      event.placement = discrete.placement;
+      event.margin = discrete.margin;
+      const double temperature = state_.settings.real("temperature_end");
+      const Gates::Relaxed relaxed = gate.relax(state_.logits, temperature, true);
+      event.soft_loss = mean(
+          batches, [&](const Measured& m) { return objective_.soft(m.batch, m.target, relaxed.probabilities).loss; });
+      event.hard_loss = hardLoss(batches, event.placement);
+      if (settings_.text("repair") != "off") repair(gate, discrete, batches, event);
+      context_.emit(event);
+      found.push_back(std::move(event));
+    }
+    return found;
+  }
+
+  template <class Loss>
+  double mean(const std::vector<Measured>& batches, Loss loss) const {
+    double sum = 0;
+    for (const Measured& measured : batches) sum += loss(measured);
+    return sum / static_cast<double>(batches.size());
+  }
+
+  double hardLoss(const std::vector<Measured>& batches, const Placement& placement) {
+    return mean(batches, [&](const Measured& m) { return objective_.hard(m.batch, m.target, placement); });
+  }
+
+  /// One round of 1-swap local search on the true discrete loss: the best exchange of a kept layer for one not kept.
+  void repair(const Gates& gate, const Gates::Discrete& discrete, const std::vector<Measured>& batches,
+              PlacementEvent& event) {
+    std::vector<int> tried = discrete.by_distance;
+    const auto nearest = static_cast<std::size_t>(settings_.integer("repair_layers"));
+    if (settings_.text("repair") == "boundary" && tried.size() > nearest) tried.resize(nearest);
+    const Placement start = event.placement;
+    const double limit = std::max(gate.problem().budget, gate.cost(start)) + 1e-9;
+    for (int out : tried) {
+      if (start[out] != MixerKind::Full) continue;
+      for (int in : tried) {
+        if (start[in] == MixerKind::Full) continue;
+        context_.progress().throwIfStopped();
+        Placement swapped = start;
+        swapped.set(out, start[in]);
+        swapped.set(in, MixerKind::Full);
+        if (gate.cost(swapped) > limit) continue;
+        const double loss = hardLoss(batches, swapped);
+        if (loss >= event.hard_loss) continue;
+        event.hard_loss = loss;
+        event.placement = std::move(swapped);
+        event.repaired = true;
+      }
+    }
+  }
+
+  const MethodInput& input_;
+  MethodContext& context_;
+  Settings settings_;  ///< As the run began; state_.settings follows interventions.
+  std::vector<MixerKind> operators_;
+  Objective objective_;
+  SearchState state_;
+  std::unique_ptr<TextSource> text_;
+  std::unique_ptr<PasskeyTask> prompts_;
+};
+
+}  // namespace
+
+std::span<const SettingSpec> dashSettings() { return table(); }
+
+std::vector<PlacementEvent> runDash(const MethodInput& input, MethodContext& context) {
+  return Dash(input, context).run();
+}
+
+}  // namespace interleave

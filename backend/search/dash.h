@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "backend/search/method.h"
+
+namespace interleave {
+
+/// DASH (arXiv 2605.20936), re-implemented from its published outline.
+std::span<const SettingSpec> dashSettings();
+std::vector<PlacementEvent> runDash(const MethodInput& input, MethodContext& context);
+
+}  // namespace interleave

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/search/objective.h"
+
+#include <torch/csrc/autograd/autograd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/model/decoder.h"
+
+namespace interleave {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Σ_o p_o · y_o with p [O] and the y_o alike. The gradient of p_o is ⟨dy, y_o⟩, without a temporary of y's size.
+struct Mix : torch::autograd::Function<Mix> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& p, const variable_list& outputs) {
+    variable_list saved{p};
+    saved.insert(saved.end(), outputs.begin(), outputs.end());
+    context->save_for_backward(saved);
+    at::Tensor sum = outputs[0] * p[0];
+    for (std::size_t o = 1; o < outputs.size(); ++o) sum.add_(outputs[o] * p[static_cast<std::int64_t>(o)]);
+    return sum;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& slope = gradients[0];
+    const at::Tensor flat = slope.reshape(-1);
+    variable_list result(saved.size());
+    std::vector<at::Tensor> along;
+    for (std::size_t o = 1; o < saved.size(); ++o) along.push_back(at::dot(flat, saved[o].reshape(-1)));
+    result[0] = at::stack(along);
+    for (std::size_t o = 1; o < saved.size(); ++o) result[o] = slope * saved[0][static_cast<std::int64_t>(o - 1)];
+    return result;
+  }
+};
+
+/// Mean over rows of −Σ target · log softmax(logits), less the target's own entropy: KL for distributions, and CE for
+/// one-hot rows given as `labels`. The gradient, (softmax(logits) − target)/n, is made in the forward pass.
+struct Divergence : torch::autograd::Function<Divergence> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& target, bool labels) {
+    const at::Tensor log_student = at::log_softmax(logits, -1);
+    const double rows = static_cast<double>(logits.size(0));
+    at::Tensor loss, slope = log_student.exp();
+    if (labels) {
+      const at::Tensor column = target.unsqueeze(1);
+      loss = -log_student.gather(1, column).mean();
+      slope.scatter_add_(1, column, at::full_like(column, -1.0, slope.options()));
+    } else {
+      const at::Tensor entropy = at::xlogy(target, target).sum();
+      loss = (entropy - at::dot(target.reshape(-1), log_student.reshape(-1))) / rows;
+      slope.sub_(target);
+    }
+    context->save_for_backward({slope.div_(rows)});
+    return loss;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {context->get_saved_variables()[0] * gradients[0], at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
+  return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
+}
+
+}  // namespace
+
+LossKind lossKindNamed(const std::string& name) {
+  constexpr std::array<const char*, 3> kNames{"kl", "ce", "hidden-mse"};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (name == kNames[i]) return static_cast<LossKind>(i);
+  }
+  throw usageError("loss", "\"" + name + "\" is none of kl, ce, hidden-mse");
+}
+
+Objective::Objective(std::shared_ptr<const CandidateBank> bank, std::vector<MixerKind> operators, bool recompute)
+    : bank_(std::move(bank)), model_(bank_->model()), operators_(std::move(operators)), recompute_(recompute) {}
+
+at::Tensor Objective::selected(const SearchBatch& batch, const at::Tensor& stream) const {
+  const at::Tensor positions = at::tensor(at::ArrayRef<std::int64_t>(batch.positions), at::kLong).to(stream.device());
+  return model_.finalNorm(stream[0].index_select(0, positions));
+}
+
+TeacherTarget Objective::target(const SearchBatch& batch) const {
+  const at::NoGradGuard no_grad;
+  TeacherTarget target;
+  if (batch.loss == LossKind::Ce) {
+    std::vector<std::int64_t> labels;
+    for (std::int64_t position : batch.positions) labels.push_back(batch.ids[static_cast<std::size_t>(position) + 1]);
+    target.labels = at::tensor(at::ArrayRef<std::int64_t>(labels), at::kLong).to(model_.device());
+    return target;
+  }
+  const Placement teacher(model_.config().layers, MixerKind::Full);
+  const at::Tensor hidden =
+      selected(batch, runLayers(model_, bank_->row(teacher), asBatch(batch.ids, model_.device())));
+  if (batch.loss == LossKind::HiddenMse) {
+    target.hidden = hidden.to(at::kFloat);
+  } else {
+    target.probabilities = at::softmax(model_.head(hidden), -1);
+  }
+  return target;
+}
+
+at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const {
+  const at::Tensor hidden = selected(batch, stream);
+  switch (batch.loss) {
+    case LossKind::HiddenMse:
+      return (hidden.to(at::kFloat) - target.hidden).square().sum() / target.hidden.square().sum();
+    case LossKind::Ce:
+      return Divergence::apply(model_.head(hidden), target.labels, true);
+    case LossKind::Kl:
+      break;
+  }
+  return Divergence::apply(model_.head(hidden), target.probabilities, false);
+}
+
+at::Tensor Objective::mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {
+  static const Packing kUnpacked;
+  LayerInput input(model_, layer, model_.attentionInput(layer, stream), kUnpacked);
+  variable_list outputs;
+  for (MixerKind kind : operators_) outputs.push_back(bank_->mixer(layer, kind).forward(input));
+  return model_.finishLayer(layer, stream, Mix::apply(probabilities.to(outputs[0].scalar_type()), outputs));
+}
+
+Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& target,
+                                std::span<const double> probabilities) const {
+  const int layers = model_.config().layers;
+  const auto columns = static_cast<std::int64_t>(operators_.size());
+  at::Tensor p = at::tensor(at::ArrayRef<double>(probabilities.data(), probabilities.size()), at::kFloat)
+                     .view({layers, columns})
+                     .to(model_.device());
+  at::Tensor loss, gradient;
+  at::Tensor stream;
+  {
+    const at::NoGradGuard no_grad;
+    stream = model_.embed(asBatch(batch.ids, model_.device()));
+  }
+  if (!recompute_) {
+    const at::AutoGradMode with_grad(true);
+    p.set_requires_grad(true);
+    for (int layer = 0; layer < layers; ++layer) stream = mixedLayer(layer, stream, p[layer]);
+    loss = lossAt(batch, target, stream);
+    gradient = torch::autograd::grad({loss}, {p})[0];
+  } else {
+    std::vector<at::Tensor> streams{stream};
+    {
+      const at::NoGradGuard no_grad;
+      for (int layer = 0; layer < layers; ++layer) streams.push_back(mixedLayer(layer, streams.back(), p[layer]));
+    }
+    const at::AutoGradMode with_grad(true);
+    at::Tensor last = streams.back().detach().set_requires_grad(true);
+    loss = lossAt(batch, target, last);
+    at::Tensor slope = torch::autograd::grad({loss}, {last})[0];
+    std::vector<at::Tensor> rows(static_cast<std::size_t>(layers));
+    for (int layer = layers - 1; layer >= 0; --layer) {
+      streams.pop_back();
+      at::Tensor x = streams.back().detach().set_requires_grad(layer > 0);
+      at::Tensor row = p[layer].detach().set_requires_grad(true);
+      const at::Tensor y = mixedLayer(layer, x, row);
+      variable_list inputs{row};
+      if (layer > 0) inputs.push_back(x);
+      const variable_list slopes = torch::autograd::grad({y}, inputs, {slope});
+      rows[static_cast<std::size_t>(layer)] = slopes[0];
+      if (layer > 0) slope = slopes[1];
+    }
+    gradient = at::stack(rows);
+  }
+
+  const at::Tensor plain = gradient.to(at::kCPU, at::kDouble).contiguous();
+  Soft soft{.loss = loss.item<double>(),
+            .gradient = {plain.const_data_ptr<double>(), plain.const_data_ptr<double>() + plain.numel()}};
+  if (!std::isfinite(soft.loss)) throw failure("search", "the loss is not finite");
+  for (std::size_t i = 0; i < soft.gradient.size(); ++i) {
+    if (!std::isfinite(soft.gradient[i])) {
+      throw failure("search, layer " + std::to_string(i / operators_.size()), "the gradient is not finite");
+    }
+  }
+  return soft;
+}
+
+double Objective::hard(const SearchBatch& batch, const TeacherTarget& target, const Placement& placement) const {
+  const at::NoGradGuard no_grad;
+  const at::Tensor stream = runLayers(model_, bank_->row(placement), asBatch(batch.ids, model_.device()));
+  return lossAt(batch, target, stream).item<double>();
+}
+
+double residentBytes() {
+  std::ifstream status("/proc/self/statm");
+  double total = 0, resident = 0;
+  if (!(status >> total >> resident)) return 0;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace interleave
