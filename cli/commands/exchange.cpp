@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 
 #include "backend/core/error.h"
@@ -89,11 +87,8 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   request.provenance["program"] = "interleave " INTERLEAVE_VERSION;
   const std::vector<std::string> files = Workbench().exportPlacement(request, terminal);
   if (options.run != 0) {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    StoreWriter(options.store)
-        .addExport(options.run,
-                   {fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now))), options.format,
-                    std::filesystem::absolute(options.out).lexically_normal(), request.provenance});
+    const std::string folder = std::filesystem::absolute(options.out).lexically_normal();
+    StoreWriter(options.store).addExport(options.run, {{}, options.format, folder, request.provenance});
   }
   terminal.print({{"format", options.format}, {"out", options.out}, {"files", files}},
                  options.out + ": " + joined(files));
