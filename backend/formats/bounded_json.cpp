@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/bounded_json.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,19 +13,75 @@ namespace {
 
 using nlohmann::json;
 
-/// nlohmann's own words without their "[json.exception.…]" tag.
-std::string reasonOf(const json::exception& error) {
-  const std::string text = error.what();
-  const std::size_t tag = text.find("] ");
-  return "is not valid JSON: " + (tag == std::string::npos ? text : text.substr(tag + 2));
-}
+/// Builds the document while it counts. (The library's own parser with a callback scans a container again for every
+/// child that closes, and without one it neither counts nor sees keys that come twice.)
+class Builder final : public nlohmann::json_sax<json> {
+ public:
+  Builder(const std::string& file, const JsonLimits& limits) : file_(file), limits_(limits) {}
 
-/// By sorting: no choice of keys makes that slow, as it can make a hash table.
-void refuseDuplicates(std::vector<std::string> keys, const std::string& file) {
-  std::ranges::sort(keys);
-  const auto twice = std::ranges::adjacent_find(keys);
-  if (twice != keys.end()) throw badInput(file, "key " + inQuotes(*twice), "is there twice in one object");
-}
+  json take() { return std::move(root_); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // Not of JSON text.
+  bool start_object(std::size_t) override { return open(json::object()); }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    const auto [place, fresh] = open_.back()->get_ref<json::object_t&>().try_emplace(name);
+    if (!fresh) throw badInput(file_, "key " + inQuotes(name), "is there twice in one object");
+    member_ = &place->second;
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const json::exception& error) override {
+    const std::string text = error.what();  // "[json.exception.parse_error.101] parse error at …"
+    const std::size_t tag = text.find("] ");
+    throw badInput(file_, "", "is not valid JSON: " + (tag == std::string::npos ? text : text.substr(tag + 2)));
+  }
+
+ private:
+  bool add(json value) {
+    put(std::move(value));
+    return true;
+  }
+
+  bool open(json container) {
+    if (open_.size() >= static_cast<std::size_t>(limits_.depth)) {
+      throw badInput(file_, "", "is nested more than " + std::to_string(limits_.depth) + " levels deep");
+    }
+    open_.push_back(&put(std::move(container)));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  /// Where the value went. An array that is open gets no further element before the one that is open in it closes.
+  json& put(json value) {
+    if (++values_ > limits_.values) {
+      throw badInput(file_, "", "holds more than " + std::to_string(limits_.values) + " JSON values");
+    }
+    if (open_.empty()) return root_ = std::move(value);
+    if (open_.back()->is_object()) return *member_ = std::move(value);
+    return open_.back()->emplace_back(std::move(value));
+  }
+
+  const std::string& file_;
+  const JsonLimits& limits_;
+  json root_;
+  std::vector<json*> open_;
+  json* member_ = nullptr;
+  std::size_t values_ = 0;
+};
 
 }  // namespace
 
@@ -34,48 +89,14 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
   if (text.size() > limits.bytes) {
     throw badInput(file, "", "is larger than the " + std::to_string(limits.bytes) + " bytes such JSON may have");
   }
-  std::size_t values = 0;
-  std::vector<std::vector<std::string>> keys;  // Of the objects that are open.
-  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start || event == Event::value) {
-      if (++values > limits.values) {
-        throw badInput(file, "", "holds more than " + std::to_string(limits.values) + " JSON values");
-      }
-      if (depth >= limits.depth) {
-        throw badInput(file, "", "is nested more than " + std::to_string(limits.depth) + " levels deep");
-      }
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::key) keys.back().push_back(parsed.get<std::string>());
-    if (event == Event::object_end) {
-      refuseDuplicates(std::move(keys.back()), file);
-      keys.pop_back();
-    }
-    return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), watch);
-  } catch (const json::exception& error) {
-    throw badInput(file, "", reasonOf(error));
-  }
+  Builder builder(file, limits);
+  json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
 json readJson(const std::filesystem::path& path, const JsonLimits& limits) {
   const MappedFile file = MappedFile::open(path);
   return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
-}
-
-void requireKeys(const nlohmann::json& json, std::span<const std::string_view> keys, const std::string& file) {
-  if (!json.is_object()) throw badInput(file, {}, "expected a JSON object");
-  for (const auto& [key, value] : json.items()) {
-    if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
-    const std::string near = nearestOf(key, keys);
-    throw badInput(file, key, "unknown key" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-  }
-  for (std::string_view key : keys) {
-    if (!json.contains(key)) throw badInput(file, std::string(key), "the key is missing");
-  }
 }
 
 }  // namespace interleave

@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/checked.h"
+#include "backend/formats/unicode.h"
 
 namespace interleave {
 namespace {
@@ -98,7 +99,18 @@ class Cursor {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
-  json value() { return value(number<std::uint32_t>(), 0); }
+  /// A key or a name, fit for messages and documents. (Elements of arrays are taken as they are: they may be tokens.)
+  std::string name() {
+    const std::string_view text = string(kMostNameBytes);
+    if (!unicode::isValidUtf8(text)) refuse("a name is not UTF-8");
+    return std::string(text);
+  }
+
+  json value() {
+    json result = value(number<std::uint32_t>(), 0);
+    if (result.is_string() && !unicode::isValidUtf8(result.get_ref<const std::string&>())) refuse("is not UTF-8");
+    return result;
+  }
 
  private:
   std::span<const std::byte> take(std::uint64_t count) {
@@ -200,7 +212,7 @@ Header readHeader(Cursor& cursor) {
 void readMetadata(Cursor& cursor, std::uint64_t keys, json& metadata) {
   for (std::uint64_t i = 0; i < keys; ++i) {
     cursor.setPlace("key " + std::to_string(i));
-    const std::string key(cursor.string(kMostNameBytes));
+    const std::string key = cursor.name();
     cursor.setPlace("key " + inQuotes(key));
     if (metadata.contains(key)) cursor.refuse("is there twice");
     metadata[key] = cursor.value();
@@ -239,7 +251,7 @@ struct TensorInfo {
 TensorInfo readTensorInfo(Cursor& cursor, std::uint64_t number) {
   cursor.setPlace("tensor " + std::to_string(number));
   TensorInfo info{};
-  info.name = cursor.string(kMostNameBytes);
+  info.name = cursor.name();
   cursor.setPlace("tensor " + inQuotes(info.name));
   const auto dimensions = cursor.number<std::uint32_t>();
   if (dimensions < 1 || dimensions > kMostTensorDimensions) {

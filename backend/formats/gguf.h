@@ -22,7 +22,7 @@ class GgufFile {
   static GgufFile open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
-  /// Key to value; arrays are JSON arrays, and strings are the file's bytes (not always UTF-8).
+  /// Key to value; arrays are JSON arrays, whose strings are the file's bytes (not always UTF-8).
   const nlohmann::json& metadata() const { return metadata_; }
   std::vector<std::string> names() const;  ///< In the file's order.
   bool has(const std::string& name) const { return index_.contains(name); }

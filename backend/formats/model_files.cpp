@@ -81,6 +81,12 @@ void addConfig(Fingerprint& hash, const ModelConfig& config) {
   for (const float factor : config.rope_factors) hash.add(static_cast<double>(factor));
 }
 
+/// Whether there is something of this name; what cannot be looked at is not there.
+bool isThere(const fs::path& path) {
+  std::error_code unreadable;
+  return fs::exists(path, unreadable);
+}
+
 /// The names of shards in an index, each a plain file name, with the tensors it says they hold.
 std::map<std::string, std::set<std::string>> shardsOf(const fs::path& index_path) {
   const json index = readJson(index_path, {.bytes = 64 << 20, .values = 2'000'000, .depth = 8});
@@ -105,11 +111,11 @@ std::map<std::string, std::set<std::string>> shardsOf(const fs::path& index_path
 std::vector<SafetensorsFile> openShards(const fs::path& folder) {
   std::vector<SafetensorsFile> files;
   const fs::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-  if (fs::exists(single)) {
+  if (isThere(single)) {
     files.push_back(SafetensorsFile::open(single));
     return files;
   }
-  if (!fs::exists(index)) {
+  if (!isThere(index)) {
     throw badInput(folder, "", "holds neither model.safetensors nor model.safetensors.index.json");
   }
   std::map<std::string, std::string> seen;  // Tensor to shard.
@@ -132,7 +138,7 @@ std::vector<SafetensorsFile> openShards(const fs::path& folder) {
   return files;
 }
 
-json readOptional(const fs::path& path) { return fs::exists(path) ? readJson(path, kTokenizerJson) : json(); }
+json readOptional(const fs::path& path) { return isThere(path) ? readJson(path, kTokenizerJson) : json(); }
 
 }  // namespace
 
@@ -187,7 +193,6 @@ void ModelFiles::Impl::refuseUnknownTensors(const std::map<std::string, const Sa
 
 void ModelFiles::Impl::openFolder() {
   const fs::path config_path = path / "config.json";
-  if (!fs::exists(config_path)) throw badInput(path, "", "has no config.json");
   config = configFromHuggingFace(readJson(config_path), config_path);
   shards = openShards(path);
   std::map<std::string, const SafetensorsFile*> found;

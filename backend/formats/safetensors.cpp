@@ -183,8 +183,11 @@ TensorView SafetensorsFile::view(const std::string& name) const {
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {
-  std::ranges::sort(tensors, {}, &TensorSpec::name);
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  // Wider elements first, as the reference implementation does, so that each tensor is aligned to its own elements.
+  std::ranges::sort(tensors, {}, [](const TensorSpec& tensor) {
+    return std::pair(-blockSize(tensor.dtype).bytes, std::string_view(tensor.name));
+  });
+  json header = json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t end = 0;
   for (const TensorSpec& tensor : tensors) {
@@ -201,7 +204,7 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
     slots_[tensor.name] = {.offset = end, .bytes = bytes};
     end += bytes;
   }
-  std::string text = header.dump();
+  std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((kLengthBytes + text.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment - kLengthBytes, ' ');
   for (auto& [name, slot] : slots_) slot.offset += kLengthBytes + text.size();
 
