@@ -1,23 +1,156 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/attention.h"
 
-#include <ATen/ATen.h>
-#include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "kernels/reference/attention.h"
+#include "tests/kernels/compare.h"
 
 namespace interleave::kernels {
 namespace {
 
-at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::TensorOptions().dtype(at::kDouble)); }
+const std::vector<std::string> kNames{"out", "dq", "dk", "dv"};
 
-TEST(DenseAttention, EqualsLibTorchsCausalAttention) {
-  at::manual_seed(1);
-  const at::Tensor q = random({2, 4, 30, 8}), k = random({2, 2, 30, 8}), v = random({2, 2, 30, 8});
-  const at::Tensor expected = at::scaled_dot_product_attention(q, k.repeat_interleave(2, 1), v.repeat_interleave(2, 1),
-                                                               {}, 0.0, /*is_causal=*/true);
-  EXPECT_LT((reference::denseAttention(q, k, v) - expected).abs().max().item<double>(), 1e-12);
-  EXPECT_LT((reference::denseAttention(q, k, v, {.window = 30}) - expected).abs().max().item<double>(), 1e-12);
+struct Case {
+  std::int64_t batch, heads, key_heads, queries, keys, d, dv;
+  Band band = {};
+  at::ScalarType type = at::kFloat;
+  std::vector<std::int64_t> offsets = {};
+};
+
+Tensors randomInputs(const Case& c) {
+  const auto options = at::TensorOptions().dtype(at::kDouble);
+  return {at::randn({c.batch, c.heads, c.queries, c.d}, options),
+          at::randn({c.batch, c.key_heads, c.keys, c.d}, options),
+          at::randn({c.batch, c.key_heads, c.keys, c.dv}, options)};
+}
+
+/// Uninitialised memory holds rubbish in these tests: NaN in tensors, huge numbers elsewhere.
+class BandedAttention : public testing::Test {
+ protected:
+  BandedAttention() {
+    at::manual_seed(1);
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    mallopt(M_PERTURB, 1);
+  }
+  ~BandedAttention() override {
+    at::globalContext().setDeterministicAlgorithms(false, false);
+    mallopt(M_PERTURB, 0);
+  }
+};
+
+TEST_F(BandedAttention, DenseReferenceEqualsLibTorchsCausalAttention) {
+  const Tensors x = randomInputs({2, 4, 2, 30, 30, 8, 8});
+  const at::Tensor expected =
+      at::scaled_dot_product_attention(x[0], x[1].repeat_interleave(2, 1), x[2].repeat_interleave(2, 1), {}, 0.0, true);
+  EXPECT_LT(largestError(reference::denseAttention(x[0], x[1], x[2]), expected), 1e-12);
+}
+
+TEST_F(BandedAttention, DenseReferenceSeesWhatTheBandSays) {
+  const std::int64_t tokens = 12;
+  const at::Tensor q = at::zeros({1, 1, tokens, 4}, at::kDouble),
+                   v = at::eye(tokens, at::kDouble).view({1, 1, tokens, tokens});
+  const at::Tensor seen = reference::denseAttention(q, at::zeros_like(q), v, {.window = 3, .sinks = 2});
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    for (std::int64_t j = 0; j < tokens; ++j) {
+      const bool visible = j <= i && (i - j < 3 || j < 2);
+      EXPECT_EQ(seen[0][0][i][j].item<double>() > 0, visible) << i << ' ' << j;
+    }
+  }
+}
+
+void expectFusedAsExactAsPlain(const Case& c, const std::string& target) {
+  const AttentionOptions options{.offsets = c.offsets};
+  auto dense = [&](const Tensors& x) -> Tensors {
+    return {reference::denseAttention(x[0], x[1], x[2], c.band, options)};
+  };
+  auto fused = [&](const Tensors& x) -> Tensors { return {attention(x[0], x[1], x[2], c.band, options)}; };
+  const Tensors inputs = randomInputs(c);
+  const Tensors weights{at::randn({c.batch, c.heads, c.queries, c.dv}, at::kDouble)};
+  std::ostringstream what;
+  what << target << ", " << c.type << ' ' << inputs[0].sizes() << ' ' << inputs[2].sizes() << " window "
+       << c.band.window << " sinks " << c.band.sinks;
+  expectAsExactAsPlain(outputsAndGradients(fused, leaves(inputs, c.type, c.type), weights),
+                       outputsAndGradients(dense, leaves(inputs, c.type, c.type), weights),
+                       outputsAndGradients(dense, leaves(inputs, c.type, at::kDouble), weights), kNames, what.str());
+}
+
+TEST_F(BandedAttention, FusedIsAsExactAsPlainATen) {
+  eachVectorTarget([](const std::string& target) {
+    for (const std::int64_t tokens : {1, 5, 63, 64, 65, 75, 200}) {
+      expectFusedAsExactAsPlain({1, 4, 2, tokens, tokens, 64, 64}, target);
+      expectFusedAsExactAsPlain({1, 4, 2, tokens, tokens, 64, 64, {.window = 32, .sinks = 4}}, target);
+    }
+    for (const std::int64_t d : {1, 7, 60, 100, 128}) expectFusedAsExactAsPlain({2, 3, 3, 75, 75, d, d}, target);
+    for (const Band& band : {Band{1, 0}, Band{1, 3}, Band{64, 0}, Band{65, 1}, Band{33, 70}, Band{500, 4}}) {
+      expectFusedAsExactAsPlain({1, 2, 1, 200, 200, 32, 48, band}, target);
+    }
+    for (const std::int64_t queries : {1, 5, 70}) {
+      expectFusedAsExactAsPlain({2, 3, 1, queries, 150, 64, 64}, target);
+      expectFusedAsExactAsPlain({2, 3, 1, queries, 150, 64, 64, {.window = 40, .sinks = 2}}, target);
+    }
+    expectFusedAsExactAsPlain({2, 6, 2, 130, 130, 64, 64, {}, at::kBFloat16}, target);
+    expectFusedAsExactAsPlain({1, 2, 2, 130, 130, 64, 64, {.window = 16, .sinks = 4}, at::kBFloat16}, target);
+    expectFusedAsExactAsPlain({1, 2, 1, 150, 150, 32, 32, {}, at::kFloat, {0, 1, 70, 150}}, target);
+    expectFusedAsExactAsPlain({1, 2, 1, 150, 150, 32, 32, {.window = 20, .sinks = 4}, at::kFloat, {0, 70, 71, 150}},
+                              target);
+  });
+}
+
+TEST_F(BandedAttention, AWindowOverEverythingIsFullAttention) {
+  const Tensors x = leaves(randomInputs({1, 4, 2, 130, 130, 64, 64}), at::kFloat, at::kFloat);
+  const at::Tensor full = attention(x[0], x[1], x[2]);
+  EXPECT_TRUE(at::equal(attention(x[0], x[1], x[2], {.window = 130}), full));
+  EXPECT_TRUE(at::equal(attention(x[0], x[1], x[2], {.window = 1, .sinks = 130}), full));
+  EXPECT_FALSE(at::equal(attention(x[0], x[1], x[2], {.window = 129}), full));
+}
+
+TEST_F(BandedAttention, PackedSequencesAreSeparateSequences) {
+  const Tensors x = leaves(randomInputs({1, 4, 2, 150, 150, 64, 64}), at::kFloat, at::kFloat);
+  const std::vector<std::int64_t> offsets{0, 70, 71, 150};
+  for (const Band& band : {Band{}, Band{16, 4}}) {
+    const at::Tensor packed = attention(x[0], x[1], x[2], band, {.offsets = offsets});
+    for (std::size_t i = 0; i < 3; ++i) {
+      auto part = [&](const at::Tensor& t) { return t.slice(2, offsets[i], offsets[i + 1]); };
+      EXPECT_TRUE(at::equal(part(packed), attention(part(x[0]), part(x[1]), part(x[2]), band))) << i;
+    }
+  }
+}
+
+TEST_F(BandedAttention, StridesDoNotMatterAndTheResultLiesTokenByToken) {
+  const Tensors x = leaves(randomInputs({2, 4, 2, 70, 70, 64, 64}), at::kFloat, at::kFloat);
+  const at::Tensor expected = attention(x[0], x[1], x[2]);
+  EXPECT_TRUE(expected.transpose(1, 2).is_contiguous());
+  for (const auto& [a, b] : {std::pair{1, 2}, std::pair{2, 3}, std::pair{0, 1}}) {
+    auto strided = [&](const at::Tensor& t) { return t.transpose(a, b).contiguous().transpose(a, b); };
+    EXPECT_TRUE(at::equal(attention(strided(x[0]), strided(x[1]), strided(x[2])), expected));
+  }
+}
+
+TEST_F(BandedAttention, GradientsAreOnlyThoseAskedFor) {
+  const Case c{1, 4, 2, 70, 70, 32, 32, {.window = 20, .sinks = 2}};
+  Tensors all = leaves(randomInputs(c), at::kFloat, at::kFloat);
+  attention(all[0], all[1], all[2], c.band).sum().backward();
+  for (std::size_t asked = 0; asked < 3; ++asked) {
+    Tensors x;
+    for (const at::Tensor& t : all) x.push_back(t.detach());
+    x[asked].requires_grad_();
+    attention(x[0], x[1], x[2], c.band).sum().backward();
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(x[i].grad().defined(), i == asked);
+    EXPECT_TRUE(at::equal(x[asked].grad(), all[asked].grad())) << asked;
+  }
+}
+
+TEST_F(BandedAttention, RefusesShapesThatDoNotFit) {
+  const Tensors x = leaves(randomInputs({1, 4, 2, 10, 10, 8, 8}), at::kFloat, at::kFloat);
+  EXPECT_THROW(attention(x[0][0], x[1], x[2]), c10::Error);
+  EXPECT_THROW(attention(x[0].slice(1, 0, 3), x[1], x[2]), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1].slice(2, 0, 9), x[2]), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1].slice(3, 0, 7), x[2]), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1].slice(2, 0, 9), x[2].slice(2, 0, 9)), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1].to(at::kDouble), x[2]), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1], x[2], {.window = 0}), c10::Error);
+  EXPECT_THROW(attention(x[0], x[1], x[2], {}, {.offsets = {0, 5, 5, 10}}), c10::Error);
 }
 
 }  // namespace

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Softmax attention of one head within a band, block by block, with the softmax taken on line (FlashAttention-2, arXiv
+// 2307.08691). Logits and weights are held transposed, [keys, queries]: then a block of queries is transposed once for
+// all its keys, every other operand is read as it lies, and the softmax runs down columns, one query a lane.
+#include "kernels/cpu/attention.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
+#include <hwy/foreach_target.h>  // before highway.h; includes this file once for each target
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include <limits>
+
+#include "kernels/cpu/block_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace interleave::kernels::cpu::HWY_NAMESPACE {
+
+constexpr int B = static_cast<int>(kAttentionBlock);
+
+/// A block of queries, transposed: `block` [rows,width] becomes [width,B].
+void loadTransposed(const Rows& source, std::int64_t first, int tokens, std::int64_t columns, float factor,
+                    float* block, float* block_t, int width) {
+  const int rows = roundUp(tokens, kTileRows);
+  loadRows(source, first, tokens, columns, block, width, rows);
+  if (factor != 1.0f) scale(block, factor, rows * width);
+  transpose(block, width, block_t, B, rows, width);
+}
+
+/// The keys that a block of queries can see, as blocks of at most B: `visit(first, count)`.
+template <class Visit>
+void eachKeyBlock(const AttentionHead& head, std::int64_t first_query, int queries, const Visit& visit) {
+  const std::int64_t shift = head.keys - head.queries;
+  const std::int64_t end = first_query + queries + shift;  // behind the last query's own key
+  const std::int64_t oldest = first_query + shift;         // the first query's own key
+  const std::int64_t begin = head.window > oldest ? 0 : oldest - head.window + 1;
+  const std::int64_t sinks_end = std::min(head.sinks, begin);
+  for (const auto& [from, to] : {std::pair{std::int64_t{0}, sinks_end}, std::pair{begin, end}}) {
+    for (std::int64_t key = from; key < to; key += B) visit(key, static_cast<int>(std::min<std::int64_t>(B, to - key)));
+  }
+}
+
+/// Sets the weights of invisible pairs, padding of the keys included, to `value`. s: [roundUp(keys),B].
+void maskBlock(const AttentionHead& head, std::int64_t first_query, int queries, std::int64_t first_key, int keys,
+               float value, float* s) {
+  const std::int64_t first = first_query + head.keys - head.queries, last = first + queries - 1;
+  const bool all_seen =
+      first_key + keys - 1 <= first && (last - first_key < head.window || first_key + keys <= head.sinks);
+  if (all_seen && keys % kTileRows == 0) return;
+  for (int j = 0; j < roundUp(keys, kTileRows); ++j, s += B) {
+    const std::int64_t key = first_key + j;  // seen by an interval of queries
+    const bool everyone_after = key < head.sinks || head.window > last - key;
+    const std::int64_t from = std::clamp<std::int64_t>(key - first, 0, B);
+    const std::int64_t to = everyone_after ? B : std::clamp<std::int64_t>(key + head.window - first, from, B);
+    std::fill(s, s + (j < keys ? from : B), value);
+    std::fill(s + to, s + B, value);
+  }
+}
+
+void attentionForward(const AttentionHead& head, std::int64_t first, const Rows& out, float* log_sums) {
+  const Lanes d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const int width = roundUp(head.d, kPadding), v_width = roundUp(head.dv, kPadding);
+  Arena arena(static_cast<std::size_t>(B * (3 * width + 2 * v_width + B + 3)));
+  float *q = arena.take(B * width), *q_t = arena.take(B * width), *k = arena.take(B * width);
+  float *v = arena.take(B * v_width), *o = arena.take(B * v_width), *p_t = arena.take(B * B);
+  float *largest = arena.take(B), *sums = arena.take(B), *shrink = arena.take(B);
+
+  const int queries = static_cast<int>(std::min<std::int64_t>(B, head.queries - first));
+  const int rows = roundUp(queries, kTileRows), columns = roundUp(queries, kPadding);
+  std::fill(q_t, q_t + B * width, 0.0f);
+  std::fill(o, o + rows * v_width, 0.0f);
+  std::fill(sums, sums + B, 0.0f);
+  std::fill(largest, largest + B, -1e30f);  // finite: a query may see none of its first keys
+  loadTransposed(head.q, first, queries, head.d, head.scale, q, q_t, width);
+
+  eachKeyBlock(head, first, queries, [&](std::int64_t first_key, int keys) HWY_ATTR {
+    const int key_rows = roundUp(keys, kTileRows);
+    loadRows(head.k, first_key, keys, head.d, k, width, key_rows);
+    loadRows(head.v, first_key, keys, head.dv, v, v_width, key_rows);
+    multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width);
+    maskBlock(head, first, queries, first_key, keys, -std::numeric_limits<float>::infinity(), p_t);
+    for (int i = 0; i < columns; i += lanes) {
+      const Vector before = hn::Load(d, largest + i);
+      Vector most = before;
+      for (int j = 0; j < key_rows; ++j) most = hn::Max(most, hn::Load(d, p_t + j * B + i));
+      const Vector factor = hn::Exp(d, hn::Sub(before, most));
+      Vector sum = hn::Mul(hn::Load(d, sums + i), factor);
+      for (int j = 0; j < key_rows; ++j) {
+        const Vector weight = hn::Exp(d, hn::Sub(hn::Load(d, p_t + j * B + i), most));
+        hn::Store(weight, d, p_t + j * B + i);
+        sum = hn::Add(sum, weight);
+      }
+      hn::Store(most, d, largest + i);
+      hn::Store(sum, d, sums + i);
+      hn::Store(factor, d, shrink + i);
+    }
+    for (int i = 0; i < rows; ++i) scale(o + i * v_width, shrink[i], v_width);
+    multiply<Into::Add>(transposed(p_t, B), v, v_width, o, v_width, rows, v_width, key_rows);
+  });
+
+  for (int i = 0; i < queries; ++i) {
+    scale(o + i * v_width, 1.0f / sums[i], v_width);
+    log_sums[first + i] = largest[i] + std::log(sums[i]);
+  }
+  storeRows(o, v_width, out, first, queries, head.dv);
+}
+
+// With P = exp(S − log_sum):  dV = Pᵀ dO,  dP = dO Vᵀ,  dS = P ⊙ (dP − dO·O),  dQ = scale · dS K,  dK = scale · dSᵀ Q.
+void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& out_gradient, const float* log_sums,
+                       const AttentionGradients& gradients) {
+  const Lanes d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const int width = roundUp(head.d, kPadding), v_width = roundUp(head.dv, kPadding);
+  const std::int64_t padded_keys = roundUp(head.keys, kTileRows) + kTileRows;  // the last tile may stick out
+  const bool wants_logits = gradients.q.data || gradients.k.data;
+  Arena arena(static_cast<std::size_t>(B * (4 * width + 5 * v_width + 2 * B + 2) + padded_keys * (width + v_width)));
+  float *q = arena.take(B * width), *q_t = arena.take(B * width), *k = arena.take(B * width);
+  float *o = arena.take(B * v_width), *v = arena.take(B * v_width), *dO = arena.take(B * v_width);
+  float *dO_t = arena.take(B * v_width), *o_t = arena.take(B * v_width), *dQ = arena.take(B * width),
+        *p_t = arena.take(B * B);
+  float *dS_t = arena.take(B * B), *log_sum = arena.take(B), *dO_o = arena.take(B);
+  float *dK = arena.take(padded_keys * width), *dV = arena.take(padded_keys * v_width);
+  std::fill(q_t, q_t + B * width, 0.0f);
+  std::fill(dO_t, dO_t + B * v_width, 0.0f);
+  std::fill(o_t, o_t + B * v_width, 0.0f);
+  std::fill(log_sum, log_sum + B, 0.0f);
+  std::fill(dK, dK + padded_keys * width, 0.0f);
+  std::fill(dV, dV + padded_keys * v_width, 0.0f);
+
+  for (std::int64_t first = 0; first < head.queries; first += B) {
+    const int queries = static_cast<int>(std::min<std::int64_t>(B, head.queries - first));
+    const int rows = roundUp(queries, kTileRows), columns = roundUp(queries, kPadding);
+    loadTransposed(head.q, first, queries, head.d, head.scale, q, q_t, width);
+    loadTransposed(out_gradient, first, queries, head.dv, 1.0f, dO, dO_t, v_width);
+    loadTransposed(out, first, queries, head.dv, 1.0f, o, o_t, v_width);
+    std::copy(log_sums + first, log_sums + first + queries, log_sum);
+    for (int i = 0; i < columns; i += lanes) {  // summed in the order of dP, so that their errors cancel
+      Vector sum = hn::Zero(d);
+      for (int c = 0; c < v_width; ++c)
+        sum = hn::MulAdd(hn::Load(d, o_t + c * B + i), hn::Load(d, dO_t + c * B + i), sum);
+      hn::Store(sum, d, dO_o + i);
+    }
+    std::fill(dQ, dQ + rows * width, 0.0f);
+
+    eachKeyBlock(head, first, queries, [&](std::int64_t first_key, int keys) HWY_ATTR {
+      const int key_rows = roundUp(keys, kTileRows);
+      loadRows(head.k, first_key, keys, head.d, k, width, key_rows);
+      multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width);
+      maskBlock(head, first, queries, first_key, keys, -std::numeric_limits<float>::infinity(), p_t);
+      if (wants_logits) {
+        loadRows(head.v, first_key, keys, head.dv, v, v_width, key_rows);
+        multiply(plain(v, v_width), dO_t, B, dS_t, B, key_rows, columns, v_width);
+      }
+      for (int i = 0; i < columns; i += lanes) {
+        const Vector shift = hn::Load(d, log_sum + i), mean = hn::Load(d, dO_o + i);
+        for (int j = 0; j < key_rows; ++j) {
+          const Vector weight = hn::Exp(d, hn::Sub(hn::Load(d, p_t + j * B + i), shift));
+          hn::Store(weight, d, p_t + j * B + i);
+          if (wants_logits) {
+            hn::Store(hn::Mul(weight, hn::Sub(hn::Load(d, dS_t + j * B + i), mean)), d, dS_t + j * B + i);
+          }
+        }
+      }
+      if (gradients.v.data) {
+        multiply<Into::Add>(plain(p_t, B), dO, v_width, dV + first_key * v_width, v_width, key_rows, v_width, rows);
+      }
+      if (gradients.k.data) {
+        multiply<Into::Add>(plain(dS_t, B), q, width, dK + first_key * width, width, key_rows, width, rows);
+      }
+      if (gradients.q.data) {
+        multiply<Into::Add>(transposed(dS_t, B), k, width, dQ, width, rows, width, key_rows);
+      }
+    });
+    scale(dQ, head.scale, rows * width);
+    if (gradients.q.data) storeRows(dQ, width, gradients.q, first, queries, head.d);
+  }
+  const int keys = static_cast<int>(head.keys);
+  if (gradients.k.data) storeRows(dK, width, gradients.k, 0, keys, head.d);
+  if (gradients.v.data) storeRows(dV, v_width, gradients.v, 0, keys, head.dv);
+}
+
+}  // namespace interleave::kernels::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace interleave::kernels::cpu {
+
+HWY_EXPORT(attentionForward);
+HWY_EXPORT(attentionBackward);
+
+void attentionForward(const AttentionHead& head, std::int64_t first, const Rows& out, float* log_sums) {
+  HWY_DYNAMIC_DISPATCH(attentionForward)(head, first, out, log_sums);
+}
+
+void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& out_gradient, const float* log_sums,
+                       const AttentionGradients& gradients) {
+  HWY_DYNAMIC_DISPATCH(attentionBackward)(head, out, out_gradient, log_sums, gradients);
+}
+
+}  // namespace interleave::kernels::cpu
+#endif  // HWY_ONCE
