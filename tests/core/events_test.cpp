@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/events.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <set>
+
+namespace interleave {
+namespace {
+
+TEST(Metric, HasADistinctNameAndTitle) {
+  std::set<std::string_view> names, titles;
+  for (int i = 0; i < kMetrics; ++i) {
+    names.insert(name(static_cast<Metric>(i)));
+    titles.insert(title(static_cast<Metric>(i)));
+  }
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(kMetrics));
+  EXPECT_EQ(titles.size(), static_cast<std::size_t>(kMetrics));
+  EXPECT_EQ(name(Metric::Loss), "loss");
+  EXPECT_EQ(name(Metric::PeakBytes), "peak_bytes");
+  for (const double value : noMetrics()) EXPECT_TRUE(std::isnan(value));
+}
+
+TEST(Phase, IsNamedAsFilesNameIt) {
+  std::vector<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(Phase::Failed); ++i) names.push_back(name(static_cast<Phase>(i)));
+  EXPECT_THAT(names, testing::ElementsAre("loading", "preparing", "searching", "evaluating", "paused", "done",
+                                          "stopped", "failed"));
+}
+
+}  // namespace
+}  // namespace interleave
