@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/bounded_json.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -97,6 +98,18 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
 json readJson(const std::filesystem::path& path, const JsonLimits& limits) {
   const MappedFile file = MappedFile::open(path);
   return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
+}
+
+void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file) {
+  if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
+  for (const auto& [key, value] : document.items()) {
+    if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
+    const std::string near = nearestOf(key, keys);
+    throw badInput(file, key, "unknown key" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  for (const std::string_view key : keys) {
+    if (!document.contains(key)) throw badInput(file, std::string(key), "the key is missing");
+  }
 }
 
 }  // namespace interleave
