@@ -239,7 +239,13 @@ class Dash {
   std::vector<PlacementEvent> run() {
     const std::int64_t steps = settings_.integer("steps");
     while (state_.step < steps) {
-      for (const Intervention& change : context_.beginStep(state_.step)) apply(change);
+      for (const Intervention& change : context_.beginStep(state_.step + 1)) {
+        try {
+          apply(change);
+        } catch (const Error& refused) {  // a slip of the hand must not end the run; on resume it is refused again
+          context_.emit(LogEvent{LogEvent::Level::Warning, std::string("A change was refused: ") + refused.what()});
+        }
+      }
       step(steps);
     }
     return outcome();
@@ -312,7 +318,6 @@ class Dash {
       std::swap(state_, next);
       throw;
     }
-    context_.emit(InterventionEvent{change});
   }
 
   bool isPromptStep(std::int64_t step) const {

@@ -20,8 +20,8 @@ namespace interleave {
 class MethodContext {
  public:
   virtual ~MethodContext() = default;
-  /// Before every step: holds while paused, throws Stopped when asked to stop, and returns the changes that this step
-  /// (0-based) is the first to see.
+  /// Before every step (the first is 1): holds while paused, throws Stopped when asked to stop, and returns the changes
+  /// that this step is the first to see, already told as events.
   virtual std::vector<Intervention> beginStep(std::int64_t step) = 0;
   virtual void emit(const Event& event) = 0;
   virtual Progress& progress() = 0;

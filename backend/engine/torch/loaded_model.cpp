@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/engine/torch/loaded_model.h"
+
+#include <ATen/Parallel.h>
+#include <torch/headeronly/version.h>
+
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/model/device.h"
+#include "kernels/gated_delta_rule.h"
+
+namespace interleave {
+
+LoadedModel loadModel(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
+  if (execution.precision != "fp32" && execution.precision != "bf16") {
+    throw usageError("precision", "\"" + execution.precision + "\" is neither fp32 nor bf16");
+  }
+  LoadedModel loaded;
+  loaded.files = std::make_shared<const ModelFiles>(ModelFiles::open(path));
+  loaded.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(*loaded.files));
+  loaded.model = Model::load(loaded.files,
+                             {execution.device, execution.precision == "bf16" ? at::kBFloat16 : at::kFloat}, progress);
+  return loaded;
+}
+
+Settings completeBankSettings(const nlohmann::json& values) {
+  Settings settings(bankSettings());
+  settings.merge(values, "bank settings");
+  return settings;
+}
+
+std::vector<std::int64_t> drawnContextLengths() {
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t tokens = 64; tokens <= 128 * 1024; tokens *= 2) lengths.push_back(tokens);
+  return lengths;
+}
+
+EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execution, const OperatorWindows& windows,
+                               std::vector<MixerKind> operators) {
+  const DeviceReport report = deviceReport(execution.device);
+  const ModelConfig& config = loaded.model->config();
+  EnvironmentEvent event;
+  event.device = report.device;
+  event.kernel = report.kernel;
+  event.precision = execution.precision;
+  event.library = report.library;
+  event.layers = config.layers;
+  event.heads = config.heads;
+  event.kv_heads = config.kv_heads;
+  event.threads = report.threads;
+  event.model_name = config.name;
+  event.model_fingerprint = loaded.model->fingerprint();
+  event.operators = std::move(operators);
+  for (std::int64_t tokens : drawnContextLengths()) event.costs.push_back(costTable(config, windows, tokens));
+  return event;
+}
+
+DeviceReport deviceReport(const std::string& wanted) {
+  DeviceReport report;
+  const c10::Device device = resolveDevice(wanted, report.note);
+  report.device = device.is_cuda() ? "cuda" : "cpu";
+  report.kernel = kernels::activeKernelName(device);
+  report.library = std::string("LibTorch ") + TORCH_VERSION;
+  report.threads = at::get_num_threads();
+  report.cuda_available = device.is_cuda();
+  return report;
+}
+
+}  // namespace interleave

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "backend/candidates/bank.h"
+#include "backend/core/events.h"
+#include "backend/core/progress.h"
+#include "backend/core/settings.h"
+#include "backend/engine/workbench.h"
+#include "backend/formats/tokenizer.h"
+#include "backend/model/model.h"
+
+namespace interleave {
+
+/// A model ready to run, with its tokenizer. Shared and immutable.
+struct LoadedModel {
+  std::shared_ptr<const ModelFiles> files;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Model> model;
+};
+LoadedModel loadModel(const std::filesystem::path& path, const Execution& execution, Progress& progress);
+
+/// Bank settings over the fallbacks; keys are checked.
+Settings completeBankSettings(const nlohmann::json& values);
+
+/// What a run tells once about itself: device, kernel, sizes, and costs at the context lengths that KV views draw.
+EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execution, const OperatorWindows& windows,
+                               std::vector<MixerKind> operators);
+
+/// 64 tokens to 128k in doubling steps.
+std::vector<std::int64_t> drawnContextLengths();
+
+}  // namespace interleave

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "backend/core/error.h"
+#include "backend/engine/thread_engine.h"
+#include "backend/engine/torch/loaded_model.h"
+#include "backend/search/method.h"
+
+namespace interleave {
+namespace {
+
+/// The worker's thread, and the ones that LibTorch starts from it, yield to the window.
+void lowerPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5); }
+
+/// A run's control as a method sees it.
+class EngineContext final : public MethodContext {
+ public:
+  explicit EngineContext(RunControl& control) : control_(control) {}
+  std::vector<Intervention> beginStep(std::int64_t step) override {
+    control_.proceed();
+    return control_.takeInterventions(step);
+  }
+  void emit(const Event& event) override { control_.emit(event); }
+  Progress& progress() override { return control_; }
+
+ private:
+  RunControl& control_;
+};
+
+bool isTrained(MixerKind kind) { return kind == MixerKind::Gdn || kind == MixerKind::GdnWindow; }
+
+/// The bank of a run: loaded, made, or none where no operator needs training.
+std::shared_ptr<const CandidateBank> bankFor(const RunSpec& spec, const LoadedModel& loaded,
+                                             const Settings& bank_settings, const std::vector<MixerKind>& operators,
+                                             RunControl& control) {
+  const bool needed = std::ranges::any_of(operators, isTrained);
+  if (!needed) return CandidateBank::untrained(loaded.model, operatorWindows(bank_settings));
+  if (spec.bank_dir.empty()) throw usageError("bank", "these operators need candidates: name a folder for the bank");
+  const std::filesystem::path card = std::filesystem::path(spec.bank_dir) / "card.json";
+  if (std::filesystem::exists(card) && readBankCard(spec.bank_dir).at("complete").get<bool>()) {
+    return CandidateBank::load(spec.bank_dir, loaded.model);
+  }
+  control.enter(Phase::Preparing, "Preparing candidates");
+  const LoadedModel* source = &loaded;
+  LoadedModel other;
+  const std::string precision = bank_settings.text("precision");
+  if (precision != spec.search_settings.value("precision", precision)) {
+    other = loadModel(spec.model_path, {spec.device, precision}, control);
+    source = &other;
+  }
+  auto bank = CandidateBank::prepare(
+      spec.bank_dir, source->model, source->tokenizer, bank_settings, spec.seed,
+      [&](const AlignmentEvent& event) { control.emit(event); }, control);
+  return source == &loaded ? bank : CandidateBank::load(spec.bank_dir, loaded.model);
+}
+
+/// The quality stored with a bank, so that it is shown beside the logits also when the bank was not made in this run.
+void tellQuality(const CandidateBank& bank, RunControl& control) {
+  if (!bank.card().is_object()) return;
+  for (const auto& [kind, quality] : bank.card().at("quality").items()) {
+    AlignmentEvent event;
+    event.kind = mixerKindNamed(kind).value_or(MixerKind::GdnWindow);
+    event.tokens = bank.card().at("tokens");
+    event.seconds = bank.card().at("seconds");
+    event.held_out = true;
+    event.relative_error = quality.at("relative_error").get<std::vector<float>>();
+    event.cosine = quality.at("cosine").get<std::vector<float>>();
+    control.emit(event);
+  }
+}
+
+void run(const RunSpec& spec, RunControl& control) {
+  lowerPriority();
+  const Method& method = methodNamed(spec.method);
+  Settings settings(method.settings);
+  settings.merge(spec.search_settings, "search settings");
+  const Settings bank_settings = completeBankSettings(spec.bank_settings);
+  const std::vector<MixerKind> operators = kindsListed(settings.text("operators"), "operators");
+  const Execution execution{spec.device, settings.text("precision")};
+
+  control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
+  const LoadedModel loaded = loadModel(spec.model_path, execution, control);
+  const EnvironmentEvent environment = environmentOf(loaded, execution, operatorWindows(bank_settings), operators);
+  control.emit(environment);
+  if (!loaded.model->deviceNote().empty()) {
+    control.emit(LogEvent{LogEvent::Level::Warning, loaded.model->deviceNote()});
+  }
+  const std::shared_ptr<const CandidateBank> bank = bankFor(spec, loaded, bank_settings, operators, control);
+  tellQuality(*bank, control);
+
+  control.enter(Phase::Searching, "Searching");
+  EngineContext context(control);
+  method.run({loaded.model, bank, loaded.tokenizer, spec}, context);
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> makeEngine() { return std::make_unique<ThreadEngine>(run); }
+
+}  // namespace interleave

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+#include "backend/data/passkey.h"
+#include "backend/engine/workbench.h"
+#include "backend/formats/placement_io.h"
+#include "backend/formats/tokenizer.h"
+
+#include <charconv>
+#include <set>
+#include <string_view>
+
+namespace interleave {
+namespace {
+
+/// "word:A:B" cut at its colons.
+std::vector<std::string> parts(const std::string& text) {
+  std::vector<std::string> all;
+  std::size_t from = 0;
+  for (std::size_t colon; (colon = text.find(':', from)) != std::string::npos; from = colon + 1) {
+    all.push_back(text.substr(from, colon - from));
+  }
+  all.push_back(text.substr(from));
+  return all;
+}
+
+template <class Number>
+Number numberIn(const std::string& word, const std::string& whole) {
+  Number value{};
+  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (code != std::errc{} || end != word.data() + word.size()) {
+    throw usageError("placement", "\"" + word + "\" in \"" + whole + "\" is not a whole number");
+  }
+  return value;
+}
+
+}  // namespace
+
+nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
+  const ModelFiles files = ModelFiles::open(model);
+  const ModelConfig& config = files.config();
+  std::set<std::string> types;
+  for (const std::string& tensor : files.tensorNames()) types.emplace(name(files.dtype(tensor)));
+  nlohmann::json facts{
+      {"path", files.path().string()},       {"format", files.format()},        {"name", config.name},
+      {"family", familyName(config.family)}, {"layers", config.layers},         {"hidden", config.hidden},
+      {"intermediate", config.intermediate}, {"heads", config.heads},           {"kv_heads", config.kv_heads},
+      {"head_dim", config.head_dim},         {"vocabulary", config.vocabulary}, {"context", config.context},
+      {"tied_head", config.tied_head},       {"sliding_window", config.window}, {"rope_theta", config.rope_theta},
+      {"parameters", files.parameters()},    {"tensor_types", types},           {"fingerprint", files.fingerprint()}};
+  try {
+    const Tokenizer tokenizer = Tokenizer::from(files);
+    facts["tokenizer"] = {
+        {"size", tokenizer.size()}, {"chat_form", tokenizer.chatForm()}, {"end_ids", tokenizer.endIds()}};
+  } catch (const Error& problem) {
+    facts["tokenizer"] = {{"problem", problem.what()}};
+  }
+  return facts;
+}
+
+Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
+  const std::vector<std::string> words = parts(text);
+  const std::string& kind = words[0];
+  const std::size_t arguments = words.size() - 1;
+  if (kind == "all" && arguments == 0) return Placement(layers, MixerKind::Full);
+  if (kind == "none" && arguments == 0) return Placement(layers, rest);
+  if (kind == "uniform" && (arguments == 1 || arguments == 2)) {
+    const int offset = arguments == 2 ? numberIn<int>(words[2], text) : 0;
+    if (offset < 0 || offset >= layers) throw usageError("placement", "the offset is outside the model's layers");
+    return Placement::uniform(layers, numberIn<int>(words[1], text), offset, rest);
+  }
+  if (kind == "first" && arguments == 1) return Placement::first(layers, numberIn<int>(words[1], text), rest);
+  if (kind == "last" && arguments == 1) return Placement::last(layers, numberIn<int>(words[1], text), rest);
+  if (kind == "random" && arguments == 2) {
+    return Placement::random(layers, numberIn<int>(words[1], text), numberIn<std::uint64_t>(words[2], text), rest);
+  }
+  if (!std::filesystem::exists(text)) {
+    throw usageError(
+        "placement",
+        "\"" + text + "\" is neither a file nor uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all, none");
+  }
+  return readPlacement(text, layers, rest);
+}
+
+std::vector<std::string> promptWordings() { return PasskeyTask::wordings(); }
+
+}  // namespace interleave

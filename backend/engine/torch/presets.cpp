@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
+#include <string_view>
+
+#include "backend/candidates/bank.h"
+#include "backend/core/error.h"
+#include "backend/engine/workbench.h"
+#include "backend/formats/bounded_json.h"
+#include "backend/search/method.h"
+#include "resources/resources.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::array<std::string_view, 7> kPresetKeys{"format", "version", "description", "method",
+                                                      "budget", "bank",    "search"};
+constexpr std::string_view kFolder = "presets/", kEnding = ".json";
+
+}  // namespace
+
+std::span<const SettingSpec> bankSettingSpecs() { return bankSettings(); }
+
+std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { return methodNamed(method).settings; }
+
+std::vector<std::string> methodNames() {
+  std::vector<std::string> names;
+  for (const Method& method : methods()) names.push_back(method.name);
+  return names;
+}
+
+std::vector<std::string> presetNames() {
+  std::vector<std::string> names;
+  for (std::string_view file : resourceNames(kFolder)) {
+    file.remove_prefix(kFolder.size());
+    if (file.ends_with(kEnding)) names.emplace_back(file.substr(0, file.size() - kEnding.size()));
+  }
+  return names;
+}
+
+Preset loadPreset(const std::string& name_or_path, const std::string& method) {
+  const auto bundled = findResource(std::string(kFolder) + name_or_path + std::string(kEnding));
+  if (!bundled && !std::filesystem::exists(name_or_path)) {
+    const std::string near = nearestOf(name_or_path, presetNames());
+    throw usageError("preset", "\"" + name_or_path + "\" is neither a bundled preset nor a file" +
+                                   (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  const std::string file = bundled ? "preset " + name_or_path : name_or_path;
+  const nlohmann::json json = bundled ? parseJson(*bundled, file) : readJson(name_or_path);
+  requireKeys(json, kPresetKeys, file);
+  if (json.at("format") != "interleave-preset") throw badInput(file, "format", "this is not a preset");
+  if (json.at("version") != 1)
+    throw badInput(file, "version", json.at("version").dump() + " is not supported; this program reads 1");
+  if (json.at("method") != method) {
+    throw badInput(file, "method", "the preset is for " + json.at("method").dump() + ", not for \"" + method + "\"");
+  }
+  for (const char* key : {"description", "budget"}) {
+    if (!json.at(key).is_string()) throw badInput(file, key, "expected text");
+  }
+  Preset preset{.name = name_or_path,
+                .description = json.at("description"),
+                .bank = Settings(bankSettings()),
+                .search = Settings(searchSettingSpecs(method)),
+                .budget = {}};
+  preset.bank.merge(json.at("bank"), file);
+  preset.search.merge(json.at("search"), file);
+  try {
+    preset.budget = Budget::parse(json.at("budget"));
+  } catch (const Error& problem) {
+    throw badInput(file, "budget", problem.reason());
+  }
+  return preset;
+}
+
+}  // namespace interleave

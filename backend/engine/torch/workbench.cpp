@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/engine/workbench.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+#include "backend/engine/torch/loaded_model.h"
+#include "backend/evaluation/evaluate.h"
+#include "backend/formats/placement_io.h"
+#include "backend/model/decoder.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23;
+
+}  // namespace
+
+struct Workbench::Impl {
+  /// Jobs take turns: a model fills the machine anyway.
+  std::mutex mutex;
+  std::filesystem::path model_path, bank_path;
+  std::filesystem::file_time_type bank_time;
+  std::string device, precision;
+  LoadedModel loaded;
+  std::shared_ptr<const CandidateBank> bank;
+  std::map<std::string, std::unique_ptr<TextEvaluation>> texts;
+  std::map<std::string, std::unique_ptr<PasskeyEvaluation>> passkeys;
+
+  const LoadedModel& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
+    if (loaded.model && path == model_path && execution.device == device && execution.precision == precision)
+      return loaded;
+    forgetBank();
+    loaded = {};
+    loaded = loadModel(path, execution, progress);
+    model_path = path;
+    device = execution.device;
+    precision = execution.precision;
+    return loaded;
+  }
+
+  void forgetBank() {
+    texts.clear();
+    passkeys.clear();
+    bank.reset();
+  }
+
+  /// The bank in `dir`, or the operators that need none when `dir` is empty. Loaded again when its card has changed.
+  const std::shared_ptr<const CandidateBank>& bankAt(const std::filesystem::path& dir) {
+    std::error_code ignored;
+    const auto time =
+        dir.empty() ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(dir / "card.json", ignored);
+    if (bank && dir == bank_path && time == bank_time) return bank;
+    forgetBank();
+    bank = dir.empty() ? CandidateBank::untrained(loaded.model, {}) : CandidateBank::load(dir, loaded.model);
+    bank_path = dir;
+    bank_time = time;
+    return bank;
+  }
+};
+
+Workbench::Workbench() : impl_(std::make_unique<Impl>()) {}
+Workbench::~Workbench() = default;
+
+std::vector<float> Workbench::logits(const std::filesystem::path& model, std::span<const std::int32_t> ids,
+                                     const Placement* placement, const std::filesystem::path& bank,
+                                     const Execution& execution, Progress& progress) {
+  const std::lock_guard guard(impl_->mutex);
+  const LoadedModel& loaded = impl_->load(model, execution, progress);
+  const Placement teacher(loaded.model->config().layers, MixerKind::Full);
+  const Placement& wanted = placement != nullptr ? *placement : teacher;
+  if (ids.empty()) throw usageError("ids", "there are no tokens");
+  const MixerRow row = impl_->bankAt(bank)->row(wanted);
+  progress.throwIfStopped();
+  const at::NoGradGuard no_grad;
+  const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kLong).unsqueeze(0);
+  const at::Tensor result =
+      interleave::logits(*loaded.model, row, batch.to(loaded.model->device()))[0].to(at::kCPU, at::kFloat).contiguous();
+  const float* values = result.const_data_ptr<float>();
+  return {values, values + result.numel()};
+}
+
+nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                            const Settings& settings, std::uint64_t seed, const std::string& device,
+                                            const std::function<void(const AlignmentEvent&)>& watch,
+                                            Progress& progress) {
+  const std::lock_guard guard(impl_->mutex);
+  const LoadedModel& loaded = impl_->load(model, {device, settings.text("precision")}, progress);
+  return CandidateBank::prepare(bank, loaded.model, loaded.tokenizer, settings, seed, watch, progress)->card();
+}
+
+std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const Placement& placement,
+                                       Progress& progress) {
+  const std::lock_guard guard(impl_->mutex);
+  const LoadedModel& loaded = impl_->load(request.model, request.execution, progress);
+  const std::shared_ptr<const CandidateBank>& bank = impl_->bankAt(request.bank);
+  const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
+  for (const std::string& task : request.tasks) {
+    constexpr std::array<std::string_view, 3> kTasks{"kl", "nll", "passkey"};
+    if (std::ranges::find(kTasks, task) == kTasks.end()) throw usageError("tasks", "unknown task \"" + task + "\"");
+  }
+  std::vector<Score> scores;
+  if (wants("kl") || wants("nll")) {
+    const std::int64_t sequences = std::max<std::int64_t>(1, request.text_tokens / request.sequence_length);
+    auto& text = impl_->texts[std::to_string(sequences) + "x" + std::to_string(request.sequence_length) + "/" +
+                              std::to_string(request.seed)];
+    if (!text) {
+      const TextSource source(loaded.tokenizer, heldOutText({}), request.sequence_length,
+                              derivedSeed(request.seed, kTextPurpose));
+      text = std::make_unique<TextEvaluation>(bank, source, sequences);
+    }
+    for (Score& score : text->scores(placement, progress)) {
+      if (wants(score.task.c_str())) scores.push_back(std::move(score));
+    }
+  }
+  if (wants("passkey")) {
+    auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
+                                    "/" + request.wording + "/" + std::to_string(request.seed)];
+    if (!prompts) {
+      auto filler = std::make_shared<TextSource>(loaded.tokenizer, heldOutText({}), request.prompt_tokens,
+                                                 derivedSeed(request.seed, kFillerPurpose));
+      const PasskeyTask task(loaded.tokenizer, std::move(filler), request.prompt_tokens, request.wording,
+                             derivedSeed(request.seed, kPromptPurpose));
+      prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
+    }
+    for (Score& score : prompts->scores(placement, progress)) scores.push_back(std::move(score));
+  }
+  return scores;
+}
+
+std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, const Settings& bank_settings,
+                                        std::span<const std::int64_t> context_tokens) {
+  const ModelFiles files = ModelFiles::open(model);
+  std::vector<CostTable> tables;
+  for (std::int64_t tokens : context_tokens)
+    tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
+  return tables;
+}
+
+}  // namespace interleave

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/candidates/bank.h"
+#include "backend/core/events.h"
+#include "backend/core/progress.h"
+#include "backend/data/passkey.h"
+#include "backend/data/text_source.h"
+
+namespace interleave {
+
+/// Held-out text: KL to the teacher and NLL. The teacher's log-probabilities are kept between placements as long as
+/// they fit; every placement sees the same sequences, so that differences are paired. Not thread-safe.
+class TextEvaluation {
+ public:
+  TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text, std::int64_t sequences);
+  /// "kl" and "nll", nats a token; a sample is a sequence.
+  std::vector<Score> scores(const Placement& placement, Progress& progress);
+
+ private:
+  std::shared_ptr<const CandidateBank> bank_;
+  std::vector<std::vector<std::int32_t>> sequences_;
+  std::vector<at::Tensor> teacher_;  ///< [T−1, D] normalised last hidden states.
+};
+
+/// Passkey prompts: the share answered (every answer token is the arg max under teacher forcing, which is when greedy
+/// decoding gives the answer) and the NLL of the whole answer, nats. A sample is a prompt.
+class PasskeyEvaluation {
+ public:
+  PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, const PasskeyTask& task, std::int64_t prompts);
+  /// "passkey" and "passkey_nll".
+  std::vector<Score> scores(const Placement& placement, Progress& progress);
+
+ private:
+  std::shared_ptr<const CandidateBank> bank_;
+  std::vector<AnsweredPrompt> prompts_;
+};
+
+/// Mean and standard error of per-sample values.
+Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample);
+
+}  // namespace interleave
