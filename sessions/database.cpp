@@ -18,17 +18,36 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int kBusyMilliseconds = 5000;
 
+Error notOurs(const fs::path& file) { return badInput(file.string(), {}, "not an Interleave store"); }
+
+/// Whether a process that died left a log or journal of the store.
+bool leftBehind(const fs::path& file, const char* suffix) {
+  std::error_code none;
+  const auto size = fs::file_size(file.string() + suffix, none);
+  return !none && size > 0;
+}
+
 void harden(SQLite::Database& database) {
   database.exec("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
 }
 
-void checkVersion(const fs::path& file, std::int64_t version) {
+/// A new file, or one whose creation did not end.
+bool isBlank(SQLite::Database& database) {
+  return integerPragma(database, "application_id") == 0 && integerPragma(database, "user_version") == 0 &&
+         database.execAndGet("SELECT count(*) FROM sqlite_master").getInt64() == 0;
+}
+
+/// The schema's version, when the store is ours and not newer than we are.
+std::int64_t checkedVersion(const fs::path& file, SQLite::Database& database) {
+  if (integerPragma(database, "application_id") != kApplicationId) throw notOurs(file);
+  const std::int64_t version = integerPragma(database, "user_version");
   if (version > kSchemaVersion) {
     throw badInput(file.string(), "schema",
                    "version " + std::to_string(version) + " is newer than version " + std::to_string(kSchemaVersion) +
                        ", the newest that this program knows; open it with a newer Interleave");
   }
   if (version < 1) throw badInput(file.string(), "schema", "version " + std::to_string(version) + " does not exist");
+  return version;
 }
 
 void quickCheck(const fs::path& file, SQLite::Database& database) {
@@ -79,12 +98,6 @@ void chooseJournal(const fs::path& file, SQLite::Database& database) {
   rollback.executeStep();
 }
 
-bool leftBehind(const fs::path& file) {
-  std::error_code none;
-  const auto size = fs::file_size(file.string() + "-wal", none);
-  return !none && size > 0;
-}
-
 std::string percentEncoded(const std::string& path) {
   std::string text;
   for (const char c : path) {
@@ -107,7 +120,7 @@ SQLite::Database openReadOnly(const fs::path& file) {
     return database;
   } catch (const SQLite::Exception& problem) {
     const int code = problem.getErrorCode();
-    if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || leftBehind(file)) throw;
+    if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || leftBehind(file, "-wal")) throw;
     return SQLite::Database("file:" + percentEncoded(fs::absolute(file).string()) + "?immutable=1",
                             SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMilliseconds);
   }
@@ -133,7 +146,7 @@ Error storeError(const fs::path& file, const SQLite::Exception& problem) {
   const std::string said = problem.what();
   switch (problem.getErrorCode()) {
     case SQLITE_NOTADB:
-      return badInput(file.string(), {}, "not an Interleave store");
+      return notOurs(file);
     case SQLITE_CORRUPT:
       return badInput(file.string(), {}, "the store is damaged: " + said);
     case SQLITE_FULL:
@@ -153,6 +166,7 @@ Error storeError(const fs::path& file, const SQLite::Exception& problem) {
 }
 
 void checkHeader(const fs::path& file) {
+  if (leftBehind(file, "-journal")) return;  // Only SQLite can tell what the file is once that is rolled back.
   std::array<unsigned char, 100> header{};
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw badInput(file.string(), {}, fs::exists(file) ? "cannot be read" : "there is no such file");
@@ -162,22 +176,18 @@ void checkHeader(const fs::path& file) {
   if (stream.gcount() != header.size() ||
       std::string_view(reinterpret_cast<const char*>(header.data()), kMagic.size()) != kMagic ||
       ((byte(68) << 24) | (byte(69) << 16) | (byte(70) << 8) | byte(71)) != kApplicationId) {
-    throw badInput(file.string(), {}, "not an Interleave store");
+    throw notOurs(file);
   }
 }
 
 SQLite::Database openForWriting(const fs::path& file) try {
-  std::error_code none;
-  const auto size = fs::file_size(file, none);
-  const bool fresh = static_cast<bool>(none) || size == 0;
-  const bool unclean = leftBehind(file);
+  const bool unclean = leftBehind(file, "-wal");
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMilliseconds);
   harden(database);
-  if (fresh) {
+  if (isBlank(database)) {
     migrate(database, 0);
   } else {
-    const std::int64_t version = integerPragma(database, "user_version");
-    checkVersion(file, version);
+    const std::int64_t version = checkedVersion(file, database);
     if (unclean || version < kSchemaVersion) quickCheck(file, database);
     if (version < kSchemaVersion) {
       backUp(file, database, version);
@@ -194,8 +204,7 @@ SQLite::Database openForReading(const fs::path& file) try {
   checkHeader(file);
   SQLite::Database database = openReadOnly(file);
   harden(database);
-  const std::int64_t version = integerPragma(database, "user_version");
-  checkVersion(file, version);
+  const std::int64_t version = checkedVersion(file, database);
   if (version < kSchemaVersion) {
     SQLite::Database memory(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     SQLite::Backup(memory, database).executeStep();
