@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "backend/core/error.h"
 
@@ -103,16 +104,20 @@ json RunReport::json() const {
   return document;
 }
 
-std::string RunReport::text() const {
+std::string RunReport::text(bool all_budgets) const {
   std::string text = fmt::format("run {}: {}", run, name(phase));
   if (last_step) {
     text += fmt::format("\n{} of {} steps, {} tokens in {:.1f} s", last_step->step, last_step->steps, last_step->tokens,
                         last_step->seconds);
   }
-  for (const PlacementEvent& event : placements) {
+  const std::size_t shown = all_budgets ? placements.size() : std::min<std::size_t>(1, placements.size());
+  for (const PlacementEvent& event : std::span(placements).first(shown)) {
     text += fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  loss soft {:.4f}, hard {:.4f}{}",
                         event.budget.text(), event.placement.line(), nlohmann::json(event.placement.kept()).dump(),
                         event.margin, event.soft_loss, event.hard_loss, event.repaired ? "  (repaired)" : "");
+  }
+  if (shown < placements.size()) {
+    text += fmt::format("\nand placements at {} other budgets (runs show {})", placements.size() - shown, run);
   }
   if (placements.empty() && last_step) text += "\nif stopped now   " + last_step->if_stopped_now.line();
   return text;

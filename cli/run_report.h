@@ -19,7 +19,7 @@ struct RunReport {
   std::vector<PlacementEvent> placements;  ///< That of the budget asked for first.
 
   nlohmann::json json() const;
-  std::string text() const;
+  std::string text(bool all_budgets) const;
 };
 
 RunReport storedReport(const Store& store, RunId run);

@@ -41,7 +41,7 @@ void show(const RunOptions& options, Terminal& terminal) {
   document["interventions"] = nlohmann::json::array();
   for (const Intervention& change : spec.interventions) document["interventions"].push_back(interleave::toJson(change));
   document["scores"] = nlohmann::json::array();
-  std::string text = report.text() + "\nmodel  " + spec.model_path + "\nbank   " + spec.bank_dir + "\nmethod " +
+  std::string text = report.text(true) + "\nmodel  " + spec.model_path + "\nbank   " + spec.bank_dir + "\nmethod " +
                      spec.method + ", preset " + spec.preset + ", seed " + std::to_string(spec.seed);
   for (const ScoreEvent& event : store.scores(options.run)) {
     document["scores"].push_back(

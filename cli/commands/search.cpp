@@ -52,17 +52,24 @@ void checkBudget(const Budget& budget, const ModelFiles& files, const Preset& pr
                  budget.text() + " is less than the " + std::to_string(least) + " bytes that the smallest caches take");
 }
 
-/// A bank that is there is used as it is, so that its recipe is what the run records.
-void takeRecipe(Settings& recipe, const std::filesystem::path& bank, const ModelFiles& files) {
-  if (!std::filesystem::exists(bank / "card.json")) return;
-  const nlohmann::json card = readBankCard(bank);
+/// A bank that is there is used as it is, so its recipe is what the run records; it must not contradict the command
+/// line.
+void takeRecipe(Preset& preset, const SearchOptions& options, const ModelFiles& files) {
+  const std::filesystem::path file = std::filesystem::path(options.bank) / "card.json";
+  if (!std::filesystem::exists(file)) return;
+  const nlohmann::json card = readBankCard(options.bank);
   const nlohmann::json& key = card.at("key");
   if (key.at("model") != files.fingerprint()) {
-    throw badInput(bank / "card.json", "key.model",
+    throw badInput(file, "key.model",
                    "the bank was made for " + card.at("model_name").dump() + ", fingerprint " + key.at("model").dump() +
                        "; " + files.path().string() + " has \"" + files.fingerprint() + "\"");
   }
-  recipe.merge(key.at("settings"), bank / "card.json");
+  preset.bank.merge(key.at("settings"), file);
+  Settings search = preset.search, asked = preset.bank;
+  for (const std::string& change : options.preset.changes) assignEither(search, asked, change);
+  if (asked.json() != preset.bank.json()) {
+    throw usageError("--set", "the bank in " + options.bank + " was made otherwise; choose another folder");
+  }
 }
 
 RunSpec newSpec(const SearchOptions& options) {
@@ -71,7 +78,7 @@ RunSpec newSpec(const SearchOptions& options) {
   }
   const ModelFiles files = ModelFiles::open(options.model);
   Preset preset = options.preset.load();
-  takeRecipe(preset.bank, options.bank, files);
+  takeRecipe(preset, options, files);
   RunSpec spec;
   spec.title = options.title;
   spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
@@ -142,7 +149,7 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
     spec = resumedSpec(options, command, store);
     if (store.run(options.resume).phase == Phase::Done) {
       const RunReport report = storedReport(store, options.resume);
-      return terminal.print(report.json(), report.text());
+      return terminal.print(report.json(), report.text(false));
     }
   } else {
     spec = newSpec(options);
@@ -167,7 +174,7 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
   if (outcome.phase == Phase::Failed) throw Error(outcome.error, {}, {}, outcome.reason);
   report.phase = outcome.phase;
   report.placements = std::move(outcome.placements);
-  terminal.print(report.json(), report.text());
+  terminal.print(report.json(), report.text(false));
   if (outcome.phase == Phase::Stopped) {
     throw Error(ErrorKind::Stopped, options.store, {},
                 "stopped; search --resume " + std::to_string(report.run) + " goes on");
