@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kNesting = 100;
 constexpr std::int64_t kSteps = 1'000'000;
-constexpr std::size_t kTextBytes = std::size_t{1} << 26;
+constexpr std::size_t kTextBytes = std::size_t{1} << 24;
 
 bool startsName(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool isDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }

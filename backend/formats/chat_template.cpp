@@ -16,7 +16,7 @@ using Step = Template::Step;
 using Steps = Template::Steps;
 
 constexpr int kNesting = 100;
-constexpr std::size_t kOutputBytes = std::size_t{1} << 26;
+constexpr std::size_t kOutputBytes = std::size_t{1} << 24;
 
 /// Text between tags, or what stands inside one.
 struct Part {

@@ -14,8 +14,8 @@
 namespace interleave {
 namespace {
 
-constexpr std::size_t kJitStackBytes = std::size_t{1} << 20;
-constexpr std::uint32_t kMatchLimit = 100'000'000;  // Steps of one match: seconds, not hours.
+constexpr std::size_t kJitStackBytes = std::size_t{1} << 27;  // Reserved; taken only as a match needs it.
+constexpr std::uint32_t kMatchLimit = 100'000'000;            // Steps of one match: seconds, not hours.
 constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
 
 // Oniguruma's classes, spelled out because PCRE2's differ: its \s has U+180E, its \w lacks marks and fractions, and a
@@ -181,12 +181,8 @@ void Pattern::parts(std::string_view text, const std::function<void(std::size_t,
   std::size_t covered = 0;  // Parts up to here were reported.
   bool matched = false;     // The last of them was a match.
   for (std::size_t from = 0; !text.empty() && from <= text.size();) {
-    int found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data.get(),
-                            scratch.context.get());
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
-      found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
-                          scratch.data.get(), scratch.context.get());
-    }
+    const int found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK,
+                                  scratch.data.get(), scratch.context.get());
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) throw failure("pre-tokenizer pattern " + program_->source, messageOf(found));
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(scratch.data.get());

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kCachedWords = 1 << 16;  // Per call of encode().
 constexpr std::size_t kCachedWordBytes = 64;
+constexpr std::size_t kAddedTokenBytes = 4096;
 constexpr std::size_t kTemplateBytes = 1 << 20;
 
 constexpr std::array<std::string_view, 8> kEndTokens = {
@@ -115,6 +116,7 @@ void Tokenizer::Impl::readAddedToken(const JsonField& field) {
   AddedToken token;
   token.content = field.at("content").text();
   if (token.content.empty()) return;
+  if (token.content.size() > kAddedTokenBytes) throw field.at("content").error("is too long for a token");
   token.id = static_cast<std::int32_t>(field.at("id").integer(0, kLargestTokenId));
   token.special = field.flag("special", false);
   token.normalized = field.flag("normalized", !token.special);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostTokens = 1 << 22;
+constexpr std::size_t kMostTokenBytes = 1024;
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, SentencePiece's space.
 
 /// tokenizer.ggml.token_type.
@@ -99,6 +101,9 @@ std::vector<std::string> Metadata::tokens() const {
       throw field.error("entry " + std::to_string(tokens.size()) + " is not valid UTF-8 text");
     }
     tokens.push_back(token.get<std::string>());
+    if (tokens.back().size() > kMostTokenBytes) {
+      throw field.error("entry " + std::to_string(tokens.size() - 1) + " is too long for a token");
+    }
     if (tokens.back().empty()) tokens.back() = "[EMPTY_" + std::to_string(tokens.size() - 1) + "]";  // As llama.cpp.
   }
   return tokens;
@@ -120,7 +125,8 @@ std::vector<TokenType> Metadata::types(std::size_t count) const {
   const json& numbers = array("ggml.token_type", count);
   for (std::size_t i = 0; i < count; ++i) {
     if (!numbers[i].is_number_integer()) throw at("ggml.token_type").error("is not a list of integers");
-    types[i] = static_cast<TokenType>(numbers[i].get<int>());
+    const auto type = numbers[i].get<std::int64_t>();
+    if (type >= 1 && type <= 6) types[i] = static_cast<TokenType>(type);
   }
   return types;
 }
@@ -130,7 +136,8 @@ std::vector<double> Metadata::scores(std::size_t count) const {
   std::vector<double> scores;
   scores.reserve(count);
   for (const json& number : numbers) {
-    if (!number.is_number()) throw at("ggml.scores").error("is not a list of finite numbers");
+    if (!number.is_number() || !std::isfinite(number.get<double>()))
+      throw at("ggml.scores").error("is not a list of finite numbers");
     scores.push_back(number.get<double>());
   }
   return scores;
@@ -198,7 +205,7 @@ json byteLevelTokenizer(const Metadata& metadata, bool& adds_bos) {
 }
 
 /// A SentencePiece vocabulary, "llama".
-json sentencePieceTokenizer(const Metadata& metadata, std::vector<std::string>& tokens) {
+json sentencePieceTokenizer(const Metadata& metadata, std::vector<std::string>& tokens, std::vector<TokenType>& types) {
   const bool gemma = metadata.architecture().starts_with("gemma");
   std::vector<double> ranks;
   if (gemma) {
@@ -210,6 +217,7 @@ json sentencePieceTokenizer(const Metadata& metadata, std::vector<std::string>& 
       std::string marks;
       for (std::size_t i = 0; i < token.size(); ++i) marks += kSpaceMark;
       token = marks;
+      types[id] = TokenType::Normal;
     }
   }
   json model = {{"type", "BPE"}, {"fuse_unk", true}, {"byte_fallback", true}};
@@ -238,7 +246,7 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
   const Metadata metadata(metadata_json, file);
   const std::string kind = metadata.at("ggml.model").text();
   std::vector<std::string> tokens = metadata.tokens();
-  const std::vector<TokenType> types = metadata.types(tokens.size());
+  std::vector<TokenType> types = metadata.types(tokens.size());
 
   TokenizerDocuments documents;
   json& tokenizer = documents.tokenizer;
@@ -246,7 +254,7 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
   if (kind == "gpt2") {
     tokenizer = byteLevelTokenizer(metadata, adds_bos);
   } else if (kind == "llama") {
-    tokenizer = sentencePieceTokenizer(metadata, tokens);
+    tokenizer = sentencePieceTokenizer(metadata, tokens, types);
   } else {
     throw metadata.at("ggml.model")
         .error("tokenizer \"" + kind + "\" is not supported, only \"gpt2\" and \"llama\" are");

@@ -231,18 +231,30 @@ def of_gguf(path: str) -> tuple[dict, Tokenizer]:
     return metadata, tokenizer
 
 
-def sentence_piece_gguf() -> tuple[dict, Tokenizer]:
+def sentence_piece_gguf(architecture: str) -> tuple[dict, Tokenizer]:
     """A SentencePiece vocabulary with scores, as a GGUF holds it, and `transformers`' reading of it."""
     from transformers.integrations.gguf.gguf_tokenizer_mapping import convert_gguf_tokenizer
 
-    trained = sentence_piece(normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]))
+    gemma = architecture == "gemma3"
+    trained = sentence_piece(normalizers.Replace(" ", "▁") if gemma else normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]))
     vocab = sorted(json.loads(trained.to_str())["model"]["vocab"].items(), key=lambda item: item[1])
     tokens = [token for token, _ in vocab]
     types = [2 if t == "<unk>" else 3 if t in ("<s>", "</s>") else 6 if t.startswith("<0x") and len(t) == 6 else 1 for t in tokens]
+    # User-defined tokens; Gemma writes runs of spaces plain.
+    for token in ["\n\n", "<one>"] + ["▁" * length for length in range(2, 6) if gemma]:
+        if token not in tokens:
+            tokens.append(token)
+            types.append(4)
+        index = tokens.index(token)
+        types[index] = 4
+        tokens[index] = token.replace("▁", " ") if gemma else token
+    if gemma:  # `transformers`' class for it would add those that are missing.
+        tokens += ["<bos>", "<eos>", "<pad>", "<mask>"]
+        types += [3, 3, 3, 3]
     # Scores in steps, so that some tie.
     scores = [0.0 if kind != 1 else -float(index // 3) for index, kind in enumerate(types)]
     metadata = {
-        "general.architecture": "llama",
+        "general.architecture": architecture,
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.tokens": tokens,
         "tokenizer.ggml.scores": scores,
@@ -251,7 +263,7 @@ def sentence_piece_gguf() -> tuple[dict, Tokenizer]:
         "tokenizer.ggml.eos_token_id": 2,
         "tokenizer.ggml.unknown_token_id": 0,
     }
-    tokenizer, _ = convert_gguf_tokenizer("llama", {"tokenizer_type": "llama", "tokens": tokens, "scores": scores, "token_type": types})
+    tokenizer, _ = convert_gguf_tokenizer(architecture, {"tokenizer_type": "llama", "tokens": tokens, "scores": scores, "token_type": types})
     tokenizer.add_special_tokens([AddedToken("<unk>", special=True, normalized=False)])
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return metadata, tokenizer
@@ -260,7 +272,7 @@ def sentence_piece_gguf() -> tuple[dict, Tokenizer]:
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    texts = [text.encode() for text in TEXTS] + BYTES + fuzz(int(sys.argv[3]) if len(sys.argv) > 3 else 1000, 2024)
+    texts = [text.encode() for text in TEXTS] + BYTES + fuzz(int(sys.argv[3]) if len(sys.argv) > 3 else 500, 2024)
 
     def write(name: str, kind: str, document: dict, tokenizer: Tokenizer) -> None:
         content = {"kind": kind, "document": document, "cases": cases(tokenizer, texts)}
@@ -272,7 +284,8 @@ def main() -> None:
         if name == "gpt2":  # The older spelling of merges.
             document["model"]["merges"] = [" ".join(pair) for pair in document["model"]["merges"]]
             write("gpt2_old", "json", document, tokenizer)
-    write("gguf_llama", "gguf", *sentence_piece_gguf())
+    for architecture in ("llama", "gemma3"):
+        write(f"gguf_{architecture}", "gguf", *sentence_piece_gguf(architecture))
     if len(sys.argv) > 2 and sys.argv[2]:
         write("gguf_file", "gguf", *of_gguf(sys.argv[2]))
 

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <gtest/gtest.h>
+
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+#include "tests/formats/test_files.h"
+#include "tests/formats/tokenizer/small_tokenizer.h"
+
+namespace interleave {
+namespace {
+
+using nlohmann::json;
+using Pointer = json::json_pointer;
+
+struct Damage {
+  std::string pointer;
+  json value;  ///< Discarded: the entry is removed.
+  std::vector<std::string> says;
+};
+
+const json kGone = json(json::value_t::discarded);
+
+json damaged(json document, const Damage& damage) {
+  const Pointer pointer(damage.pointer);
+  if (damage.value.is_discarded()) {
+    document[pointer.parent_pointer()].erase(pointer.back());
+  } else {
+    document[pointer] = damage.value;
+  }
+  return document;
+}
+
+TEST(BadTokenizer, TokenizerJsonIsNamedWithPlaceAndReason) {
+  json document = test::byteLevelDocument({"a b", "ab c"});
+  document["added_tokens"] = {test::addedToken(258, "<s>", true)};
+  document["normalizer"] = {{"type", "NFC"}};
+  ASSERT_NO_THROW(test::tokenizerOf(document));
+  const Damage damages[] = {
+      {"/model", kGone, {"\"model\""}},
+      {"/model", "BPE", {"model", "not an object"}},
+      {"/model/type", "Unigram", {"model.type", "Unigram"}},
+      {"/model/vocab", kGone, {"model", "\"vocab\""}},
+      {"/model/vocab", json::array(), {"model.vocab", "not an object"}},
+      {"/model/merges", kGone, {"model", "\"merges\""}},
+      {"/model/merges", "a b", {"model.merges", "not an array"}},
+      {"/model/merges/1", "ab", {"model.merges[1]", "space"}},
+      {"/model/merges/1", "a q x", {"model.merges[1]", "space"}},
+      {"/model/merges/1", "ab d", {"model.merges[1]", "\"abd\"", "not in the vocabulary"}},
+      {"/model/merges/0", {"a", "ü"}, {"model.merges[0]", "\"aü\""}},
+      {"/model/merges/0", {"a", 1}, {"model.merges[0]", "pair"}},
+      {"/model/merges/0", 7, {"model.merges[0]", "pair"}},
+      {"/model/vocab/a", 98, {"model.vocab", "98"}},
+      {"/model/vocab/a", -1, {"model.vocab[\"a\"]", "-1"}},
+      {"/model/vocab/a", 2147483648LL, {"model.vocab[\"a\"]", "2147483648"}},
+      {"/model/vocab/a", 18446744073709551615ULL, {"model.vocab[\"a\"]", "18446744073709551615"}},
+      {"/model/vocab/a", 1.5, {"model.vocab[\"a\"]", "not an integer"}},
+      {"/model/vocab/a", "1", {"model.vocab[\"a\"]", "not an integer"}},
+      {"/model/unk_token", "<none>", {"model.unk_token", "not in the vocabulary"}},
+      {"/model/dropout", 0.5, {"model.dropout"}},
+      {"/model/byte_fallback", "yes", {"model.byte_fallback"}},
+      {"/added_tokens", json::object(), {"added_tokens", "not an array"}},
+      {"/added_tokens/0/content", kGone, {"added_tokens[0]", "\"content\""}},
+      {"/added_tokens/0/id", 5, {"added_tokens[0]", "id 5"}},
+      {"/added_tokens/0/id", 4294967296LL, {"added_tokens[0].id", "4294967296"}},
+      {"/added_tokens/0/content", "a", {"added_tokens[0]", "id 97"}},
+      {"/added_tokens/0/content", std::string(1 << 20, 'x'), {"added_tokens[0].content", "too long"}},
+      {"/added_tokens/0/special", 1, {"added_tokens[0].special"}},
+      {"/normalizer/type", "Precompiled", {"normalizer", "Precompiled"}},
+      {"/normalizer", json::array(), {"normalizer", "not an object"}},
+      {"/normalizer",
+       {{"type", "Replace"}, {"pattern", {{"Regex", "("}}}, {"content", ""}},
+       {"normalizer.pattern.Regex"}},
+      {"/pre_tokenizer/type", "UnicodeScripts", {"pre_tokenizer", "UnicodeScripts"}},
+      {"/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "Odd"}}, {"behavior", "Odd"}},
+      {"/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "ab"}}, {"pre_tokenizer.replacement"}},
+      {"/decoder/type", "WordPiece", {"decoder", "WordPiece"}},
+      {"/post_processor", {{"type", "Odd"}}, {"post_processor", "Odd"}},
+      {"/post_processor",
+       {{"type", "TemplateProcessing"}, {"single", json::array()}, {"special_tokens", json::object()}},
+       {"post_processor.single", "text"}},
+      {"/post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", {{{"SpecialToken", {{"id", "<s>"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+        {"special_tokens", {{"<s>", {{"ids", {999}}}}}}},
+       {"post_processor", "999"}},
+  };
+  for (const Damage& damage : damages) {
+    std::vector<std::string> says = damage.says;
+    says.emplace_back("small/tokenizer.json");
+    SCOPED_TRACE(damage.pointer);
+    test::expectBadInput([&] { test::tokenizerOf(damaged(document, damage)); }, says);
+  }
+}
+
+TEST(BadTokenizer, NestingEnds) {
+  json document = test::byteLevelDocument({});
+  json inner = {{"type", "NFC"}};
+  for (int i = 0; i < 100; ++i) inner = {{"type", "Sequence"}, {"normalizers", {inner}}};
+  document["normalizer"] = inner;
+  test::expectBadInput([&] { test::tokenizerOf(document); }, {"normalizer", "deep"});
+}
+
+TEST(BadTokenizer, GgufKeysAreNamed) {
+  const json metadata = test::ggufMetadata("smollm", {"a b"});
+  const json tokens = metadata["tokenizer.ggml.tokens"];
+  json twice = tokens, broken = tokens;
+  twice[5] = "a";
+  broken[5] = "\xFF";
+  const auto with = [&](const std::string& key, const json& value) {
+    json changed = metadata;
+    if (value.is_discarded()) {
+      changed.erase("tokenizer." + key);
+    } else {
+      changed["tokenizer." + key] = value;
+    }
+    return changed;
+  };
+  const Damage damages[] = {
+      {"ggml.model", kGone, {"tokenizer.ggml.model"}},
+      {"ggml.model", "bert", {"tokenizer.ggml.model", "bert"}},
+      {"ggml.model", 7, {"tokenizer.ggml.model"}},
+      {"ggml.pre", "no-such", {"tokenizer.ggml.pre", "no-such"}},
+      {"ggml.tokens", kGone, {"tokenizer.ggml.tokens"}},
+      {"ggml.tokens", json::array(), {"tokenizer.ggml.tokens"}},
+      {"ggml.tokens", {1, 2}, {"tokenizer.ggml.tokens"}},
+      {"ggml.tokens", twice, {"tokenizer.ggml.tokens", "\"a\"", "twice"}},
+      {"ggml.tokens", broken, {"tokenizer.ggml.tokens", "entry 5", "UTF-8"}},
+      {"ggml.merges", kGone, {"tokenizer.ggml.merges"}},
+      {"ggml.merges", {"a q"}, {"merges[0]", "\"aq\""}},
+      {"ggml.token_type", {1, 2}, {"tokenizer.ggml.token_type", "2 entries"}},
+      {"ggml.token_type", "x", {"tokenizer.ggml.token_type"}},
+      {"ggml.bos_token_id", 100000, {"tokenizer.ggml.bos_token_id", "100000"}},
+      {"ggml.eos_token_id", -1, {"tokenizer.ggml.eos_token_id"}},
+      {"ggml.add_bos_token", 1, {"tokenizer.ggml.add_bos_token"}},
+      {"chat_template", 1, {"tokenizer.chat_template"}},
+  };
+  for (const Damage& damage : damages) {
+    std::vector<std::string> says = damage.says;
+    says.emplace_back("small.gguf");
+    SCOPED_TRACE(damage.pointer);
+    test::expectBadInput([&] { Tokenizer::fromGguf(with(damage.pointer, damage.value), "small.gguf"); }, says);
+  }
+  json piece = with("ggml.model", "llama");
+  piece.erase("tokenizer.ggml.merges");
+  test::expectBadInput([&] { Tokenizer::fromGguf(piece, "small.gguf"); }, {"tokenizer.ggml.scores"});
+  piece["tokenizer.ggml.scores"] = std::vector<double>(tokens.size(), std::numeric_limits<double>::quiet_NaN());
+  test::expectBadInput([&] { Tokenizer::fromGguf(piece, "small.gguf"); }, {"tokenizer.ggml.scores", "finite"});
+}
+
+/// Replaces a random value somewhere in the document.
+void mutate(json& document, Random& random) {
+  json* place = &document;
+  while (place->is_structured() && !place->empty() && random.below(8) != 0) {
+    auto entry = place->begin();
+    std::advance(entry, static_cast<std::ptrdiff_t>(random.below(std::min<std::size_t>(place->size(), 400))));
+    place = &*entry;
+  }
+  const json values[] = {nullptr,
+                         true,
+                         -1,
+                         0,
+                         7,
+                         300,
+                         2147483648LL,
+                         1e300,
+                         "",
+                         "a",
+                         "ab",
+                         "\xFF",
+                         "Sequence",
+                         "ByteLevel",
+                         "Metaspace",
+                         "▁",
+                         json::array(),
+                         {"a", "b"},
+                         json::object(),
+                         {{"type", "ByteLevel"}},
+                         {{"String", ""}},
+                         {{"Regex", "a*"}}};
+  *place = values[random.below(std::size(values))];
+}
+
+TEST(BadTokenizer, MutatedDocumentsLoadOrComplain) {
+  json pieces = test::sentencePieceDocument({"▁", "a", "b"}, {"▁ a", "a b"});
+  json bytes = test::byteLevelDocument({"a b", "ab c"});
+  bytes["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}}, {{"type", "Strip"}}}}};
+  bytes["added_tokens"] = {test::addedToken(258, "<s>", true), test::addedToken(259, "<t>", false)};
+  const json metadata = test::ggufMetadata("llama-bpe", {"a b"});
+  Random random(11);
+  int loaded = 0, refused = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const bool gguf = i % 3 == 2;
+    json document = i % 3 == 0 ? pieces : i % 3 == 1 ? bytes : metadata;
+    for (std::uint64_t n = random.below(3); n + 1 > 0; --n) {
+      mutate(document, random);
+      if (n == 0) break;
+    }
+    try {
+      const Tokenizer tokenizer =
+          gguf ? Tokenizer::fromGguf(document, "mutated") : Tokenizer::fromJson(document, nullptr, "mutated");
+      const auto ids = tokenizer.encode("<s> ab abc é \xFF 12<t>", SpecialTokens::Add);
+      EXPECT_LT(tokenizer.decode(ids).size(), 1000U);
+      ++loaded;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::BadInput) << error.what();
+      EXPECT_EQ(error.file(), "mutated");
+      ++refused;
+    }
+  }
+  EXPECT_GT(loaded, 50);
+  EXPECT_GT(refused, 50);
+}
+
+}  // namespace
+}  // namespace interleave
