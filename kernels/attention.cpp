@@ -5,8 +5,6 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 #include "kernels/cpu/attention.h"
 #include "kernels/reference/attention.h"
 #include "kernels/shapes.h"
@@ -45,7 +43,7 @@ class CpuAttention {
         band_(band),
         queries_(sequences(q.size(0), q.size(2), options.offsets)),
         keys_(sequences(k.size(0), k.size(2), options.offsets)),
-        scale_(static_cast<float>(options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3)))))) {}
+        scale_(readOutScale(q, options.scale)) {}
 
   /// The output, and log_sums [B,H,Tq] in fp32.
   std::pair<at::Tensor, at::Tensor> forward() const {

@@ -5,9 +5,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 #include "kernels/cpu/gated_delta_rule.h"
+#include "kernels/cuda_plugin.h"
 #include "kernels/reference/gated_delta_rule.h"
 #include "kernels/shapes.h"
 
@@ -50,7 +49,7 @@ class CpuRule {
         g_(g.to(at::kFloat).contiguous()),
         beta_(beta.to(at::kFloat).contiguous()),
         spans_(sequences(q.size(0), q.size(1), options.offsets)),
-        scale_(static_cast<float>(options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3)))))),
+        scale_(readOutScale(q, options.scale)),
         l2_normalise_(options.l2_normalise) {
     for (const Span& span : spans_) {
       first_chunk_.push_back(chunks_);
@@ -183,8 +182,13 @@ DeltaRuleResult gatedDeltaRule(const at::Tensor& q, const at::Tensor& k, const a
   TORCH_CHECK(q.dim() == 4, "q must be [B,T,H,dk], not ", q.sizes());
   const auto sequence_count = static_cast<std::int64_t>(sequences(q.size(0), q.size(1), options.offsets).size());
   checkShapes(q, k, v, g, beta, initial_state, sequence_count);
+  const bool gradient = needsGradient({q, k, v, g, beta, initial_state.value_or(at::Tensor())});
+  if (!gradient && cudaPluginTakes(q, v)) {
+    const at::Tensor state = workingState(q, v, initial_state, sequence_count);
+    return {cudaDeltaRule(q, k, v, g, beta, state, options), state};
+  }
   if (!isFused(q)) return reference::chunkwiseDeltaRule(q, k, v, g, beta, initial_state, options);
-  if (needsGradient({q, k, v, g, beta, initial_state.value_or(at::Tensor())})) {
+  if (gradient) {
     const tensor_list result = FusedDeltaRule::apply(q, k, v, g, beta, initial_state, options, sequence_count);
     return {result[0], result[1]};
   }
@@ -203,13 +207,15 @@ at::Tensor gatedDeltaStep(const at::Tensor& q, const at::Tensor& k, const at::Te
       state.is_contiguous() && state.scalar_type() == (q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat),
       "the state must be contiguous, in fp32 (fp64 beside fp64 inputs)");
   if (isFused(q)) return CpuRule(q1, k1, v1, g1, beta1, options).step(state).squeeze(1);
+  if (cudaPluginTakes(q1, v1)) return cudaDeltaStep(q1, k1, v1, g1, beta1, state, options).squeeze(1);
   const DeltaRuleResult result = reference::recurrentDeltaRule(q1, k1, v1, g1, beta1, state, options);
   state.copy_(result.final_state);
   return result.out.squeeze(1);
 }
 
 std::string activeKernelName(const at::Device& device) {
-  return (device.is_cpu() ? cpu::vectorTarget() : std::string("ATen")) + " GDN";
+  if (device.is_cpu()) return cpu::vectorTarget() + " GDN";
+  return device.is_cuda() && hasCudaPlugin() ? "CUDA GDN" : "ATen GDN";
 }
 
 }  // namespace interleave::kernels

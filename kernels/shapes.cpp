@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace interleave::kernels {
 
@@ -31,6 +32,10 @@ cpu::Rows headRows(const at::Tensor& x, const Span& span, std::int64_t head, int
   const std::int64_t first = span.batch * x.stride(0) + span.first * x.stride(token_dim) + head * x.stride(head_dim);
   return {static_cast<char*>(x.data_ptr()) + first * static_cast<std::int64_t>(x.element_size()), x.stride(token_dim),
           x.scalar_type() == at::kBFloat16};
+}
+
+float readOutScale(const at::Tensor& q, const std::optional<double>& scale) {
+  return static_cast<float>(scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(-1)))));
 }
 
 bool needsGradient(std::initializer_list<at::Tensor> tensors) {

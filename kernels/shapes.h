@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "kernels/cpu/rows.h"
@@ -24,6 +25,9 @@ at::Tensor rowContiguous(const at::Tensor& x);
 
 /// The rows of one head of `span` in a CPU tensor, fp32 or bf16, whose dimensions of batch, token and head are given.
 cpu::Rows headRows(const at::Tensor& x, const Span& span, std::int64_t head, int token_dim, int head_dim);
+
+/// `scale`, or 1/sqrt of q's last dimension.
+float readOutScale(const at::Tensor& q, const std::optional<double>& scale);
 
 /// Whether autograd will ask for a gradient of any of `tensors` (undefined ones aside).
 bool needsGradient(std::initializer_list<at::Tensor> tensors);
