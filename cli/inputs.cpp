@@ -2,6 +2,7 @@
 #include "cli/inputs.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
@@ -54,13 +55,9 @@ void PresetOptions::addTo(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
-Preset PresetOptions::load() const {
-  Preset loaded = loadPreset(preset, method);
-  for (const std::string& change : changes) assignEither(loaded.search, loaded.bank, change);
-  return loaded;
-}
-
-void assignEither(Settings& search, Settings& bank, const std::string& key_value) {
+void assignSetting(Settings& search, Settings& bank, const std::string& key_value) {
+  constexpr std::string_view kBank = "bank.";
+  if (key_value.starts_with(kBank)) return bank.assign(key_value.substr(kBank.size()));
   const std::string key = key_value.substr(0, key_value.find('='));
   if (hasKey(search, key)) return search.assign(key_value);
   if (hasKey(bank, key)) return bank.assign(key_value);

@@ -23,17 +23,17 @@ std::string readText(const std::filesystem::path& file);
 /// --device and --precision.
 void addExecutionOptions(CLI::App& command, Execution& execution, const std::string& precision);
 
-/// --preset and --set: a preset with settings changed by hand. A key may belong to the method or to the bank's recipe.
+/// --preset and --set.
 struct PresetOptions {
   std::string method = "dash", preset = "laptop";
   std::vector<std::string> changes;
 
   void addTo(CLI::App& command);
-  Preset load() const;
 };
 
-/// Assigns "key=value" to whichever of the two has the key. Usage error naming the nearest key of both.
-void assignEither(Settings& search, Settings& bank, const std::string& key_value);
+/// Assigns "key=value" to the method's settings, or to the bank's recipe where only that has the key, or the key is
+/// "bank.KEY". Usage error naming the nearest key of both.
+void assignSetting(Settings& search, Settings& bank, const std::string& key_value);
 
 /// The operator that stands where a placement on the command line keeps no full attention: `named`, or the best that
 /// the bank holds (GDN with window, GDN, sliding window).

@@ -27,7 +27,8 @@ void printCard(const nlohmann::json& card, Terminal& terminal) {
 }
 
 void prepare(const CandidateOptions& options, Terminal& terminal) {
-  const Preset preset = options.preset.load();
+  Preset preset = loadPreset(options.preset.preset, options.preset.method);
+  for (const std::string& change : options.preset.changes) preset.bank.assign(change);
   printCard(Workbench().prepareCandidates(
                 options.model, options.bank, preset.bank, options.seed, options.device,
                 [&](const AlignmentEvent& event) { terminal.onEvent(event); }, terminal),

@@ -66,7 +66,7 @@ void takeRecipe(Preset& preset, const SearchOptions& options, const ModelFiles& 
   }
   preset.bank.merge(key.at("settings"), file);
   Settings search = preset.search, asked = preset.bank;
-  for (const std::string& change : options.preset.changes) assignEither(search, asked, change);
+  for (const std::string& change : options.preset.changes) assignSetting(search, asked, change);
   if (asked.json() != preset.bank.json()) {
     throw usageError("--set", "the bank in " + options.bank + " was made otherwise; choose another folder");
   }
@@ -77,7 +77,8 @@ RunSpec newSpec(const SearchOptions& options) {
     throw usageError("search", "MODEL and --bank are needed, unless a run is resumed");
   }
   const ModelFiles files = ModelFiles::open(options.model);
-  Preset preset = options.preset.load();
+  Preset preset = loadPreset(options.preset.preset, options.preset.method);
+  for (const std::string& change : options.preset.changes) assignSetting(preset.search, preset.bank, change);
   takeRecipe(preset, options, files);
   RunSpec spec;
   spec.title = options.title;
@@ -110,7 +111,7 @@ RunSpec resumedSpec(const SearchOptions& options, const CLI::App& command, const
     Settings search(searchSettingSpecs(spec.method)), bank(bankSettingSpecs());
     search.merge(spec.search_settings, options.store);
     bank.merge(spec.bank_settings, options.store);
-    for (const std::string& change : options.preset.changes) assignEither(search, bank, change);
+    for (const std::string& change : options.preset.changes) assignSetting(search, bank, change);
     agree("--set", search.json() == spec.search_settings && bank.json() == spec.bank_settings);
   }
   if (!options.model.empty()) spec.model_path = std::filesystem::absolute(options.model).lexically_normal();

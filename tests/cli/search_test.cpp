@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/cli/command.h"
+
+namespace interleave::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+class SearchCommands : public ::testing::Test {
+ protected:
+  Words search(const std::string& store, int steps, const Words& more = {}) const {
+    Words words{"search",
+                model_,
+                "--bank",
+                folder_ / "bank",
+                "--store",
+                store,
+                "--budget",
+                "2",
+                "--json",
+                "--set",
+                "operators=full,swa",
+                "--set",
+                "steps=" + std::to_string(steps),
+                "--set",
+                "text_tokens=48",
+                "--set",
+                "text_positions=24",
+                "--set",
+                "prompt_share=0",
+                "--set",
+                "extract=1",
+                "--set",
+                "sliding_window=8"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  const TemporaryFolder folder_;
+  const std::string model_ = writeModelWithTokenizer(folder_ / "model");
+  const std::string store_ = folder_ / "store.sqlite";
+};
+
+TEST_F(SearchCommands, TellsAllOfARunAndStoresIt) {
+  const CommandResult result = run(search(store_, 6));
+  ASSERT_EQ(result.code, 0) << result.log;
+  const nlohmann::json report = result.json();
+  EXPECT_EQ(report.at("status"), "done");
+  EXPECT_EQ(report.at("placement").at("kept_layers").size(), 2);
+  EXPECT_EQ(report.at("placement").at("operators").size(), 4);
+  EXPECT_EQ(report.at("logits").size(), 4);
+  EXPECT_EQ(report.at("logit_operators"), nlohmann::json({"full", "swa"}));
+  EXPECT_EQ(report.at("logits").at(0).size(), 2);
+  EXPECT_EQ(report.at("placements").size(), 2) << "budgets 2 and 1";
+  for (const char* key : {"tokens", "seconds", "tokens_per_second", "soft_loss", "hard_loss"}) {
+    EXPECT_TRUE(report.at(key).is_number()) << key;
+  }
+  EXPECT_THAT(result.log, HasSubstr("Searching"));
+
+  const std::string run_number = report.at("run").dump();
+  const nlohmann::json shown = run({"runs", "show", run_number, "--store", store_, "--json"}).json();
+  for (const char* key : {"run", "status", "placement", "logits", "tokens", "soft_loss", "hard_loss"}) {
+    EXPECT_EQ(shown.at(key), report.at(key)) << key;
+  }
+  EXPECT_EQ(shown.at("spec").at("seed"), 0);
+  EXPECT_EQ(run({"runs", "list", "--store", store_, "--json"}).json().at("runs").size(), 1);
+  EXPECT_EQ(run({"store", "check", store_}).code, 0);
+
+  EXPECT_EQ(run({"runs", "delete", run_number, "--store", store_}).code, 0);
+  EXPECT_THAT(run({"runs", "list", "--store", store_, "--json"}).json().at("runs"), IsEmpty());
+  EXPECT_EQ(run({"runs", "list", "--store", store_, "--all", "--json"}).json().at("runs").size(), 1);
+  EXPECT_EQ(run({"runs", "delete", run_number, "--store", store_, "--for-good"}).code, 0);
+  EXPECT_THAT(run({"runs", "list", "--store", store_, "--all", "--json"}).json().at("runs"), IsEmpty());
+  EXPECT_EQ(run({"runs", "show", run_number, "--store", store_}).code, 2);
+}
+
+TEST_F(SearchCommands, EqualSeedsGiveEqualRuns) {
+  const nlohmann::json first = run(search(store_, 4, {"--seed", "7"})).json();
+  const nlohmann::json second = run(search(store_, 4, {"--seed", "7"})).json();
+  const nlohmann::json other = run(search(store_, 4, {"--seed", "8"})).json();
+  EXPECT_EQ(first.at("logits"), second.at("logits"));
+  EXPECT_NE(first.at("run"), second.at("run"));
+  EXPECT_NE(first.at("logits"), other.at("logits"));
+}
+
+TEST_F(SearchCommands, ResumesAfterAStopAndAfterAKill) {
+  constexpr int kSteps = 60;
+  const nlohmann::json whole = run(search(folder_ / "whole.sqlite", kSteps)).json();
+  for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
+    const std::string store = folder_ / ("store" + std::to_string(signal));
+    Command command(search(store, kSteps));
+    ASSERT_TRUE(command.waitFor("step"));
+    command.signal(signal);
+    const CommandResult stopped = command.wait();
+    EXPECT_EQ(stopped.code, signal == SIGKILL ? -SIGKILL : 4) << stopped.log;
+    if (signal != SIGKILL) {
+      EXPECT_EQ(stopped.json().at("status"), "stopped");
+      EXPECT_THAT(stopped.log, HasSubstr("--resume 1"));
+    }
+    const CommandResult resumed = run({"search", "--store", store, "--resume", "1", "--json"});
+    ASSERT_EQ(resumed.code, 0) << resumed.log;
+    EXPECT_EQ(resumed.json().at("status"), "done");
+    for (const char* key : {"placement", "logits", "soft_loss", "hard_loss", "tokens"}) {
+      EXPECT_EQ(resumed.json().at(key), whole.at(key)) << key << " after signal " << signal;
+    }
+    EXPECT_EQ(run({"store", "check", store}).code, 0);
+  }
+}
+
+TEST_F(SearchCommands, AResumedRunKeepsItsSettings) {
+  ASSERT_EQ(run(search(store_, 3)).code, 0);
+  EXPECT_EQ(run({"search", "--store", store_, "--resume", "1", "--seed", "5"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--resume", "1", "--set", "steps=9"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--resume", "1", "--set", "steps=3"}).code, 0) << "it is done";
+  EXPECT_EQ(run({"search", "--store", store_, "--resume", "2"}).code, 2);
+  const std::string other = writeModelWithTokenizer(folder_ / "other", 1);
+  const CommandResult result = run({"search", other, "--store", store_, "--resume", "1"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.log, HasSubstr("fingerprint"));
+}
+
+TEST_F(SearchCommands, BadInputLeavesNoStore) {
+  const auto refused = [&](const Words& more, const std::string& reason) {
+    const CommandResult result = run(search(store_, 3, more));
+    EXPECT_EQ(result.code, 3) << result.log;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.log, HasSubstr(reason));
+    EXPECT_FALSE(std::filesystem::exists(store_));
+  };
+  refused({"--budget", "5"}, "5 layers of 4");
+  refused({"--budget", "10@64"}, "bytes");
+  refused({"--preset", writeText(folder_ / "preset.json", R"({"format": "interleave-preset", "budgett": 1})")},
+          "did you mean \"budget\"?");
+  refused({"--preset", writeText(folder_ / "broken.json", "{")}, "broken.json");
+
+  EXPECT_EQ(run({"store", "check", writeText(folder_ / "text", "not a store")}).code, 3);
+  EXPECT_EQ(run({"runs", "list", "--store", folder_ / "absent"}).code, 3);
+}
+
+TEST_F(SearchCommands, PreparesABankAndRefusesItForAnotherModel) {
+  const Words prepare{"candidates",     "prepare",
+                      model_,           "--bank",
+                      folder_ / "bank", "--json",
+                      "--set",          "tokens=64",
+                      "--set",          "sequence_length=32",
+                      "--set",          "held_out_sequences=1"};
+  const CommandResult made = run(prepare);
+  ASSERT_EQ(made.code, 0) << made.log;
+  EXPECT_EQ(made.json().at("complete"), true);
+  EXPECT_EQ(made.json(), run({"candidates", "show", folder_ / "bank", "--json"}).json());
+  EXPECT_EQ(run(prepare).json(), made.json()) << "found made";
+
+  const std::string other = writeModelWithTokenizer(folder_ / "other", 1);
+  const CommandResult refused = run({"search", other, "--bank", folder_ / "bank", "--store", store_});
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.log, HasSubstr("the bank was made for"));
+  EXPECT_FALSE(std::filesystem::exists(store_));
+  EXPECT_EQ(run({"evaluate", other, "--bank", folder_ / "bank", "--placement", "first:2", "--tasks", "kl"}).code, 3);
+
+  nlohmann::json card = made.json();
+  card["compleat"] = true;
+  writeText(folder_ / "bank" / "card.json", card.dump());
+  const CommandResult unknown = run({"candidates", "show", folder_ / "bank"});
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_THAT(unknown.log, HasSubstr("did you mean \"complete\"?"));
+}
+
+}  // namespace
+}  // namespace interleave::testing
