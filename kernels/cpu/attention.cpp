@@ -42,22 +42,42 @@ void eachKeyBlock(const AttentionHead& head, std::int64_t first_query, int queri
   }
 }
 
-/// Sets the weights of invisible pairs, padding of the keys included, to `value`. s: [roundUp(keys),B].
-void maskBlock(const AttentionHead& head, std::int64_t first_query, int queries, std::int64_t first_key, int keys,
-               float value, float* s) {
-  const std::int64_t first = first_query + head.keys - head.queries, last = first + queries - 1;
-  const bool all_seen =
-      first_key + keys - 1 <= first && (last - first_key < head.window || first_key + keys <= head.sinks);
-  if (all_seen && keys % kTileRows == 0) return;
-  for (int j = 0; j < roundUp(keys, kTileRows); ++j, s += B) {
-    const std::int64_t key = first_key + j;  // seen by an interval of queries
-    const bool everyone_after = key < head.sinks || head.window > last - key;
-    const std::int64_t from = std::clamp<std::int64_t>(key - first, 0, B);
-    const std::int64_t to = everyone_after ? B : std::clamp<std::int64_t>(key + head.window - first, from, B);
-    std::fill(s, s + (j < keys ? from : B), value);
-    std::fill(s + to, s + B, value);
+/// Where a block of keys lies to a block of queries within the band, and so which parts of their products count.
+struct BlockBand {
+  int queries, keys, diagonal, reach;  // query i sees key j if 0 <= i − (j + diagonal) < reach
+  int sinks;                           // or, for j < sinks, whenever 0 <= i − (j + diagonal)
+  Part by_key, by_query;               // of products whose rows are keys, and whose rows are queries
+
+  BlockBand(const AttentionHead& head, std::int64_t first_query, int query_count, std::int64_t first_key, int key_count)
+      : queries(query_count), keys(key_count) {
+    constexpr std::int64_t far = Part::kAll;
+    diagonal = static_cast<int>(std::max(first_key - (first_query + head.keys - head.queries), -far));
+    sinks = static_cast<int>(std::clamp<std::int64_t>(head.sinks - first_key, 0, B));
+    reach = static_cast<int>(std::min(head.window, far));
+    const int to = sinks > 0 ? Part::kAll : diagonal + reach - 1;
+    by_key = {diagonal, to, diagonal, to};
+    by_query = {-Part::kAll, Part::kAll, -to, -diagonal};
   }
-}
+
+  /// The tiles of keys that any of the kPadding queries around query i sees, as a range: the logits that products read.
+  int firstKey(int i) const { return std::max(0, (i & -kPadding) + by_query.terms_from) & -kTileRows; }
+  int lastKey(int i) const {
+    return roundUp(std::clamp((i & -kPadding) + kPadding + by_query.terms_to, 0, keys), kTileRows);
+  }
+
+  /// Sets the logits of invisible pairs, padding of the keys included, to −∞. s: [roundUp(keys),B].
+  void mask(float* s) const {
+    const bool all_seen = keys - 1 + diagonal <= 0 && (queries - diagonal <= reach || keys <= sinks);
+    if (all_seen && keys % kTileRows == 0) return;
+    constexpr float hidden = -std::numeric_limits<float>::infinity();
+    for (int j = 0; j < roundUp(keys, kTileRows); ++j, s += B) {  // a key is seen by an interval of queries
+      const int from = j < keys ? std::clamp(j + diagonal, 0, B) : B;
+      const int to = j < sinks ? B : std::clamp(j + diagonal + reach, from, B);
+      std::fill(s, s + from, hidden);
+      std::fill(s + to, s + B, hidden);
+    }
+  }
+};
 
 void attentionForward(const AttentionHead& head, std::int64_t first, const Rows& out, float* log_sums) {
   const Lanes d;
@@ -78,17 +98,20 @@ void attentionForward(const AttentionHead& head, std::int64_t first, const Rows&
 
   eachKeyBlock(head, first, queries, [&](std::int64_t first_key, int keys) HWY_ATTR {
     const int key_rows = roundUp(keys, kTileRows);
+    const BlockBand band(head, first, queries, first_key, keys);
     loadRows(head.k, first_key, keys, head.d, k, width, key_rows);
     loadRows(head.v, first_key, keys, head.dv, v, v_width, key_rows);
-    multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width);
-    maskBlock(head, first, queries, first_key, keys, -std::numeric_limits<float>::infinity(), p_t);
+    multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width,
+             {band.by_key.result_from, band.by_key.result_to});
+    band.mask(p_t);
     for (int i = 0; i < columns; i += lanes) {
+      const int from = band.firstKey(i), to = band.lastKey(i);
       const Vector before = hn::Load(d, largest + i);
       Vector most = before;
-      for (int j = 0; j < key_rows; ++j) most = hn::Max(most, hn::Load(d, p_t + j * B + i));
+      for (int j = from; j < to; ++j) most = hn::Max(most, hn::Load(d, p_t + j * B + i));
       const Vector factor = hn::Exp(d, hn::Sub(before, most));
       Vector sum = hn::Mul(hn::Load(d, sums + i), factor);
-      for (int j = 0; j < key_rows; ++j) {
+      for (int j = from; j < to; ++j) {
         const Vector weight = hn::Exp(d, hn::Sub(hn::Load(d, p_t + j * B + i), most));
         hn::Store(weight, d, p_t + j * B + i);
         sum = hn::Add(sum, weight);
@@ -98,7 +121,7 @@ void attentionForward(const AttentionHead& head, std::int64_t first, const Rows&
       hn::Store(factor, d, shrink + i);
     }
     for (int i = 0; i < rows; ++i) scale(o + i * v_width, shrink[i], v_width);
-    multiply<Into::Add>(transposed(p_t, B), v, v_width, o, v_width, rows, v_width, key_rows);
+    multiply<Into::Add>(transposed(p_t, B), v, v_width, o, v_width, rows, v_width, key_rows, band.by_query);
   });
 
   for (int i = 0; i < queries; ++i) {
@@ -147,16 +170,19 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
 
     eachKeyBlock(head, first, queries, [&](std::int64_t first_key, int keys) HWY_ATTR {
       const int key_rows = roundUp(keys, kTileRows);
+      const BlockBand band(head, first, queries, first_key, keys);
+      const Part pairs{band.by_key.result_from, band.by_key.result_to};
+      const Part terms{.terms_from = band.by_key.terms_from, .terms_to = band.by_key.terms_to};
       loadRows(head.k, first_key, keys, head.d, k, width, key_rows);
-      multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width);
-      maskBlock(head, first, queries, first_key, keys, -std::numeric_limits<float>::infinity(), p_t);
+      multiply(plain(k, width), q_t, B, p_t, B, key_rows, columns, width, pairs);
+      band.mask(p_t);
       if (wants_logits) {
         loadRows(head.v, first_key, keys, head.dv, v, v_width, key_rows);
-        multiply(plain(v, v_width), dO_t, B, dS_t, B, key_rows, columns, v_width);
+        multiply(plain(v, v_width), dO_t, B, dS_t, B, key_rows, columns, v_width, pairs);
       }
       for (int i = 0; i < columns; i += lanes) {
         const Vector shift = hn::Load(d, log_sum + i), mean = hn::Load(d, dO_o + i);
-        for (int j = 0; j < key_rows; ++j) {
+        for (int j = band.firstKey(i); j < band.lastKey(i); ++j) {
           const Vector weight = hn::Exp(d, hn::Sub(hn::Load(d, p_t + j * B + i), shift));
           hn::Store(weight, d, p_t + j * B + i);
           if (wants_logits) {
@@ -165,13 +191,14 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
         }
       }
       if (gradients.v.data) {
-        multiply<Into::Add>(plain(p_t, B), dO, v_width, dV + first_key * v_width, v_width, key_rows, v_width, rows);
+        multiply<Into::Add>(plain(p_t, B), dO, v_width, dV + first_key * v_width, v_width, key_rows, v_width, rows,
+                            terms);
       }
       if (gradients.k.data) {
-        multiply<Into::Add>(plain(dS_t, B), q, width, dK + first_key * width, width, key_rows, width, rows);
+        multiply<Into::Add>(plain(dS_t, B), q, width, dK + first_key * width, width, key_rows, width, rows, terms);
       }
       if (gradients.q.data) {
-        multiply<Into::Add>(transposed(dS_t, B), k, width, dQ, width, rows, width, key_rows);
+        multiply<Into::Add>(transposed(dS_t, B), k, width, dQ, width, rows, width, key_rows, band.by_query);
       }
     });
     scale(dQ, head.scale, rows * width);

@@ -58,8 +58,17 @@ HWY_INLINE Left plain(const float* data, std::int64_t stride) { return {data, st
 HWY_INLINE Left transposed(const float* data, std::int64_t stride) { return {data, 1, stride}; }
 
 enum class Into { Set, Add, Subtract };
-/// Zeros that a product may skip: those of a triangular left operand, or the upper half of the result, not wanted.
-enum class Shape { Full, LowerLeft, UpperLeft, LowerResult };
+/// The part of a product that is worth computing. In the tile of rows from `row` on these are the result's columns from
+/// row + result_from to row + kTileRows + result_to, outwards to multiples of kPadding, and for each the terms from
+/// row + terms_from to row + kTileRows + terms_to: a band, or a triangle, of the result and of the left operand.
+struct Part {
+  static constexpr int kAll = 1 << 24;
+  int result_from = -kAll, result_to = kAll, terms_from = -kAll, terms_to = kAll;
+};
+constexpr Part kWhole{};
+constexpr Part kLowerLeft{-Part::kAll, Part::kAll, -Part::kAll, 0};
+constexpr Part kUpperLeft{-Part::kAll, Part::kAll, 0, Part::kAll};
+constexpr Part kLowerResult{-Part::kAll, 0, -Part::kAll, Part::kAll};
 
 /// c[kTileRows × vectors] = (c ±) a · b over k in [begin, end). The product is summed by itself and then joined to c,
 /// which rounds less than adding its terms to c one by one.
@@ -113,19 +122,17 @@ HWY_INLINE void multiplyTiles(int vectors, const Left& a, const float* b, std::i
 /// c [m,n] = (c ±) a [m,k] · b [k,n].
 template <Into into = Into::Set>
 void multiply(const Left& a, const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride, int m, int n,
-              int k, Shape shape = Shape::Full) {
+              int k, const Part& part = kWhole) {
   constexpr int lanes = static_cast<int>(hn::MaxLanes(Lanes()));
-  for (int column = 0; column < n; column += kTileVectors * lanes) {
+  for (int panel = 0; panel < n; panel += kTileVectors * lanes) {
     for (int row = 0; row < m; row += kTileRows) {
-      const int begin = shape == Shape::UpperLeft ? row : 0;
-      const int end = shape == Shape::LowerLeft ? std::min(k, row + kTileRows) : k;
-      const int last = shape == Shape::LowerResult ? std::min(n, roundUp(row + kTileRows, lanes)) : n;
-      const int vectors = std::min((last - column) / lanes, kTileVectors);
-      const Left rows{a.data + row * a.row, a.row, a.column};
-      float* result = c + row * c_stride + column;
-      if (vectors > 0) {  // otherwise wholly above the diagonal
-        multiplyTiles<into, kTileVectors>(vectors, rows, b + column, b_stride, result, c_stride, begin, end);
-      }
+      const int from = std::max(panel, (row + part.result_from) & -kPadding);
+      const int to = std::min({panel + kTileVectors * lanes, n, roundUp(row + kTileRows + part.result_to, kPadding)});
+      if (from >= to) continue;
+      const int begin = std::max(0, row + part.terms_from);
+      const int end = std::max(begin, std::min(k, row + kTileRows + part.terms_to));
+      multiplyTiles<into, kTileVectors>((to - from) / lanes, {a.data + row * a.row, a.row, a.column}, b + from,
+                                        b_stride, c + row * c_stride + from, c_stride, begin, end);
     }
   }
 }

@@ -88,8 +88,8 @@ struct Chunk {
     const Lanes d;
     const int lanes = static_cast<int>(hn::Lanes(d));
     transpose(k, dk, k_t, C, rows, dk);
-    multiply(plain(k, dk), k_t, C, kk, C, rows, C, dk, Shape::LowerResult);
-    multiply(plain(q, dk), k_t, C, p, C, rows, C, dk, Shape::LowerResult);
+    multiply(plain(k, dk), k_t, C, kk, C, rows, C, dk, kLowerResult);
+    multiply(plain(q, dk), k_t, C, p, C, rows, C, dk, kLowerResult);
     for (int i = 0; i < rows; ++i) {
       const int last = roundUp(i / kTileRows * kTileRows + kTileRows, lanes);  // products read whole tiles
       const auto row = hn::Set(d, static_cast<float>(i));
@@ -156,7 +156,7 @@ void deltaRuleForward(const DeltaRuleHead& head, const Rows& out, float* state, 
     const int rows = chunk.rows;
     multiply(plain(chunk.q, dk), S, dv, o, dv, rows, dv, dk);
     for (int i = 0; i < rows; ++i) scale(o + i * dv, head.scale * chunk.grown[i], dv);
-    multiply<Into::Add>(plain(chunk.p, C), chunk.n, dv, o, dv, rows, dv, rows, Shape::LowerLeft);
+    multiply<Into::Add>(plain(chunk.p, C), chunk.n, dv, o, dv, rows, dv, rows, kLowerLeft);
     storeRows(o, dv, out, first, chunk.tokens, head.dv);
 
     for (int i = 0; i < rows; ++i) scale(chunk.n + i * dv, chunk.shrunk[i], dv);
@@ -201,10 +201,10 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
     // O and S' → N;  (I + A) N = β ⊙ Y → Y (in dN) and β
     multiply(plain(k, dk), dS, dv, dN, dv, rows, dv, dk);
     for (int i = 0; i < rows; ++i) scale(dN + i * dv, shrunk[i], dv);
-    multiply<Into::Add>(transposed(chunk.p, C), dO, dv, dN, dv, rows, dv, rows, Shape::UpperLeft);
+    multiply<Into::Add>(transposed(chunk.p, C), dO, dv, dN, dv, rows, dv, rows, kUpperLeft);
     solveUnitLower<true>(chunk.a, C, dN, dv, rows, dv);
-    multiply(plain(dN, dv), n_t, C, dA, C, rows, C, dv, Shape::LowerResult);
-    multiply(plain(dO, dv), n_t, C, dP, C, rows, C, dv, Shape::LowerResult);
+    multiply(plain(dN, dv), n_t, C, dA, C, rows, C, dv, kLowerResult);
+    multiply(plain(dO, dv), n_t, C, dP, C, rows, C, dv, kLowerResult);
     for (int i = 0; i < rows; ++i) {
       dbeta[i] = static_cast<float>(dot(dN + i * dv, chunk.y + i * dv, dv));
       scale(dN + i * dv, chunk.beta[i], dv);
@@ -242,7 +242,7 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
       scale(dQ + i * dk, head.scale * grown[i], dk);
       dgamma[i] += dot(dQ + i * dk, q + i * dk, dk);
     }
-    multiply<Into::Add>(plain(dP, C), k, dk, dQ, dk, rows, dk, rows, Shape::LowerLeft);
+    multiply<Into::Add>(plain(dP, C), k, dk, dQ, dk, rows, dk, rows, kLowerLeft);
 
     // dK = −e^Γ ⊙ dY Sᵀ + e^{Γ_C−Γ} ⊙ N dS'ᵀ + dPᵀ Q + (dA + dAᵀ) K
     multiply(plain(dN, dv), S_t, dk, dK, dk, rows, dk, dv);
@@ -257,9 +257,9 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
       addScaled(dK + i * dk, scratch + i * dk, 1.0f, dk);
     }
     dgamma[rows - 1] += last_gamma;
-    multiply<Into::Add>(transposed(dP, C), q, dk, dK, dk, rows, dk, rows, Shape::UpperLeft);
-    multiply<Into::Add>(plain(dA, C), k, dk, dK, dk, rows, dk, rows, Shape::LowerLeft);
-    multiply<Into::Add>(transposed(dA, C), k, dk, dK, dk, rows, dk, rows, Shape::UpperLeft);
+    multiply<Into::Add>(transposed(dP, C), q, dk, dK, dk, rows, dk, rows, kUpperLeft);
+    multiply<Into::Add>(plain(dA, C), k, dk, dK, dk, rows, dk, rows, kLowerLeft);
+    multiply<Into::Add>(transposed(dA, C), k, dk, dK, dk, rows, dk, rows, kUpperLeft);
 
     // dS = e^{Γ_C} dS' + Qᵀ (scale · e^Γ ⊙ dO) − Kᵀ (e^Γ ⊙ dY)
     for (int i = 0; i < rows; ++i) {
