@@ -38,16 +38,32 @@ const nlohmann::json& ConfigFields::required(const std::string& key) const {
   return *value;
 }
 
-int ConfigFields::integer(const std::string& key, int least, int most, std::optional<int> fallback) const {
-  if (fallback && !has(key)) return *fallback;
-  const nlohmann::json& value = required(key);
+int ConfigFields::toInteger(const nlohmann::json& value, const std::string& key, int least, int most) const {
   const bool fits = value.is_number_unsigned()
-                        ? value.get<std::uint64_t>() <= std::uint64_t{0x7fffffff}
-                        : value.is_number_integer() && value.get<std::int64_t>() >= -0x80000000LL;
+                        ? value.get<std::uint64_t>() <= 0x7fffffffULL
+                        : value.is_number_integer() && value.get<std::int64_t>() >= -0x7fffffffLL;
   if (!fits || value.get<int>() < least || value.get<int>() > most) {
     refuse(key, "is " + shown(value) + ", where an integer " + range(least, most) + " is needed");
   }
   return value.get<int>();
+}
+
+int ConfigFields::integer(const std::string& key, int least, int most, std::optional<int> fallback) const {
+  return fallback && !has(key) ? *fallback : toInteger(required(key), key, least, most);
+}
+
+int ConfigFields::uniformInteger(const std::string& key, int count, int least, int most,
+                                 std::optional<int> fallback) const {
+  const nlohmann::json* const list = find(key);
+  if (!list || !list->is_array()) return integer(key, least, most, fallback);
+  if (list->size() != static_cast<std::size_t>(count)) {
+    refuse(key, "is a list of " + std::to_string(list->size()) + " entries, where " + std::to_string(count) +
+                    " are needed, one a layer");
+  }
+  for (const nlohmann::json& entry : *list) {
+    if (entry != list->front()) refuse(key, "differs between layers, which is not supported");
+  }
+  return toInteger(list->front(), key, least, most);
 }
 
 double ConfigFields::real(const std::string& key, double least, double most, std::optional<double> fallback) const {

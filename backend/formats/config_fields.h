@@ -21,6 +21,8 @@ class ConfigFields {
   const nlohmann::json* find(const std::string& key) const;  ///< Null pointer when absent or null.
 
   int integer(const std::string& key, int least, int most, std::optional<int> fallback = {}) const;
+  /// The same for a key that may also hold a list of `count` equal integers, one a layer.
+  int uniformInteger(const std::string& key, int count, int least, int most, std::optional<int> fallback = {}) const;
   double real(const std::string& key, double least, double most, std::optional<double> fallback = {}) const;
   bool flag(const std::string& key, std::optional<bool> fallback = {}) const;
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const;
@@ -32,6 +34,7 @@ class ConfigFields {
 
  private:
   const nlohmann::json& required(const std::string& key) const;
+  int toInteger(const nlohmann::json& value, const std::string& key, int least, int most) const;
 
   const nlohmann::json* object_;
   std::string file_, prefix_;

@@ -33,19 +33,6 @@ Family familyOf(const ConfigFields& fields) {
                 inQuotes(architecture) + " is not supported; llama, qwen2, qwen3 and gemma3 are");
 }
 
-/// A count that may be one number or a list with one entry a layer, which must then be equal.
-int uniformInteger(const ConfigFields& fields, const std::string& key, int layers, int most,
-                   std::optional<int> fallback = {}) {
-  const json* const list = fields.find(key);
-  if (!list || !list->is_array()) return fields.integer(key, 1, most, fallback);
-  if (list->size() != static_cast<std::size_t>(layers)) fields.refuse(key, "has not one entry a layer");
-  for (const json& entry : *list) {
-    if (entry != list->front()) fields.refuse(key, "differs between layers, which is not supported");
-  }
-  const json first = {{key, list->front()}};
-  return ConfigFields(first, "", "").integer(key, 1, most);
-}
-
 void refuseUnsupported(const ConfigFields& fields, const std::string& arch) {
   constexpr std::array kMustBeZero{"expert_count",
                                    "attn_logit_softcapping",
@@ -133,9 +120,9 @@ void readWindows(const ConfigFields& fields, const std::string& arch, ModelConfi
 void readSizes(const GgufFile& file, const ConfigFields& fields, const std::string& arch, ModelConfig& config) {
   config.layers = fields.integer(arch + "block_count", 1, kMostLayers);
   config.hidden = fields.integer(arch + "embedding_length", 1, kMostWidth);
-  config.intermediate = uniformInteger(fields, arch + "feed_forward_length", config.layers, kMostWidth);
-  config.heads = uniformInteger(fields, arch + "attention.head_count", config.layers, kMostHeads);
-  config.kv_heads = uniformInteger(fields, arch + "attention.head_count_kv", config.layers, kMostHeads, config.heads);
+  config.intermediate = fields.uniformInteger(arch + "feed_forward_length", config.layers, 1, kMostWidth);
+  config.heads = fields.uniformInteger(arch + "attention.head_count", config.layers, 1, kMostHeads);
+  config.kv_heads = fields.uniformInteger(arch + "attention.head_count_kv", config.layers, 1, kMostHeads, config.heads);
   config.context = fields.integer(arch + "context_length", 1, kMostContext);
   config.norm_epsilon = fields.real(arch + "attention.layer_norm_rms_epsilon", 0, 1);
   config.head_dim = fields.integer(arch + "attention.key_length", 1, kMostWidth, config.hidden / config.heads);

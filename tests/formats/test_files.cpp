@@ -29,6 +29,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 fs::path TemporaryFolder::write(const std::string& name, std::string_view bytes) const {
+  fs::remove(path_ / name);  // Some file systems wait for the disk when a file is cut and written anew.
   std::ofstream file(path_ / name, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return path_ / name;
@@ -151,7 +152,8 @@ bool runReference(const std::string& script, const std::vector<std::string>& arg
     std::fprintf(stderr, "SKIPPED: the reference Python %s is missing\n", INTERLEAVE_PYTHON);
     return false;
   }
-  std::string command = "'" INTERLEAVE_PYTHON "' '" INTERLEAVE_REFERENCE "/" + script + "'";
+  std::string command =
+      "TRANSFORMERS_VERBOSITY=error TQDM_DISABLE=1 '" INTERLEAVE_PYTHON "' '" INTERLEAVE_REFERENCE "/" + script + "'";
   for (const std::string& argument : arguments) command += " '" + argument + "'";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
   return true;
