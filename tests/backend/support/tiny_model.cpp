@@ -52,7 +52,7 @@ json tinyConfig(const std::string& model_type, const json& changes) {
 }
 
 std::filesystem::path writeTinyModel(const std::filesystem::path& folder, const json& config, std::uint64_t seed,
-                                     DType type) {
+                                     DType type, const std::vector<double>& attention_strength) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "config.json") << config;
   const ModelConfig model = configFromHuggingFace(config, "config.json");
@@ -61,7 +61,15 @@ std::filesystem::path writeTinyModel(const std::filesystem::path& folder, const 
   std::string bytes;
   for (const TensorShape& tensor : expectedTensors(model)) {
     const std::size_t first = bytes.size();
-    for (const float value : randomValues(tensor, model.sandwich_norms, random)) append(bytes, value, type);
+    double strength = 1;
+    for (std::size_t layer = 0; layer < attention_strength.size(); ++layer) {
+      if (tensor.name == "model.layers." + std::to_string(layer) + ".self_attn.o_proj.weight") {
+        strength = attention_strength[layer];
+      }
+    }
+    for (const float value : randomValues(tensor, model.sandwich_norms, random)) {
+      append(bytes, static_cast<float>(strength * value), type);
+    }
     header[tensor.name] = {{"dtype", name(type)}, {"shape", tensor.shape}, {"data_offsets", {first, bytes.size()}}};
   }
   std::string text = header.dump();
@@ -70,6 +78,44 @@ std::filesystem::path writeTinyModel(const std::filesystem::path& folder, const 
   std::string length;
   for (int shift = 0; shift < 64; shift += 8) length += static_cast<char>(std::uint64_t{text.size()} >> shift & 255);
   file << length << text << bytes;
+  return folder;
+}
+
+void writeByteTokenizer(const std::filesystem::path& folder) {
+  // GPT-2's spelling of bytes: printable Latin-1 as itself, the others from U+0100 on.
+  json vocabulary;
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    const int code = printable ? byte : next++;
+    std::string spelling;
+    if (code < 0x80) {
+      spelling = static_cast<char>(code);
+    } else {
+      spelling = {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
+    }
+    vocabulary[spelling] = byte;
+  }
+  const json byte_level{
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
+  const json model{{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}};
+  std::ofstream(folder / "tokenizer.json") << json{{"version", "1.0"},
+                                                   {"added_tokens", json::array()},
+                                                   {"normalizer", nullptr},
+                                                   {"pre_tokenizer", byte_level},
+                                                   {"post_processor", nullptr},
+                                                   {"decoder", byte_level},
+                                                   {"model", model}};
+}
+
+std::filesystem::path writePlantedModel(const std::filesystem::path& folder, const std::vector<int>& needed,
+                                        std::uint64_t seed) {
+  constexpr int kLayers = 6;
+  std::vector<double> strength(kLayers, 0.02);
+  for (const int layer : needed) strength[static_cast<std::size_t>(layer)] = 2;
+  writeTinyModel(folder, tinyConfig("llama", {{"num_hidden_layers", kLayers}, {"vocab_size", 256}}), seed, DType::F32,
+                 strength);
+  writeByteTokenizer(folder);
   return folder;
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/candidates/bank.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "backend/candidates/alignment.h"
+#include "backend/formats/atomic_file.h"
+#include "tests/backend/support/teacher.h"
+#include "tests/backend/support/temporary_folder.h"
+#include "tests/backend/support/tiny_model.h"
+
+namespace interleave {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Teacher;
+using testing::TemporaryFolder;
+
+/// Stops once it has been asked `calls` times.
+struct StopAfter final : Progress {
+  explicit StopAfter(int calls) : left(calls) {}
+  void report(std::string_view, double) override {}
+  bool stopRequested() const override { return --left < 0; }
+  mutable int left;
+};
+
+class BankTest : public ::testing::Test {
+ protected:
+  BankTest() : teacher_(testing::writePlantedModel(folder_ / "model", {1, 4})) {
+    tokenizer_ = tokenizerOf(folder_ / "model");
+    settings_ = Settings(bankSettings());
+    settings_.merge({{"kinds", "gdn,gdn-window"},
+                     {"window", 4},
+                     {"sinks", 1},
+                     {"tokens", 640},
+                     {"sequence_length", 64},
+                     {"precision", "fp32"},
+                     {"held_out_sequences", 1},
+                     {"warmup_steps", 2}},
+                    "test");
+  }
+  static std::shared_ptr<const Tokenizer> tokenizerOf(const std::filesystem::path& model) {
+    return std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(model)));
+  }
+  std::shared_ptr<const CandidateBank> prepare(const std::filesystem::path& dir, Progress& progress) {
+    return CandidateBank::prepare(
+        dir, teacher_.model, tokenizer_, settings_, 5, [&](const AlignmentEvent& event) { events_.push_back(event); },
+        progress);
+  }
+  static at::Tensor output(const CandidateBank& bank, MixerKind kind, int layer) {
+    const at::NoGradGuard no_grad;
+    at::manual_seed(1);
+    static const Packing kUnpacked;
+    LayerInput input(bank.model(), layer, at::randn({1, 30, bank.model().config().hidden}), kUnpacked);
+    return bank.mixer(layer, kind).forward(input);
+  }
+  static std::string messageOf(const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  TemporaryFolder folder_;
+  Teacher teacher_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  Settings settings_;
+  std::vector<AlignmentEvent> events_;
+  NoProgress progress_;
+};
+
+double mean(const std::vector<float>& values) {
+  double sum = 0;
+  for (float value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+TEST_F(BankTest, TrainingLowersTheErrorAndTheCardTellsIt) {
+  settings_.merge({{"tokens", 0}}, "test");
+  prepare(folder_ / "untrained", progress_);
+  settings_.merge({{"tokens", 3200}}, "test");
+  prepare(folder_ / "trained", progress_);
+  for (const char* kind : {"gdn", "gdn-window"}) {
+    const auto error = [&](const char* bank) {
+      return readBankCard(folder_ / bank).at("quality").at(kind).at("mean_relative_error").get<double>();
+    };
+    EXPECT_LT(error("trained"), 0.9 * error("untrained")) << kind;
+  }
+  const auto held_out = std::ranges::count_if(events_, &AlignmentEvent::held_out);
+  EXPECT_EQ(held_out, 4);
+  EXPECT_EQ(events_.size(), 2 * 50 + 4U);
+}
+
+TEST_F(BankTest, AStoppedBankGoesOnBitForBit) {
+  const auto whole = prepare(folder_ / "whole", progress_);
+  StopAfter stop(40);
+  EXPECT_THROW(prepare(folder_ / "parts", stop), Error);
+  EXPECT_FALSE(readBankCard(folder_ / "parts").at("complete").get<bool>());
+  EXPECT_THAT(messageOf([&] { CandidateBank::load(folder_ / "parts", teacher_.model); }), HasSubstr("was stopped"));
+  const auto parts = prepare(folder_ / "parts", progress_);
+  const auto loaded = CandidateBank::load(folder_ / "parts", teacher_.model);
+  for (int layer = 0; layer < teacher_.model->config().layers; ++layer) {
+    for (MixerKind kind : {MixerKind::Gdn, MixerKind::GdnWindow}) {
+      EXPECT_TRUE(output(*whole, kind, layer).equal(output(*parts, kind, layer)));
+      EXPECT_TRUE(output(*loaded, kind, layer).equal(output(*parts, kind, layer)));
+    }
+  }
+}
+
+TEST_F(BankTest, RefusesAnotherModelByName) {
+  prepare(folder_ / "bank", progress_);
+  const Teacher other(testing::writePlantedModel(folder_ / "other", {2, 3}, 9));
+  EXPECT_THAT(messageOf([&] { CandidateBank::load(folder_ / "bank", other.model); }),
+              ::testing::AllOf(HasSubstr(teacher_.model->fingerprint()), HasSubstr(other.model->fingerprint())));
+}
+
+TEST_F(BankTest, RefusesAnotherRecipeInTheSameFolder) {
+  prepare(folder_ / "bank", progress_);
+  settings_.merge({{"window", 8}}, "test");
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }), HasSubstr("window 4 instead of 8"));
+}
+
+TEST_F(BankTest, NamesUnknownKeysOfACard) {
+  prepare(folder_ / "bank", progress_);
+  nlohmann::json card = readBankCard(folder_ / "bank");
+  card["qualty"] = 1;
+  writeFileAtomically(folder_ / "bank" / "card.json", card.dump());
+  EXPECT_THAT(messageOf([&] { readBankCard(folder_ / "bank"); }), HasSubstr("did you mean \"quality\""));
+}
+
+TEST_F(BankTest, NamesAKindThatItLacks) {
+  settings_.merge({{"kinds", "gdn"}, {"tokens", 64}}, "test");
+  const auto bank = prepare(folder_ / "bank", progress_);
+  EXPECT_THAT(messageOf([&] { bank->mixer(0, MixerKind::GdnWindow); }), HasSubstr("gdn-window"));
+}
+
+}  // namespace
+}  // namespace interleave

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "backend/engine/workbench.h"
+#include "backend/evaluation/evaluate.h"
+#include "tests/backend/support/teacher.h"
+#include "tests/backend/support/temporary_folder.h"
+#include "tests/backend/support/tiny_model.h"
+#include "tests/engine/engine_contract.h"
+
+namespace interleave {
+namespace {
+
+using testing::TemporaryFolder;
+
+const std::vector<int> kNeeded{1, 4};
+
+/// A search between full attention and a window of two tokens on the planted model: no bank is needed.
+RunSpec plantedSpec(const std::filesystem::path& model) {
+  Settings search(searchSettingSpecs("dash"));
+  search.merge({{"operators", "full,swa"},
+                {"steps", 30},
+                {"text_tokens", 48},
+                {"text_positions", 40},
+                {"prompt_share", 0.0},
+                {"learning_rate", 0.2},
+                {"precision", "fp32"},
+                {"hard_every", 10},
+                {"extract", "1,3"}},
+               "test");
+  Settings bank(bankSettingSpecs());
+  bank.merge({{"sliding_window", 2}, {"sliding_sinks", 0}}, "test");
+  RunSpec spec;
+  spec.model_path = model.string();
+  spec.budget = Budget::layers(2);
+  spec.search_settings = search.json();
+  spec.bank_settings = bank.json();
+  return spec;
+}
+
+struct LocalEngineCase {
+  static std::unique_ptr<Engine> make() { return makeEngine(); }
+  static RunSpec spec() {
+    static const TemporaryFolder folder;
+    static const std::filesystem::path model = testing::writePlantedModel(folder / "model", kNeeded);
+    return plantedSpec(model);
+  }
+  static constexpr bool kSearches = true;
+};
+
+}  // namespace
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Local, EngineContract, LocalEngineCase);
+
+namespace {
+
+class PlantedModel : public ::testing::TestWithParam<std::tuple<std::vector<int>, std::string>> {};
+
+/// KL of every placement with two layers kept, on text that the search has not seen.
+Placement bestOfAll(const std::filesystem::path& model_path) {
+  const testing::Teacher teacher(model_path);
+  const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(model_path)));
+  const auto bank = CandidateBank::untrained(teacher.model, {.sliding = {2, 0}});
+  TextEvaluation text(bank, TextSource(tokenizer, heldOutText({}), 64, 3), 4);
+  NoProgress progress;
+  const int layers = teacher.model->config().layers;
+  double least = std::numeric_limits<double>::infinity();
+  Placement best;
+  for (int a = 0; a < layers; ++a) {
+    for (int b = a + 1; b < layers; ++b) {
+      const std::vector<int> kept{a, b};
+      const Placement placement = Placement::keeping(layers, kept, MixerKind::SlidingWindow);
+      const double divergence = text.scores(placement, progress)[0].value;
+      if (divergence >= least) continue;
+      least = divergence;
+      best = placement;
+    }
+  }
+  return best;
+}
+
+TEST_P(PlantedModel, TheSearchFindsTheBestOfAllPlacements) {
+  const auto& [needed, mode] = GetParam();
+  const TemporaryFolder folder;
+  const auto model = testing::writePlantedModel(folder / "model", needed, 7);
+  ASSERT_EQ(bestOfAll(model).kept(), needed) << "the model is not planted as it should be";
+  RunSpec spec = plantedSpec(model);
+  spec.search_settings["budget_mode"] = mode;
+  spec.search_settings["steps"] = 60;
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(spec, sink);
+  const Outcome outcome = engine->wait();
+  ASSERT_EQ(outcome.phase, Phase::Done) << outcome.reason;
+  EXPECT_EQ(outcome.placements.at(0).placement.kept(), needed);
+  ASSERT_EQ(outcome.placements.size(), 3U);
+  EXPECT_EQ(outcome.placements[1].placement.fullCount(), 1);
+  EXPECT_EQ(outcome.placements[2].placement.fullCount(), 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, PlantedModel,
+                         ::testing::Combine(::testing::Values(std::vector<int>{1, 4}, std::vector<int>{0, 3},
+                                                              std::vector<int>{2, 5}),
+                                            ::testing::Values("shift", "penalty")));
+
+TEST(LocalEngine, ABudgetInBytesIsMetAtEveryStep) {
+  RunSpec spec = LocalEngineCase::spec();
+  const CostTable costs = Workbench()
+                              .costs(
+                                  spec.model_path,
+                                  [&] {
+                                    Settings bank(bankSettingSpecs());
+                                    bank.merge(spec.bank_settings, "test");
+                                    return bank;
+                                  }(),
+                                  std::vector<std::int64_t>{4096})
+                              .at(0);
+  const std::int64_t bytes = costs.cacheBytes(Placement::uniform(6, 2, 0, MixerKind::SlidingWindow)) + 10;
+  spec.budget = Budget::bytes(bytes, 4096);
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(spec, sink);
+  const Outcome outcome = engine->wait();
+  ASSERT_EQ(outcome.phase, Phase::Done) << outcome.reason;
+  for (const StepEvent& step : sink.all<StepEvent>()) {
+    EXPECT_NEAR(step.metrics[static_cast<std::size_t>(Metric::ExpectedBudget)], static_cast<double>(bytes), 1);
+  }
+  EXPECT_EQ(outcome.placements.at(0).placement.fullCount(), 2);
+}
+
+TEST(LocalEngine, FailuresAreNamed) {
+  const auto failureOf = [](RunSpec spec) {
+    CollectingSink sink;
+    const auto engine = makeEngine();
+    engine->start(std::move(spec), sink);
+    return engine->wait().reason;
+  };
+  RunSpec spec = LocalEngineCase::spec();
+  spec.budget = Budget::layers(7);
+  EXPECT_NE(failureOf(spec).find("budget"), std::string::npos);
+  spec = LocalEngineCase::spec();
+  spec.model_path = "/nonexistent/model";
+  EXPECT_NE(failureOf(spec).find("/nonexistent/model"), std::string::npos);
+  spec = LocalEngineCase::spec();
+  spec.method = "dahs";
+  EXPECT_NE(failureOf(spec).find("did you mean \"dash\""), std::string::npos);
+  spec = LocalEngineCase::spec();
+  spec.search_settings["operators"] = "full,gdn";
+  EXPECT_NE(failureOf(spec).find("bank"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace interleave
