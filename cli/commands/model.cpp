@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "backend/formats/safetensors.h"
@@ -61,6 +63,11 @@ void logits(const ModelOptions& options, Terminal& terminal) {
   }
   const std::vector<float> values = Workbench().logits(options.model, ids, placement ? &*placement : nullptr,
                                                        options.bank, options.execution, terminal);
+  const auto wrong = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+  if (wrong != values.end()) {
+    const auto at = wrong - values.begin();
+    throw badInput(options.model, fmt::format("logits[{}, {}]", at / vocabulary, at % vocabulary), "is not finite");
+  }
   const auto tokens = static_cast<std::int64_t>(ids.size());
   const TensorView tensor{"logits", DType::F32, {tokens, vocabulary}, std::as_bytes(std::span(values))};
   writeSafetensors(options.out, std::span(&tensor, 1));
