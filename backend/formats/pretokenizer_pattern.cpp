@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "backend/core/error.h"
 #include "backend/formats/unicode.h"
@@ -39,71 +40,75 @@ std::string wordBoundary(bool boundary) {
   return "(?:(?<=" + word + ")" + inside + word + ")|(?<!" + word + ")" + outside + word + "))";
 }
 
+/// What the escape at `at` (the character behind the backslash) means to PCRE2; `at` moves to its last character.
+std::string translatedEscape(std::string_view expression, std::size_t& at, bool in_class) {
+  const char kind = expression[at];
+  switch (kind) {
+    case 's':
+      return inBrackets("[", kSpace, in_class);
+    case 'S':
+      return inBrackets("[", kNotSpace, in_class);
+    case 'w':
+      return inBrackets("[", kWord, in_class);
+    case 'h':
+      return inBrackets("[", kHex, in_class);
+    case 'W':
+    case 'H':
+      if (in_class)
+        throw std::invalid_argument(std::string("\\") + kind + " inside a character class is not supported");
+      return inBrackets("[^", kind == 'W' ? kWord : kHex, false);
+    case 'b':
+    case 'B':
+      if (!in_class) return wordBoundary(kind == 'b');
+      break;
+    case 'u': {
+      const std::string code(expression.substr(at + 1, 4));
+      at = std::min(at + 4, expression.size() - 1);
+      return "\\x{" + code + "}";
+    }
+    case 'p':
+    case 'P': {
+      if (expression.substr(at + 1, 1) != "{") break;
+      const std::size_t end = std::min(expression.find('}', at), expression.size() - 1);
+      const std::string_view name = expression.substr(at + 2, end - at - 2);
+      const bool script = name.size() > 2 && name != "Any";  // General categories have one or two letters.
+      at = end;
+      return std::string("\\") + kind + (script ? "{sc:" : "{") + std::string(name) + "}";
+    }
+    default:
+      break;
+  }
+  return {'\\', kind};
+}
+
 /// The PCRE2 expression that means the same as `expression` does to Oniguruma.
 std::string translated(std::string_view expression) {
   std::string out;
   bool in_class = false;
   bool class_is_fresh = false;  // Just opened: a ']' here is a member.
-  for (std::size_t i = 0; i < expression.size(); ++i) {
-    const char c = expression[i];
-    if (c == '\\' && i + 1 < expression.size()) {
-      class_is_fresh = false;
-      const char kind = expression[++i];
-      if (kind == 's') {
-        out += inBrackets("[", kSpace, in_class);
-      } else if (kind == 'S') {
-        out += inBrackets("[", kNotSpace, in_class);
-      } else if (kind == 'w') {
-        out += inBrackets("[", kWord, in_class);
-      } else if (kind == 'h') {
-        out += inBrackets("[", kHex, in_class);
-      } else if ((kind == 'W' || kind == 'H') && !in_class) {
-        out += inBrackets("[^", kind == 'W' ? kWord : kHex, false);
-      } else if ((kind == 'b' || kind == 'B') && !in_class) {
-        out += wordBoundary(kind == 'b');
-      } else if ((kind == 'p' || kind == 'P') && expression.substr(i + 1, 1) == "{") {
-        const std::size_t end = std::min(expression.find('}', i), expression.size() - 1);
-        const std::string_view name = expression.substr(i + 2, end - i - 2);
-        const bool script = name.size() > 2 && name != "Any";  // General categories have one or two letters.
-        out += std::string("\\") + kind + (script ? "{sc:" : "{") + std::string(name) + "}";
-        i = end;
-      } else if (kind == 'u' && i + 4 < expression.size()) {
-        out += "\\x{" + std::string(expression.substr(i + 1, 4)) + "}";
-        i += 4;
-      } else if (kind == 'W' || kind == 'H') {
-        throw std::invalid_argument(std::string("\\") + kind + " inside a character class is not supported");
-      } else {
-        out += {'\\', kind};
-      }
+  for (std::size_t at = 0; at < expression.size(); ++at) {
+    const bool was_fresh = std::exchange(class_is_fresh, false);
+    const char c = expression[at];
+    if (c == '\\' && at + 1 < expression.size()) {
+      out += translatedEscape(expression, ++at, in_class);
       continue;
-    }
-    if (!in_class) {
-      if (c == '[') {
-        in_class = class_is_fresh = true;
-        if (i + 1 < expression.size() && expression[i + 1] == '^') {
-          out += c;
-          ++i;
-          out += '^';
-          continue;
-        }
-      }
-    } else if (c == ']' && !class_is_fresh) {
-      in_class = false;
-    } else if (c == '[') {
-      const std::size_t end = expression.find(":]", i);
-      if (expression.substr(i, 2) != "[:" || end == std::string_view::npos) {
-        throw std::invalid_argument("a character class inside another is not supported");
-      }
-      out += expression.substr(i, end + 2 - i);
-      i = end + 1;
-      class_is_fresh = false;
-      continue;
-    } else if (expression.substr(i, 2) == "&&") {
-      throw std::invalid_argument("the intersection of character classes (&&) is not supported");
-    } else {
-      class_is_fresh = false;
     }
     out += c;
+    if (!in_class && c == '[') {
+      in_class = class_is_fresh = true;
+      if (expression.substr(at + 1, 1) == "^") out += expression[++at];
+    } else if (in_class && c == ']' && !was_fresh) {
+      in_class = false;
+    } else if (in_class && c == '[') {
+      const std::size_t end = expression.find(":]", at);
+      if (expression.substr(at, 2) != "[:" || end == std::string_view::npos) {
+        throw std::invalid_argument("a character class inside another is not supported");
+      }
+      out += expression.substr(at + 1, end + 1 - at);
+      at = end + 1;
+    } else if (in_class && expression.substr(at, 2) == "&&") {
+      throw std::invalid_argument("the intersection of character classes (&&) is not supported");
+    }
   }
   return out;
 }

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <iterator>
 #include <map>
-#include <unordered_set>
+#include <set>
 
 #include "backend/formats/chat.h"
 #include "backend/formats/pretokenizer.h"
@@ -23,6 +22,7 @@ constexpr std::size_t kCachedWords = 1 << 16;  // Per call of encode().
 constexpr std::size_t kCachedWordBytes = 64;
 constexpr std::size_t kAddedTokenBytes = 4096;
 constexpr std::size_t kTemplateBytes = 1 << 20;
+constexpr int kNesting = 16;  // Of Sequence in Sequence.
 
 constexpr std::array<std::string_view, 8> kEndTokens = {
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
@@ -59,7 +59,7 @@ struct Tokenizer::Impl {
   void readAddedToken(const JsonField& field);
   void readPostProcessor(const JsonField& field, int depth);
   void readTemplate(const JsonField& field);
-  std::int32_t known(const JsonField& field, std::int64_t id) const;
+  std::int32_t knownId(const JsonField& field) const;
 
   std::optional<std::int32_t> idOf(std::string_view token) const;
   const std::string* tokenOf(std::int32_t id) const;
@@ -71,7 +71,7 @@ struct Tokenizer::Impl {
   std::map<std::int32_t, AddedToken> added;
   TextMap<std::int32_t> added_ids;
   std::unordered_map<std::int32_t, std::string> decoded_added;  // How an added token enters the decoder, if changed.
-  TextMap<bool> special;                                        // By content, as decode() leaves them out.
+  std::set<std::string, std::less<>> special;                   // By content, as decode() leaves them out.
   AddedTokenMatcher raw_matcher, normalised_matcher;
   std::vector<Template> templates;
   std::optional<std::int32_t> bos, eos;
@@ -129,16 +129,15 @@ void Tokenizer::Impl::readAddedToken(const JsonField& field) {
   if (const std::string* holder = tokenOf(token.id); holder && *holder != token.content) {
     throw field.error("id " + std::to_string(token.id) + " belongs to \"" + *holder + "\" already");
   }
-  if (token.special) special[token.content] = true;
+  if (token.special) special.insert(token.content);
   added_ids[token.content] = token.id;
   added[token.id] = token;
 }
 
-std::int32_t Tokenizer::Impl::known(const JsonField& field, std::int64_t id) const {
-  if (id < 0 || id > kLargestTokenId || !tokenOf(static_cast<std::int32_t>(id))) {
-    throw field.error("id " + std::to_string(id) + " is not in the vocabulary");
-  }
-  return static_cast<std::int32_t>(id);
+std::int32_t Tokenizer::Impl::knownId(const JsonField& field) const {
+  const auto id = static_cast<std::int32_t>(field.integer(0, kLargestTokenId));
+  if (!tokenOf(id)) throw field.error("id " + std::to_string(id) + " is not in the vocabulary");
+  return id;
 }
 
 void Tokenizer::Impl::readTemplate(const JsonField& field) {
@@ -153,7 +152,7 @@ void Tokenizer::Impl::readTemplate(const JsonField& field) {
     const std::string name = piece.at("SpecialToken").at("id").text();
     const JsonField token = field.at("special_tokens").at(name);
     for (const JsonField& id : token.at("ids").elements()) {
-      (text_seen ? around.after : around.before).push_back(known(id, id.integer(0, kLargestTokenId)));
+      (text_seen ? around.after : around.before).push_back(knownId(id));
     }
   }
   if (!text_seen) throw field.at("single").error("has no place for the text");
@@ -163,7 +162,7 @@ void Tokenizer::Impl::readTemplate(const JsonField& field) {
 void Tokenizer::Impl::readPostProcessor(const JsonField& field, int depth) {
   const std::string type = field.at("type").text();
   if (type == "Sequence") {
-    if (depth == 16) throw field.error("is nested too deeply");
+    if (depth == kNesting) throw field.error("is nested too deeply");
     for (const JsonField& element : field.at("processors").elements()) readPostProcessor(element, depth + 1);
   } else if (type == "TemplateProcessing") {
     readTemplate(field);
@@ -171,7 +170,7 @@ void Tokenizer::Impl::readPostProcessor(const JsonField& field, int depth) {
     const auto token = [&](const std::string& key) {
       const auto pair = field.at(key).elements();
       if (pair.size() != 2) throw field.at(key).error("is not a token and its id");
-      return std::vector{known(pair[1], pair[1].integer(0, kLargestTokenId))};
+      return std::vector{knownId(pair[1])};
     };
     templates.push_back({token("cls"), token("sep")});
   } else if (type != "ByteLevel") {  // ByteLevel only moves offsets.
@@ -207,6 +206,7 @@ Tokenizer Tokenizer::from(const ModelFiles& files) {
     std::string text(kTemplateBytes, '\0');
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(stream.gcount()));
+    if (!config.is_object()) config = nlohmann::json::object();
     config["chat_template"] = unicode::validUtf8(text);
   }
   return fromJson(files.tokenizerJson(), config, file.string());
