@@ -17,6 +17,9 @@
 #include "backend/core/settings.h"
 #include "backend/engine/engine.h"
 
+// What the backend's shared library exports; everything else in it is hidden.
+#pragma GCC visibility push(default)
+
 namespace interleave {
 
 /// The doors of the backend for those who may not see LibTorch: windows and the command line.
@@ -129,3 +132,5 @@ std::vector<std::string> promptWordings();
 Placement importPlacement(const std::filesystem::path& file, int layers, MixerKind rest);
 
 }  // namespace interleave
+
+#pragma GCC visibility pop
