@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/actions.h"
+
+#include "gui/app/main_window.h"
+
+namespace interleave::gui {
+namespace {
+
+template <class Receiver, class Slot>
+QAction* make(MainWindow& window, const QString& text, const QString& short_text, const QKeySequence& keys,
+              Receiver* receiver, Slot slot) {
+  auto* action = new QAction(text, &window);
+  action->setIconText(short_text);
+  action->setShortcut(keys);
+  QString tip = QString(text).remove(QLatin1Char('&')).remove(QStringLiteral("…"));
+  if (!keys.isEmpty()) tip += QStringLiteral(" (%1)").arg(keys.toString(QKeySequence::NativeText));
+  action->setToolTip(tip);
+  QObject::connect(action, &QAction::triggered, receiver, slot);
+  window.addAction(action);
+  return action;
+}
+
+}  // namespace
+
+Actions makeActions(MainWindow& window) {
+  MainWindow* w = &window;
+  Studio* studio = &window.studio();
+  const auto tr = [](const char* text) { return MainWindow::tr(text); };
+  Actions a{};
+  a.open_model = make(*w, tr("&Open model…"), tr("Open model"), QKeySequence::Open, w, &MainWindow::openModel);
+  a.open_store = make(*w, tr("Open &store…"), tr("Open store"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, w, &MainWindow::openStore);
+  a.export_placement = make(*w, tr("&Export placement…"), tr("Export"), Qt::CTRL | Qt::Key_E, w, &MainWindow::exportPlacement);
+  a.quit = make(*w, tr("&Quit"), tr("Quit"), QKeySequence::Quit, w, &QWidget::close);
+  a.undo = window.undoGroup().createUndoAction(w, tr("&Undo"));
+  a.undo->setShortcut(QKeySequence::Undo);
+  a.redo = window.undoGroup().createRedoAction(w, tr("&Redo"));
+  a.redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
+  a.clear_budget = make(*w, tr("Back to the &run's own placement"), tr("Own placement"), Qt::CTRL | Qt::Key_0, w,
+                        [w, studio] { studio->setKept(-1); });
+  a.add_to_compare = make(*w, tr("&Add this placement to Compare"), tr("Compare"), Qt::CTRL | Qt::Key_D, w, [studio] {
+    const Placement& placement = studio->editor().placement();
+    studio->book().add(MainWindow::tr("by hand, K = %1").arg(placement.fullCount()), placement);
+  });
+  a.prepare = make(*w, tr("Prepare &candidates"), tr("Candidates"), Qt::CTRL | Qt::Key_B, w,
+                   [studio] { studio->prepareCandidates(); });
+  a.start_pause = make(*w, tr("&Start, pause or go on"), tr("▶ Start"), Qt::CTRL | Qt::Key_Return, w, &MainWindow::startOrPause);
+  a.stop = make(*w, tr("S&top"), tr("■ Stop"), Qt::CTRL | Qt::Key_Period, w, [studio] { studio->controller().stop(); });
+  a.fork = make(*w, tr("&Fork from the step shown"), tr("Fork…"), Qt::CTRL | Qt::Key_K, w, &MainWindow::forkShown);
+  a.resume_run = make(*w, tr("&Resume the run shown"), tr("Resume"), Qt::CTRL | Qt::SHIFT | Qt::Key_R, w,
+                      [studio] { studio->resumeRun(studio->run().record().id); });
+  a.replay = make(*w, tr("Re&play the run shown"), tr("Replay"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, w,
+                  [studio] { studio->replayRun(studio->run().record().id, 4); });
+  a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, w, [studio] {
+    std::vector<LiveEvaluation::Wanted> wanted;
+    for (const KnownPlacement* entry : studio->book().compared()) wanted.push_back({entry->label, entry->placement});
+    studio->judge(std::move(wanted));
+  });
+  a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });
+  a.save_layout = make(*w, tr("&Save layout as…"), tr("Save"), {}, w, &MainWindow::saveLayout);
+  return a;
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAction>
+
+namespace interleave::gui {
+
+class MainWindow;
+
+/// What the menus, the bar and the keyboard share. The window owns them.
+struct Actions {
+  QAction *open_model, *open_store, *export_placement, *quit;
+  QAction *undo, *redo, *clear_budget, *add_to_compare;
+  QAction *prepare, *start_pause, *stop, *fork, *resume_run, *replay;
+  QAction *evaluate, *reset_layout, *save_layout;
+};
+
+/// Makes the actions with their texts and shortcuts; undo and redo come from the window's undo group.
+Actions makeActions(MainWindow& window);
+
+}  // namespace interleave::gui

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "gui/app/workshop.h"
+
+namespace interleave::gui {
+
+/// The real backend, through the doors of backend/engine/workbench.h. What is slow to load is loaded at first use.
+class BackendWorkshop final : public Workshop {
+ public:
+  std::unique_ptr<Engine> makeEngine() override { return interleave::makeEngine(); }
+
+  std::span<const SettingSpec> bankSettings() const override { return bankSettingSpecs(); }
+  std::span<const SettingSpec> searchSettings(const std::string& method) const override {
+    return searchSettingSpecs(method);
+  }
+  std::vector<std::string> methods() const override { return methodNames(); }
+  std::vector<std::string> presets() const override { return presetNames(); }
+  Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }
+  std::vector<std::string> exportFormats() const override { return interleave::exportFormats(); }
+
+  DeviceReport device(const std::string& wanted) override { return deviceReport(wanted); }
+  nlohmann::json modelInfo(const std::filesystem::path& model) override { return bench_.modelInfo(model); }
+  std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
+                               std::span<const std::int64_t> context_tokens) override {
+    return bench_.costs(model, bank_settings, context_tokens);
+  }
+  void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank, const Settings& settings,
+                         std::uint64_t seed, const std::string& device,
+                         const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) override {
+    bench_.prepareCandidates(model, bank, settings, seed, device, watch, progress);
+  }
+  std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
+                              Progress& progress) override {
+    return bench_.evaluate(request, placement, progress);
+  }
+  std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override {
+    return bench_.exportPlacement(request, progress);
+  }
+
+ private:
+  Workbench bench_;
+};
+
+}  // namespace interleave::gui

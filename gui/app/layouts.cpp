@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/layouts.h"
+
+#include <QDockWidget>
+#include <QMainWindow>
+#include <QSettings>
+
+namespace interleave::gui {
+namespace {
+
+using namespace Qt::StringLiterals;
+
+constexpr int kLayoutVersion = 1;
+
+QDockWidget* dock(const QMainWindow& window, const QString& name) {
+  return window.findChild<QDockWidget*>(name, Qt::FindDirectChildrenOnly);
+}
+
+}  // namespace
+
+void arrange(QMainWindow& window, Arrangement arrangement) {
+  QDockWidget *runs = dock(window, u"runs"_s), *setup = dock(window, u"setup"_s), *logits = dock(window, u"logits"_s),
+              *placement = dock(window, u"placement"_s), *cache = dock(window, u"cache"_s),
+              *curves = dock(window, u"curves"_s), *compare = dock(window, u"compare"_s),
+              *evaluation = dock(window, u"evaluation"_s), *front = dock(window, u"front"_s), *log = dock(window, u"log"_s);
+  const QList<QDockWidget*> all{runs, setup, logits, placement, cache, curves, compare, evaluation, front, log};
+  for (QDockWidget* each : all) {
+    each->setFloating(false);
+    window.removeDockWidget(each);
+  }
+  QDockWidget* above = arrangement == Arrangement::Compare ? compare : logits;
+  const QList<QDockWidget*> below = arrangement == Arrangement::Compare
+                                        ? QList<QDockWidget*>{logits, cache, curves, evaluation}
+                                        : QList<QDockWidget*>{cache, curves, compare, evaluation};
+  window.addDockWidget(Qt::LeftDockWidgetArea, runs);
+  window.splitDockWidget(runs, above, Qt::Horizontal);
+  window.splitDockWidget(above, placement, Qt::Horizontal);
+  window.splitDockWidget(runs, setup, Qt::Vertical);
+  window.splitDockWidget(above, below.front(), Qt::Vertical);
+  for (qsizetype i = 1; i < below.size(); ++i) window.tabifyDockWidget(below[i - 1], below[i]);
+  window.splitDockWidget(placement, front, Qt::Vertical);
+  window.addDockWidget(Qt::BottomDockWidgetArea, log);
+  for (QDockWidget* each : all) each->show();
+  below.front()->raise();
+  const bool editing = arrangement == Arrangement::Placement;
+  window.resizeDocks({runs, above, placement}, {270, editing ? 690 : 790, editing ? 450 : 350}, Qt::Horizontal);
+  window.resizeDocks({runs, setup}, {270, 400}, Qt::Vertical);
+  window.resizeDocks({above, below.front()}, {430, 240}, Qt::Vertical);
+  window.resizeDocks({placement, front}, {editing ? 470 : 430, 240}, Qt::Vertical);
+  window.resizeDocks({log}, {112}, Qt::Vertical);
+}
+
+QStringList savedLayouts() {
+  QSettings settings;
+  settings.beginGroup(u"layouts"_s);
+  return settings.childKeys();
+}
+
+void saveLayout(const QMainWindow& window, const QString& name) {
+  QSettings().setValue(u"layouts/"_s + name, window.saveState(kLayoutVersion));
+}
+
+bool restoreLayout(QMainWindow& window, const QString& name) {
+  return window.restoreState(QSettings().value(u"layouts/"_s + name).toByteArray(), kLayoutVersion);
+}
+
+void removeLayout(const QString& name) { QSettings().remove(u"layouts/"_s + name); }
+
+}  // namespace interleave::gui

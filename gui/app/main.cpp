@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/backend_workshop.h"
+#include "gui/app/program.h"
+
+int main(int argc, char** argv) {
+  return interleave::gui::runProgram(argc, argv, [] { return std::make_unique<interleave::gui::BackendWorkshop>(); });
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/main_window.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QInputDialog>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QSettings>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+#include "gui/docks/cache_pane.h"
+#include "gui/docks/compare_pane.h"
+#include "gui/docks/curves_pane.h"
+#include "gui/docks/evaluation_pane.h"
+#include "gui/docks/front_pane.h"
+#include "gui/docks/log_pane.h"
+#include "gui/docks/setup_pane.h"
+#include "gui/style/format.h"
+#include "gui/widgets/labels.h"
+
+namespace interleave::gui {
+namespace {
+
+using namespace Qt::StringLiterals;
+
+}  // namespace
+
+MainWindow::MainWindow(Studio& studio, bool remember)
+    : studio_(studio),
+      remember_(remember),
+      actions_(makeActions(*this)),
+      banner_(new QLabel),
+      problem_(new QLabel),
+      device_(mutedLabel()),
+      store_(mutedLabel()),
+      document_(mutedLabel()) {
+  setWindowTitle(tr("Interleave"));
+  setAcceptDrops(true);
+  setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+  setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+  setDocumentMode(true);
+  setContentsMargins(7, 0, 7, 5);
+  undo_.addStack(&studio_.editor().undoStack());
+  undo_.addStack(&studio_.library().undoStack());
+  for (QUndoStack* stack : undo_.stacks()) {
+    connect(stack, &QUndoStack::indexChanged, this, [stack] { stack->setActive(true); });
+  }
+  undo_.setActiveStack(&studio_.editor().undoStack());
+
+  addPane(runs_ = new RunsPane(studio_), u"runs"_s);
+  addPane(new SetupPane(studio_), u"setup"_s);
+  addPane(logits_ = new LogitsPane(studio_), u"logits"_s);
+  addPane(placement_ = new PlacementPane(studio_), u"placement"_s);
+  addPane(new CachePane(studio_), u"cache"_s);
+  addPane(new CurvesPane(studio_), u"curves"_s);
+  addPane(new ComparePane(studio_), u"compare"_s);
+  addPane(new EvaluationPane(studio_), u"evaluation"_s);
+  addPane(new FrontPane(studio_), u"front"_s);
+  addPane(new LogPane(studio_), u"log"_s);
+
+  auto* bar = new QToolBar(tr("Run"));
+  bar->setObjectName(u"bar"_s);
+  bar->setMovable(false);
+  bar->setContextMenuPolicy(Qt::PreventContextMenu);
+  bar_ = new RunBar(studio_, actions_);
+  bar_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  bar->addWidget(bar_);
+  addToolBar(bar);
+  addToolBarBreak();
+  auto* notices = new QToolBar(tr("Notice"));
+  notices->setObjectName(u"notices"_s);
+  notices->setMovable(false);
+  banner_->setObjectName(u"banner"_s);
+  banner_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  notices->addWidget(banner_);
+  notices->hide();
+  addToolBar(notices);
+  connect(&studio_.library(), &RunLibrary::changed, this, [this, notices] {
+    const QString& reason = studio_.library().readOnlyReason();
+    banner_->setText(tr("This store is open for reading only: %1").arg(reason));
+    notices->setVisible(!reason.isEmpty());
+  });
+
+  buildMenus();
+  buildStatusBar();
+  resize(1440, 900);
+  arrangeAs(Arrangement::Search);
+  if (remember_) {
+    QSettings settings;
+    restoreGeometry(settings.value(u"window/geometry"_s).toByteArray());
+    restoreState(settings.value(u"window/state"_s).toByteArray(), 1);
+  }
+  connect(&studio_, &Studio::problem, this, &MainWindow::showProblem);
+  connect(&studio_.run(), &RunModel::changed, this, &MainWindow::refreshActions);
+  connect(&studio_.controller(), &RunController::finished, this, &MainWindow::refreshActions);
+  connect(&studio_.model(), &OpenModel::changed, this, &MainWindow::refreshStatus);
+  connect(&studio_.model(), &OpenModel::changed, this, &MainWindow::refreshActions);
+  connect(&studio_.setup(), &SetupModel::changed, this, &MainWindow::refreshActions);
+  connect(&studio_.library(), &RunLibrary::changed, this, &MainWindow::refreshStatus);
+  connect(&status_timer_, &QTimer::timeout, this, &MainWindow::refreshStatus);
+  status_timer_.start(1000);
+  refreshActions();
+  refreshStatus();
+}
+
+MainWindow::~MainWindow() = default;
+
+Dock& MainWindow::addPane(Pane* pane, const QString& object_name) {
+  auto* dock = new Dock(pane, object_name, this);
+  docks_.push_back(dock);
+  connect(dock, &QDockWidget::dockLocationChanged, this, &MainWindow::refreshTabs);
+  connect(dock, &QDockWidget::topLevelChanged, this, &MainWindow::refreshTabs);
+  connect(dock, &QDockWidget::visibilityChanged, this, &MainWindow::refreshTabs);
+  return *dock;
+}
+
+Dock& MainWindow::dock(const QString& object_name) {
+  const auto found = std::ranges::find(docks_, object_name, [](const Dock* dock) { return dock->objectName(); });
+  if (found == docks_.end()) throw usageError(object_name.toStdString(), "there is no such view");
+  return **found;
+}
+
+void MainWindow::refreshTabs() {
+  for (Dock* dock : docks_) dock->setTabbed(!tabifiedDockWidgets(dock).isEmpty());
+}
+
+void MainWindow::arrangeAs(Arrangement arrangement) {
+  arrange(*this, arrangement);
+  refreshTabs();
+}
+
+void MainWindow::setThemeChoice(ThemeChoice choice) {
+  applyTheme(*qApp, choice);
+  if (remember_) QSettings().setValue(u"theme"_s, static_cast<int>(choice));
+}
+
+void MainWindow::buildMenus() {
+  QMenu* file = menuBar()->addMenu(tr("&File"));
+  file->addActions({actions_.open_model, actions_.open_store});
+  file->addSeparator();
+  file->addAction(actions_.export_placement);
+  file->addSeparator();
+  file->addAction(actions_.quit);
+  QMenu* edit = menuBar()->addMenu(tr("&Edit"));
+  edit->addActions({actions_.undo, actions_.redo});
+  edit->addSeparator();
+  edit->addAction(actions_.clear_budget);
+  QMenu* search = menuBar()->addMenu(tr("&Search"));
+  search->addActions({actions_.prepare, actions_.start_pause, actions_.stop, actions_.fork});
+  search->addSeparator();
+  search->addActions({actions_.resume_run, actions_.replay});
+  QMenu* view = menuBar()->addMenu(tr("&View"));
+  for (Dock* dock : docks_) view->addAction(dock->toggleViewAction());
+  view->addSeparator();
+  auto* themes = new QActionGroup(this);
+  const std::pair<QString, ThemeChoice> choices[] = {
+      {tr("&Light"), ThemeChoice::Light}, {tr("&Dark"), ThemeChoice::Dark}, {tr("&Follow the system"), ThemeChoice::System}};
+  const auto chosen = static_cast<ThemeChoice>(
+      remember_ ? QSettings().value(u"theme"_s, static_cast<int>(ThemeChoice::System)).toInt() : 0);
+  for (const auto& [text, choice] : choices) {
+    QAction* action = view->addAction(text, this, [this, choice = choice] { setThemeChoice(choice); });
+    action->setCheckable(true);
+    action->setChecked(choice == chosen);
+    themes->addAction(action);
+  }
+  QMenu* compare = menuBar()->addMenu(tr("&Compare"));
+  compare->addActions({actions_.add_to_compare, actions_.evaluate});
+  QMenu* window = menuBar()->addMenu(tr("&Window"));
+  connect(window, &QMenu::aboutToShow, this, [this, window] { buildLayoutMenu(*window); });
+  buildLayoutMenu(*window);
+  QMenu* help = menuBar()->addMenu(tr("&Help"));
+  help->addAction(tr("&About Interleave"), this, &MainWindow::about);
+  document_->setContentsMargins(0, 5, 14, 0);
+  menuBar()->setCornerWidget(document_);
+}
+
+void MainWindow::buildLayoutMenu(QMenu& menu) {
+  menu.clear();
+  menu.addAction(tr("&Search"), this, [this] { arrangeAs(Arrangement::Search); });
+  menu.addAction(tr("&Compare"), this, [this] { arrangeAs(Arrangement::Compare); });
+  menu.addAction(tr("&Placement"), this, [this] { arrangeAs(Arrangement::Placement); });
+  menu.addSeparator();
+  for (const QString& name : savedLayouts()) {
+    menu.addAction(name, this, [this, name] {
+      if (!restoreLayout(*this, name)) showProblem(tr("The layout %1 is of another version.").arg(name));
+    });
+  }
+  menu.addSeparator();
+  menu.addActions({actions_.save_layout, actions_.reset_layout});
+}
+
+void MainWindow::buildStatusBar() {
+  statusBar()->setSizeGripEnabled(false);
+  auto* method = mutedLabel(tr("DASH: re-implementation from a published outline"));
+  setTone(*method, "inferred");
+  problem_->setFont(textFont(TextSize::Small));
+  setTone(*problem_, "bad");
+  device_->setContentsMargins(8, 0, 0, 0);
+  statusBar()->addWidget(device_);
+  statusBar()->addWidget(store_);
+  statusBar()->addWidget(problem_, 1);
+  statusBar()->addPermanentWidget(method);
+}
+
+void MainWindow::refreshActions() {
+  const RunController& controller = studio_.controller();
+  const bool active = controller.active(), ready = !studio_.setup().modelPath().empty();
+  actions_.start_pause->setIconText(!active ? tr("▶ Start") : controller.paused() ? tr("▶ Resume") : tr("❚❚ Pause"));
+  actions_.start_pause->setEnabled(active || ready);
+  actions_.prepare->setEnabled(!active && ready);
+  actions_.stop->setEnabled(active);
+  const bool stored = studio_.run().record().id != 0 && studio_.library().writer() != nullptr;
+  actions_.fork->setEnabled(!active && stored && studio_.run().step() != nullptr);
+  actions_.resume_run->setEnabled(!active && stored && studio_.run().record().phase.phase != Phase::Done);
+  actions_.replay->setEnabled(!active && studio_.run().record().id != 0);
+  actions_.export_placement->setEnabled(studio_.editor().placement().layers() > 0);
+}
+
+void MainWindow::refreshStatus() {
+  const auto& environment = studio_.run().record().environment;
+  const DeviceReport& report = studio_.model().device();
+  QStringList words;
+  if (environment) {
+    words << qt(environment->device).toUpper() + u' ' + tr("%n thread(s)", nullptr, environment->threads)
+          << tr("kernel %1").arg(qt(environment->kernel)) << qt(environment->precision) << qt(environment->library);
+  } else if (!report.device.empty()) {
+    words << qt(report.device).toUpper() + u' ' + tr("%n thread(s)", nullptr, report.threads)
+          << tr("kernel %1").arg(qt(report.kernel)) << qt(report.library);
+    if (!report.note.empty()) words << qt(report.note);
+  }
+  words.removeAll(QString());
+  device_->setText(words.join(u" · "_s));
+  QString store = tr("no store open");
+  if (studio_.library().isOpen()) {
+    store = tr("store %1").arg(qt(studio_.library().file().filename().string()));
+    if (StoreWriter* writer = studio_.library().writer()) {
+      const StoreWriter::Status status = writer->status();
+      store += !status.problem.empty() ? tr(": %1, %2 waiting").arg(qt(status.problem)).arg(status.queued)
+               : status.committed > 0  ? tr(" (saved %1 s ago)").arg(fixedText(status.seconds_since_commit, 1))
+                                       : QString();
+    } else {
+      store += tr(" (read-only)");
+    }
+  }
+  store_->setText(u"|  "_s + store);
+  QStringList document{studio_.library().isOpen() ? qt(studio_.library().file().filename().string()) : QString(),
+                       studio_.model().title()};
+  document.removeAll(QString());
+  document_->setText(document.join(u" — "_s));
+  document_->adjustSize();
+}
+
+void MainWindow::showProblem(const QString& text) {
+  problem_->setText(text);
+  problem_->setToolTip(text);
+  QTimer::singleShot(15000, problem_, [this, text] {
+    if (problem_->text() == text) problem_->clear();
+  });
+}
+
+void MainWindow::openModel() {
+  QFileDialog dialog(this, tr("Open model: a .gguf file, or config.json of a Hugging Face folder"));
+  dialog.setNameFilter(tr("Models (*.gguf config.json)"));
+  dialog.setFileMode(QFileDialog::ExistingFile);
+  if (dialog.exec() != QDialog::Accepted) return;
+  std::filesystem::path path = dialog.selectedFiles().front().toStdString();
+  if (path.filename() == "config.json") path = path.parent_path();
+  studio_.openModel(path);
+}
+
+void MainWindow::openStore() {
+  const QString file =
+      QFileDialog::getSaveFileName(this, tr("Open or create a store"), {}, tr("Stores (*.interleave *.sqlite)"), nullptr,
+                                   QFileDialog::DontConfirmOverwrite);
+  if (!file.isEmpty()) studio_.openStore(file.toStdString());
+}
+
+void MainWindow::startOrPause() {
+  RunController& controller = studio_.controller();
+  if (!controller.active()) return studio_.startRun();
+  if (controller.paused()) return controller.resume();
+  controller.pause();
+}
+
+void MainWindow::forkShown() {
+  if (const StepEvent* step = studio_.run().step()) studio_.forkRun(studio_.run().record().id, step->step);
+}
+
+void MainWindow::exportPlacement() {
+  QStringList formats;
+  for (const std::string& format : studio_.workshop().exportFormats()) formats << qt(format);
+  bool taken = false;
+  const QString format = QInputDialog::getItem(this, tr("Export placement"), tr("Format"), formats, 0, false, &taken);
+  if (!taken) return;
+  const QString folder = QFileDialog::getExistingDirectory(this, tr("Folder for the files"));
+  if (!folder.isEmpty()) studio_.exportShown(format.toStdString(), folder.toStdString());
+}
+
+void MainWindow::saveLayout() {
+  bool taken = false;
+  const QString name = QInputDialog::getText(this, tr("Save layout"), tr("Name"), QLineEdit::Normal, {}, &taken);
+  if (taken && !name.trimmed().isEmpty()) gui::saveLayout(*this, name.trimmed());
+}
+
+void MainWindow::about() {
+  QMessageBox::about(this, tr("About Interleave"),
+                     tr("<b>Interleave %1</b><p>Where should a pretrained Transformer keep softmax attention?</p>"
+                        "<p>DASH is a re-implementation from a published outline; settings marked ≈ are inferred.</p>"
+                        "<p>GPL-3.0-or-later. Uses Qt, QCustomPlot, SQLite and LibTorch.</p>")
+                         .arg(QApplication::applicationVersion()));
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  if (remember_) {
+    QSettings settings;
+    settings.setValue(u"window/geometry"_s, saveGeometry());
+    settings.setValue(u"window/state"_s, saveState(1));
+  }
+  QMainWindow::closeEvent(event);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  if (event->mimeData()->hasUrls()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  for (const QUrl& url : event->mimeData()->urls()) {
+    const std::filesystem::path path = url.toLocalFile().toStdString();
+    if (path.empty()) continue;
+    const bool model = std::filesystem::is_directory(path) || path.extension() == ".gguf";
+    model ? studio_.openModel(path) : studio_.openStore(path);
+  }
+}
+
+}  // namespace interleave::gui

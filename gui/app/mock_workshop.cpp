@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/mock_workshop.h"
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <thread>
+
+#include "backend/core/random.h"
+
+namespace interleave::gui {
+namespace {
+
+using Type = SettingSpec::Type;
+
+std::span<const SettingSpec> bankTable() {
+  static const std::array<SettingSpec, 3> table{
+      {{.key = "kinds",
+        .type = Type::Choice,
+        .fallback = "gdn-window",
+        .choices = {"gdn", "gdn-window", "swa"},
+        .help = "Operators that candidates are prepared for."},
+       {.key = "tokens", .type = Type::Integer, .fallback = 10240, .least = 512, .most = 1e9, .help = "Text to align on."},
+       {.key = "learning_rate",
+        .fallback = 3e-3,
+        .least = 1e-6,
+        .most = 1,
+        .inferred = true,
+        .help = "Of the projections and gates."}}};
+  return table;
+}
+
+std::span<const SettingSpec> searchTable() {
+  static const std::array<SettingSpec, 6> table{
+      {{.key = "steps", .type = Type::Integer, .fallback = 48, .least = 1, .most = 1e7, .help = "Search steps."},
+       {.key = "prompt_share",
+        .fallback = 0.5,
+        .least = 0,
+        .most = 1,
+        .inferred = true,
+        .help = "Share of steps on retrieval prompts; the others are on text."},
+       {.key = "loss",
+        .type = Type::Choice,
+        .fallback = "kl",
+        .choices = {"kl", "ce", "mse"},
+        .inferred = true,
+        .help = "What is minimised."},
+       {.key = "temperature", .fallback = 1.0, .least = 0.01, .most = 100, .inferred = true, .live = true,
+        .help = "Of the softmax over operators."},
+       {.key = "learning_rate", .fallback = 0.1, .least = 1e-6, .most = 10, .inferred = true, .live = true,
+        .help = "Of Adam on the logits."},
+       {.key = "repair", .type = Type::Flag, .fallback = false, .help = "1-swap repair on the discrete loss."}}};
+  return table;
+}
+
+/// Works for a while, in pieces small enough to be stopped.
+void take(int milliseconds, std::string_view title, Progress& progress) {
+  constexpr int kPieces = 20;
+  for (int piece = 0; piece < kPieces; ++piece) {
+    progress.throwIfStopped();
+    progress.report(title, static_cast<double>(piece) / kPieces);
+    std::this_thread::sleep_for(std::chrono::microseconds(1000 * milliseconds / kPieces));
+  }
+  progress.throwIfStopped();
+}
+
+}  // namespace
+
+std::span<const SettingSpec> MockWorkshop::bankSettings() const { return bankTable(); }
+std::span<const SettingSpec> MockWorkshop::searchSettings(const std::string&) const { return searchTable(); }
+
+Preset MockWorkshop::preset(const std::string& name, const std::string&) const {
+  if (name != "laptop") throw badInput(name, "preset", "the mock has only \"laptop\"");
+  return {name, "A mock", Settings(bankTable()), Settings(searchTable()), Budget::layers(8)};
+}
+
+DeviceReport MockWorkshop::device(const std::string& wanted) {
+  return {.device = "cpu", .kernel = "mock", .library = "no LibTorch", .note = wanted == "cpu" ? "" : "a mock"};
+}
+
+nlohmann::json MockWorkshop::modelInfo(const std::filesystem::path& model) {
+  return {{"name", "Mock model"}, {"path", model.string()}, {"format", "mock"}, {"family", "mock"},
+          {"layers", script_.layers}, {"heads", 9}, {"kv_heads", 3}, {"parameters", 134515008}};
+}
+
+std::vector<CostTable> MockWorkshop::costs(const std::filesystem::path&, const Settings&,
+                                           std::span<const std::int64_t> context_tokens) {
+  std::vector<CostTable> tables;
+  for (const std::int64_t tokens : context_tokens) {
+    const std::vector<MixerCost> row{{0, 0, 768 * tokens},
+                                     {0, 0, 768 * std::min<std::int64_t>(tokens, 68)},
+                                     {0, 0, 73728},
+                                     {0, 0, 73728 + 768 * std::min<std::int64_t>(tokens, 36)}};
+    tables.push_back({tokens, std::vector(static_cast<std::size_t>(script_.layers), row)});
+  }
+  return tables;
+}
+
+void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::filesystem::path&, const Settings&,
+                                     std::uint64_t seed, const std::string&,
+                                     const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) {
+  Random random(seed);
+  constexpr int kSteps = 24;
+  for (int step = 1; step <= kSteps; ++step) {
+    take(evaluation_milliseconds_ / kSteps, "aligning", progress);
+    AlignmentEvent event{.step = step, .steps = kSteps, .tokens = 512 * step, .held_out = step == kSteps};
+    for (int layer = 0; layer < script_.layers; ++layer) {
+      event.relative_error.push_back(static_cast<float>((0.05 + 0.4 * std::exp(-step / 6.0)) * (0.5 + random.uniform())));
+      event.cosine.push_back(std::sqrt(1 - event.relative_error.back()));
+    }
+    watch(event);
+  }
+}
+
+std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
+                                          Progress& progress) {
+  take(evaluation_milliseconds_, "evaluating", progress);
+  const double full = static_cast<double>(placement.fullCount()) / placement.layers();
+  Random random(std::hash<Placement>{}(placement));
+  const double luck = random.uniform();
+  const double kl = (1 - full) * (0.1 + 0.1 * luck), recall = full == 1 ? 1 : luck < 0.5 ? 0 : luck;
+  const std::int64_t chunks = request.text_tokens / request.sequence_length;
+  const auto error = [](double spread, std::int64_t samples) {
+    return spread / std::sqrt(static_cast<double>(std::max<std::int64_t>(samples, 1)));
+  };
+  return {{"kl", "nats", kl, error(0.03 * (1 - full), chunks), chunks, {}},
+          {"nll", "nats", 2.9 + kl, error(0.2, chunks), chunks, {}},
+          {"passkey", "share", std::round(recall * static_cast<double>(request.prompts)) / static_cast<double>(request.prompts),
+           error(std::sqrt(recall * (1 - recall)), request.prompts), request.prompts, {}},
+          {"passkey_nll", "nats", 18 * (1 - recall) + 0.03, error(1 - recall, request.prompts), request.prompts, {}}};
+}
+
+std::vector<std::string> MockWorkshop::exportPlacement(const Workbench::ExportRequest& request, Progress&) {
+  std::filesystem::create_directories(request.out);
+  std::ofstream(request.out / "placement.json") << nlohmann::json{{"line", request.placement.line()}}.dump();
+  return {"placement.json"};
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "gui/app/workshop.h"
+#include "gui/model/job_list.h"
+
+namespace interleave::gui {
+
+/// The pretrained model that the studio works on: what its files say and what its caches cost. Read on a job thread.
+class OpenModel final : public QObject {
+  Q_OBJECT
+ public:
+  OpenModel(Workshop& workshop, JobList& jobs, QObject* parent = nullptr)
+      : QObject(parent), workshop_(workshop), jobs_(jobs) {}
+
+  /// Returns at once; changed() when the model is known, failed job otherwise.
+  void open(const std::filesystem::path& path, const Settings& bank, const std::string& device);
+
+  bool known() const { return !info_.empty(); }
+  const std::filesystem::path& path() const { return path_; }
+  const nlohmann::json& info() const { return info_; }
+  const std::vector<CostTable>& costs() const { return costs_; }
+  const DeviceReport& device() const { return device_; }
+  QString title() const;  ///< "SmolLM2-135M-Instruct · 30 layers · 9 heads / 3 KV", as far as it is known.
+  int layers() const;
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  Workshop& workshop_;
+  JobList& jobs_;
+  std::filesystem::path path_;
+  nlohmann::json info_;
+  std::vector<CostTable> costs_;
+  DeviceReport device_;
+};
+
+}  // namespace interleave::gui

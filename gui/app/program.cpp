@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/program.h"
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QSettings>
+#include <QTimer>
+#include <cstdio>
+#include <filesystem>
+
+#include "gui/app/main_window.h"
+#include "gui/app/mock_workshop.h"
+#include "gui/app/studio.h"
+#include "gui/app/tour.h"
+#include "gui/style/format.h"
+
+namespace interleave::gui {
+namespace {
+
+using namespace Qt::StringLiterals;
+
+struct Options {
+  std::string model, store, bank, preset, tour;
+  bool mock = false;
+};
+
+Options optionsFrom(const QApplication& application) {
+  QCommandLineParser parser;
+  parser.setApplicationDescription(
+      QApplication::translate("program", "Interleave: where should a pretrained Transformer keep softmax attention?"));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  const auto text = [](const char* words) { return QApplication::translate("program", words); };
+  const QCommandLineOption model(u"model"_s, text("A .gguf file or a Hugging Face model folder to open."), u"PATH"_s);
+  const QCommandLineOption store(u"store"_s, text("The store of runs; made where it is missing."), u"FILE"_s);
+  const QCommandLineOption bank(u"bank"_s, text("The folder of prepared candidates; beside the store by default."), u"DIR"_s);
+  const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
+  const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."), u"DIR"_s);
+  const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
+  parser.addOptions({model, store, bank, preset, tour, mock});
+  parser.process(application);
+  const auto value = [&](const QCommandLineOption& option) { return parser.value(option).toStdString(); };
+  return {value(model), value(store), value(bank), value(preset), value(tour), parser.isSet(mock)};
+}
+
+/// What happens once the window stands: it must show before anything is loaded.
+void begin(Studio& studio, const Options& options) {
+  studio.attempt(QObject::tr("Preset"), [&] { studio.setup().load(options.preset, "dash"); });
+  if (!options.bank.empty()) studio.setup().setBankDir(options.bank);
+  if (!options.store.empty()) studio.openStore(options.store);
+  const std::string model = options.mock && options.model.empty() ? "mock.gguf" : options.model;
+  if (!model.empty()) studio.openModel(model);
+}
+
+}  // namespace
+
+int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Workshop>()>& make_workshop) {
+  QApplication application(argc, argv);
+  QApplication::setOrganizationName(u"Interleave"_s);
+  QApplication::setApplicationName(u"interleave"_s);
+  QApplication::setApplicationVersion(QStringLiteral(INTERLEAVE_VERSION));
+  const Options options = optionsFrom(application);
+  if (!options.mock && !make_workshop) {
+    std::fputs("interleave: this build has no backend; only --mock works\n", stderr);
+    return 2;
+  }
+  const bool touring = !options.tour.empty();
+  applyTheme(application, touring ? ThemeChoice::Light
+                                  : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
+  std::unique_ptr<Workshop> workshop;
+  if (options.mock) {
+    workshop = std::make_unique<MockWorkshop>(MockScript{.steps_per_second = 60}, 200);
+  } else {
+    workshop = make_workshop();
+  }
+  Studio studio(*workshop);
+  MainWindow window(studio, !touring);
+  window.show();
+  QTimer::singleShot(0, &window, [&] { begin(studio, options); });
+  if (!touring) return QApplication::exec();
+
+  Tour tour(window, options.tour);
+  QObject::connect(&tour, &Tour::said, &tour, [](const QString& line) { std::printf("tour: %s\n", qPrintable(line)); });
+  QObject::connect(&tour, &Tour::finished, &tour, [&](bool well, const QString& reason) {
+    if (!well) std::fprintf(stderr, "interleave: %s\n", qPrintable(reason));
+    std::printf("tour: %d pictures in %s\n", static_cast<int>(tour.pictures().size()), options.tour.c_str());
+    QApplication::exit(well ? 0 : 1);
+  });
+  QTimer::singleShot(0, &tour, &Tour::start);
+  return QApplication::exec();
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/run_controller.h"
+
+#include <utility>
+#include <vector>
+
+namespace interleave::gui {
+namespace {
+
+bool isEnd(Phase phase) { return phase == Phase::Done || phase == Phase::Stopped || phase == Phase::Failed; }
+
+}  // namespace
+
+RunController::~RunController() { engine_.reset(); }
+
+void RunController::start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWriter* writer, RunId into,
+                          std::shared_ptr<RunRecord> so_far) {
+  if (active()) throw usageError("run", "another run is going on; stop it first");
+  record_ = so_far ? std::move(so_far) : std::make_shared<RunRecord>();
+  record_->spec = spec;
+  record_->phase = {};
+  recorder_.reset();
+  mailbox_ = std::make_unique<Mailbox>();
+  std::vector<EventSink*> sinks{mailbox_.get()};
+  if (writer != nullptr) {
+    record_->id = into != 0 ? into : writer->addRun(spec);
+    recorder_ = std::make_unique<Recorder>(*writer, record_->id);
+    sinks.push_back(recorder_.get());
+  }
+  sinks_ = std::make_unique<FanOut>(std::move(sinks));
+  engine->start(std::move(spec), *sinks_);
+  engine_ = std::move(engine);
+  Q_EMIT started();
+}
+
+void RunController::pause() {
+  if (engine_) engine_->pause();
+}
+
+void RunController::resume() {
+  if (engine_) engine_->resume();
+}
+
+void RunController::stop() {
+  if (engine_) engine_->stop();
+}
+
+void RunController::intervene(Intervention change) {
+  if (engine_) engine_->intervene(std::move(change));
+}
+
+bool RunController::drain() {
+  if (!mailbox_ || !engine_) return false;
+  MailboxContents contents = mailbox_->take();
+  if (contents.empty()) return true;
+  record_->take(std::move(contents));
+  if (!isEnd(record_->phase.phase)) {
+    Q_EMIT progressed();
+    return true;
+  }
+  engine_->wait();  // at once: the end was its last event
+  record_->take(mailbox_->take());
+  engine_.reset();
+  Q_EMIT progressed();
+  Q_EMIT finished();
+  return false;
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <functional>
+#include <memory>
+
+#include "backend/engine/engine.h"
+#include "backend/engine/mailbox.h"
+#include "gui/model/run_record.h"
+#include "sessions/store.h"
+
+namespace interleave::gui {
+
+/// The run that is going on: its engine, its mailbox, its recorder and the record that windows read. Nothing here
+/// blocks but the destructor, which stops the run and waits. Lives in the window's thread.
+class RunController final : public QObject {
+  Q_OBJECT
+ public:
+  explicit RunController(QObject* parent = nullptr) : QObject(parent) {}
+  ~RunController() override;
+
+  /// Starts a run; with a writer it is recorded, as a new run or further into `into`. Usage error if one is going on.
+  void start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWriter* writer, RunId into = 0,
+             std::shared_ptr<RunRecord> so_far = nullptr);
+  void pause();
+  void resume();
+  void stop();
+  void intervene(Intervention change);
+
+  bool active() const { return engine_ != nullptr; }
+  bool paused() const { return active() && record_->phase.phase == Phase::Paused; }
+  bool recorded() const { return recorder_ != nullptr; }  ///< False for a replay, or without a store.
+  const std::shared_ptr<RunRecord>& record() const { return record_; }
+
+  /// Takes what the engine has sent since the last frame; true while it may send more.
+  bool drain();
+
+ Q_SIGNALS:
+  void started();
+  void progressed();  ///< drain() took something.
+  void finished();    ///< The engine is gone; record() says how it ended.
+
+ private:
+  std::shared_ptr<RunRecord> record_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::unique_ptr<FanOut> sinks_;
+  std::unique_ptr<Engine> engine_;  // last: it must go before its sinks
+};
+
+}  // namespace interleave::gui

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/run_library.h"
+
+#include <QUndoCommand>
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "gui/model/readings.h"
+#include "gui/style/format.h"
+
+namespace interleave::gui {
+
+class RunLibrary::Removal final : public QUndoCommand {
+ public:
+  Removal(RunLibrary& library, RunId id, const QString& title)
+      : QUndoCommand(tr("delete %1").arg(title)), library_(library), id_(id) {}
+  void redo() override {
+    library_.writable().remove(id_);
+    library_.reload();
+  }
+  void undo() override {
+    library_.writable().restore(id_);
+    library_.reload();
+  }
+
+ private:
+  RunLibrary& library_;
+  RunId id_;
+};
+
+void RunLibrary::open(const std::filesystem::path& file) {
+  std::unique_ptr<StoreWriter> writer;
+  QString reason;
+  try {
+    writer = std::make_unique<StoreWriter>(file);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::BadInput || !std::filesystem::exists(file)) throw;
+    reason = QString::fromUtf8(error.what());
+  }
+  store_ = Store::open(file);
+  writer_ = std::move(writer);
+  read_only_reason_ = reason;
+  file_ = file;
+  undo_.clear();
+  reload();
+}
+
+void RunLibrary::reload() {
+  std::vector<RunSummary> runs = store_ ? store_->runs() : std::vector<RunSummary>{};
+  std::ranges::sort(runs, std::greater{}, &RunSummary::id);
+  // A list of the same runs keeps its selection.
+  const bool same = std::ranges::equal(runs, runs_, {}, &RunSummary::id, &RunSummary::id);
+  if (!same) beginResetModel();
+  runs_ = std::move(runs);
+  verdicts_.clear();
+  for (const RunSummary& run : runs_) verdicts_.push_back(verdictOf(run));
+  if (!same) endResetModel();
+  if (same && !runs_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+  Q_EMIT changed();
+}
+
+RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) const {
+  if (run.phase != Phase::Done) {
+    return {run.steps > 0 ? QStringLiteral("%1/%2").arg(run.step).arg(run.steps) : QString(), QString()};
+  }
+  Verdict quality;
+  const std::vector<PlacementEvent> placements = store_->placements(run.id);
+  for (const ScoreEvent& event : store_->scores(run.id)) {
+    if (placements.empty() || event.placement != placements.front().placement) continue;
+    if (const Score* kl = scoreOf(event.scores, "kl")) quality.value = tr("KL %1").arg(numberText(kl->value, 2));
+    if (const Score* passkey = scoreOf(event.scores, "passkey")) {
+      quality.recall = shareText(passkey->value, passkey->samples);
+    }
+  }
+  if (quality.value.isEmpty()) quality.value = tr("%1 steps").arg(run.step);
+  return quality;
+}
+
+const RunSummary* RunLibrary::find(RunId id) const {
+  const auto found = std::ranges::find(runs_, id, &RunSummary::id);
+  return found == runs_.end() ? nullptr : &*found;
+}
+
+const RunSummary* RunLibrary::baseline() const {
+  const auto found = std::ranges::find(runs_, true, &RunSummary::baseline);
+  return found == runs_.end() ? nullptr : &*found;
+}
+
+StoreWriter& RunLibrary::writable() {
+  if (!writer_) throw usageError("store", "the store is open for reading only");
+  return *writer_;
+}
+
+void RunLibrary::remove(RunId id) {
+  writable();
+  const RunSummary* run = find(id);
+  if (run != nullptr) undo_.push(std::make_unique<Removal>(*this, id, qt(run->title)).release());  // the stack owns it
+}
+
+void RunLibrary::setTags(RunId id, const QStringList& tags) {
+  std::vector<std::string> words;
+  for (const QString& tag : tags) {
+    if (!tag.trimmed().isEmpty()) words.push_back(tag.trimmed().toStdString());
+  }
+  writable().setTags(id, words);
+  reload();
+}
+
+void RunLibrary::setBaseline(RunId id) {
+  const RunSummary* before = baseline();
+  const RunId former = before == nullptr ? 0 : before->id;
+  if (former != 0) writable().setBaseline(former, false);
+  if (former != id) writable().setBaseline(id, true);
+  reload();
+}
+
+void RunLibrary::rename(RunId id, const QString& title) {
+  writable().setTitle(id, title.toStdString());
+  reload();
+}
+
+int RunLibrary::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(runs_.size()); }
+
+QVariant RunLibrary::data(const QModelIndex& index, int role) const {
+  if (!index.isValid()) return {};
+  const RunSummary& run = runs_[static_cast<std::size_t>(index.row())];
+  const Verdict& verdict = verdicts_[static_cast<std::size_t>(index.row())];
+  switch (role) {
+    case RunRole:
+      return QVariant::fromValue(static_cast<qlonglong>(run.id));
+    case PhaseRole:
+      return static_cast<int>(run.phase);
+    case BaselineRole:
+      return run.baseline;
+    case StateRole: {
+      QString state = qt(name(run.phase));
+      if (!run.reason.empty()) state = qt(run.reason);
+      if (run.baseline) state = tr("baseline ⚑");
+      QStringList words{state};
+      for (const std::string& tag : run.tags) words << QStringLiteral("#") + qt(tag);
+      return words.join(QStringLiteral("  "));
+    }
+    case Qt::ToolTipRole:
+      return tr("Run %1 · %2 · budget %3 · seed %4\n%5 · %6 tokens in %7 · %8")
+          .arg(run.id)
+          .arg(qt(run.method), qt(run.budget.text()))
+          .arg(run.seed)
+          .arg(qt(run.model_name), tokensText(static_cast<double>(run.tokens)), durationText(run.seconds),
+               qt(run.created));
+    case Qt::DisplayRole:
+    case Qt::AccessibleTextRole:
+      break;
+    default:
+      return {};
+  }
+  switch (index.column()) {
+    case Title:
+      return run.title.empty() ? tr("run %1").arg(run.id) : qt(run.title);
+    case State:
+      return qt(name(run.phase));
+    case Quality:
+      return verdict.value;
+    case Recall:
+      return verdict.recall;
+    default: {
+      QStringList tags;
+      for (const std::string& tag : run.tags) tags << qt(tag);
+      return tags.join(QStringLiteral(", "));
+    }
+  }
+}
+
+QVariant RunLibrary::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
+  const std::array names{tr("run"), tr("state"), tr("quality"), tr("recall"), tr("tags")};
+  return names.at(static_cast<std::size_t>(section));
+}
+
+}  // namespace interleave::gui

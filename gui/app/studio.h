@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+#include <QObject>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gui/app/frame_clock.h"
+#include "gui/app/live_evaluation.h"
+#include "gui/app/open_model.h"
+#include "gui/app/run_controller.h"
+#include "gui/app/run_library.h"
+#include "gui/app/workshop.h"
+#include "gui/model/job_list.h"
+#include "gui/model/log_model.h"
+#include "gui/model/placement_book.h"
+#include "gui/model/placement_editor.h"
+#include "gui/model/run_model.h"
+#include "gui/model/setup_model.h"
+
+namespace interleave::gui {
+
+/// The parts that windows are made of, and what the user can do that concerns more than one of them. Lives in the
+/// window's thread; the long halves of its actions are jobs.
+class Studio final : public QObject {
+  Q_OBJECT
+ public:
+  explicit Studio(Workshop& workshop);
+
+  Workshop& workshop() { return workshop_; }
+  FrameClock& clock() { return clock_; }
+  JobList& jobs() { return jobs_; }
+  LogModel& log() { return log_; }
+  RunLibrary& library() { return library_; }
+  RunController& controller() { return controller_; }
+  RunModel& run() { return run_; }
+  SetupModel& setup() { return setup_; }
+  OpenModel& model() { return model_; }
+  PlacementBook& book() { return book_; }
+  PlacementEditor& editor() { return editor_; }
+  LiveEvaluation& evaluation() { return evaluation_; }
+
+  void openStore(const std::filesystem::path& file);
+  void openModel(const std::filesystem::path& path);
+  void prepareCandidates();
+
+  void startRun();                                ///< What Setup says.
+  void resumeRun(RunId id);                       ///< From its newest checkpoint.
+  void forkRun(RunId id, std::int64_t step);      ///< A new run with Setup's settings from that checkpoint.
+  void replayRun(RunId id, double speed);         ///< Recorded nowhere; at `speed` times its pace.
+  void showRun(RunId id);                         ///< As it is stored; the run going on is shown live.
+  void judge(std::vector<LiveEvaluation::Wanted> placements) { evaluation_.judge(std::move(placements)); }
+  void exportShown(const std::string& format, const std::filesystem::path& folder);
+
+  /// Every budget from the same run: shows the `kept` layers with the largest advantage.
+  void setKept(int kept);
+
+  /// Costs of the model of the run shown, else of the open model.
+  const std::vector<CostTable>& costs() const;
+  /// What placements are compared with: that of the run pinned as baseline, else evenly spaced layers, as many.
+  KnownPlacement baseline() const;
+  Placement teacher() const { return Placement(editor_.placement().layers(), MixerKind::Full); }
+
+  /// Runs `action`; an Error becomes a line in the log and problem().
+  void attempt(const QString& what, const std::function<void()>& action);
+
+ Q_SIGNALS:
+  void problem(const QString& text);
+
+ private:
+  void runShown();
+  void runChanged();
+  void editorChanged();
+  void collectPlacements();
+  void drainPreparation();
+  void launch(std::unique_ptr<Engine> engine, RunSpec spec, bool record, RunId into = 0,
+              std::shared_ptr<RunRecord> so_far = nullptr);
+
+  Workshop& workshop_;
+  FrameClock clock_;
+  LogModel log_;
+  RunLibrary library_;
+  RunModel run_;
+  SetupModel setup_;
+  PlacementBook book_;
+  PlacementEditor editor_;
+  JobList jobs_;  // its threads use what stands above
+  OpenModel model_;
+  LiveEvaluation evaluation_;
+  RunController controller_;  // first to go: its engine records into the library
+  std::shared_ptr<Mailbox> preparing_;     ///< Of the preparation of candidates shown last.
+  std::shared_ptr<RunRecord> prepared_;
+  std::size_t collected_ = 0;  ///< Placements and scores of the shown record that the book has.
+  QElapsedTimer since_reload_;
+};
+
+/// Context length at which caches are quoted throughout the windows.
+inline constexpr std::int64_t kQuotedContext = 8192;
+
+}  // namespace interleave::gui

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/tour.h"
+
+#include <QApplication>
+#include <QPixmap>
+#include <QTabBar>
+#include <algorithm>
+#include <utility>
+
+#include "gui/style/format.h"
+
+namespace interleave::gui {
+namespace {
+
+using namespace Qt::StringLiterals;
+
+constexpr int kLookEvery = 20;  // ms
+
+}  // namespace
+
+Tour::Tour(MainWindow& window, std::filesystem::path folder) : window_(window), folder_(std::move(folder)) {
+  timer_.setInterval(kLookEvery);
+  connect(&timer_, &QTimer::timeout, this, &Tour::advance);
+  connect(&window_.studio(), &Studio::problem, this, [this](const QString& text) { problem_ = text; });
+}
+
+void Tour::start() {
+  std::filesystem::create_directories(folder_);
+  plan();
+  timer_.start();
+}
+
+void Tour::plan() {
+  Studio& studio = window_.studio();
+  const auto searching = [&studio](double share) {
+    return [&studio, share] {
+      const StepEvent* step = studio.run().step();
+      return !studio.controller().active() ||
+             (step != nullptr && static_cast<double>(step->step) >= share * static_cast<double>(step->steps));
+    };
+  };
+  const auto quiet = [&studio] { return !studio.jobs().anyRunning() && !studio.evaluation().busy(); };
+  const auto at_once = [] { return true; };
+  stops_ = {
+      {tr("open the model"), [] {}, [&studio] { return studio.model().known(); }},
+      {tr("start a search"), [&studio] { studio.startRun(); },
+       [&studio] { return !studio.run().record().alignments.empty() || studio.run().step() != nullptr; }},
+      {tr("prepare candidates"), [this] { photographWindow(u"1-preparing"_s); }, searching(0.6)},
+      {tr("watch the search"), [this] { photographWindow(u"2-searching"_s); },
+       [&studio] { return !studio.controller().active(); }},
+      {tr("wait for the store"), [] {}, quiet},
+      {tr("judge what was found"), [&studio] { studio.judge({{tr("found"), studio.run().placement()},
+                                                             {studio.baseline().label, studio.baseline().placement},
+                                                             {tr("teacher"), studio.teacher()}}); },
+       quiet},
+      {tr("edit the placement"),
+       [this, &studio] {
+         const std::vector<int> kept = studio.editor().placement().kept();
+         if (!kept.empty()) {
+           studio.editor().set(kept.back(), restOf(studio.editor().placement(), MixerKind::GdnWindow));
+         }
+         window_.placement().chips().setFocus();
+       },
+       quiet},
+      {tr("photograph the search"),
+       [this] {
+         window_.arrangeAs(Arrangement::Search);
+         photographWindow(u"3-found"_s);
+       },
+       at_once},
+      {tr("photograph every view"), [this] { photographDocks(); }, at_once},
+      {tr("photograph the comparison"),
+       [this] {
+         window_.arrangeAs(Arrangement::Compare);
+         photographWindow(u"4-compare"_s);
+       },
+       at_once},
+      {tr("go back in time"),
+       [this, &studio] {
+         window_.arrangeAs(Arrangement::Search);
+         studio.run().setPosition(static_cast<int>(studio.run().record().steps.size()) / 2);
+         photographWindow(u"5-back-in-time"_s);
+         studio.run().setPosition(static_cast<int>(studio.run().record().steps.size()));
+       },
+       at_once},
+  };
+}
+
+void Tour::advance() {
+  if (!problem_.isEmpty() || at_ >= stops_.size()) {
+    timer_.stop();
+    Q_EMIT finished(problem_.isEmpty(), problem_);
+    return;
+  }
+  const Stop& stop = stops_[at_];
+  if (!std::exchange(acted_, true)) {
+    Q_EMIT said(stop.title);
+    stop.act();
+  }
+  if (!stop.reached()) return;
+  ++at_;
+  acted_ = false;
+}
+
+void Tour::photographWindow(const QString& name) { save(window_, name); }
+
+void Tour::photographDocks() {
+  for (Dock* dock : window_.docks()) {
+    dock->show();
+    dock->raise();
+    QApplication::sendPostedEvents();
+    save(*dock, u"view-"_s + dock->objectName());
+  }
+}
+
+void Tour::save(QWidget& widget, const QString& name) {
+  for (const auto& [theme_name, choice] : {std::pair{u"light"_s, ThemeChoice::Light}, std::pair{u"dark"_s, ThemeChoice::Dark}}) {
+    window_.setThemeChoice(choice);
+    // Let style, layout and the queued repaints of plots settle, without taking in the user's clicks.
+    for (int turn = 0; turn < 4; ++turn) QApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
+    for (Pane* pane : widget.findChildren<Pane*>()) {
+      if (pane->outdated()) pane->refreshNow();
+    }
+    for (int turn = 0; turn < 4; ++turn) QApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
+    const QString file = qt((folder_ / (name + u"-"_s + theme_name + u".png"_s).toStdString()).string());
+    if (!widget.grab().save(file)) {
+      problem_ = tr("%1 cannot be written").arg(file);
+      return;
+    }
+    pictures_ << file;
+  }
+}
+
+}  // namespace interleave::gui

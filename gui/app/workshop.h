@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/engine/workbench.h"
+
+namespace interleave::gui {
+
+/// What the windows need of the backend. The executable gives the real one; tests, and `--mock`, one that invents
+/// deterministic results. Calls that take a Progress are long and are made on job threads; they may be made from
+/// several at once.
+class Workshop {
+ public:
+  virtual ~Workshop() = default;
+
+  virtual std::unique_ptr<Engine> makeEngine() = 0;
+
+  virtual std::span<const SettingSpec> bankSettings() const = 0;
+  virtual std::span<const SettingSpec> searchSettings(const std::string& method) const = 0;
+  virtual std::vector<std::string> methods() const = 0;
+  virtual std::vector<std::string> presets() const = 0;
+  virtual Preset preset(const std::string& name, const std::string& method) const = 0;
+  virtual std::vector<std::string> exportFormats() const = 0;
+
+  virtual DeviceReport device(const std::string& wanted) = 0;  ///< May load libraries: call from a job.
+  virtual nlohmann::json modelInfo(const std::filesystem::path& model) = 0;
+  virtual std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
+                                       std::span<const std::int64_t> context_tokens) = 0;
+  virtual void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                 const Settings& settings, std::uint64_t seed, const std::string& device,
+                                 const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) = 0;
+  virtual std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
+                                      Progress& progress) = 0;
+  virtual std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) = 0;
+};
+
+}  // namespace interleave::gui

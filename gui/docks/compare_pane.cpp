@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/docks/compare_pane.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QPainter>
+#include <QSignalBlocker>
+#include <QStyledItemDelegate>
+#include <QTreeWidget>
+#include <algorithm>
+
+#include "gui/style/format.h"
+#include "gui/style/theme.h"
+#include "gui/widgets/placement_strip.h"
+
+namespace interleave::gui {
+namespace {
+
+enum ListColumn { Name, Layers, Kept, Bytes, kListColumns };
+
+QString shortLabel(int index) { return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString()); }
+
+/// The layers of a placement as cells; those that differ from the first one's are framed.
+class StripDelegate final : public QStyledItemDelegate {
+ public:
+  StripDelegate(const PlacementBook& book, QObject* parent) : QStyledItemDelegate(parent), book_(book) {}
+  void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    const std::vector<KnownPlacement>& entries = book_.entries();
+    if (static_cast<std::size_t>(index.row()) >= entries.size()) return;
+    const Placement& placement = entries[static_cast<std::size_t>(index.row())].placement;
+    const std::vector<const KnownPlacement*> compared = book_.compared();
+    const Placement* first = compared.empty() ? nullptr : &compared.front()->placement;
+    const QRectF area = QRectF(option.rect).adjusted(4, 4, -4, -4);
+    const double pitch = area.width() / std::max(placement.layers(), 1), gap = std::min(1.5, pitch * 0.15);
+    painter->save();
+    painter->setFont(textFont(TextSize::Tick));
+    for (int layer = 0; layer < placement.layers(); ++layer) {
+      const QRectF cell(area.left() + layer * pitch, area.top(), pitch - gap, area.height());
+      drawChip(*painter, cell, placement[layer], pitch > 9 ? QString(QLatin1Char(letter(placement[layer]))) : QString());
+      if (first == nullptr || *first == placement || (*first)[layer] == placement[layer]) continue;
+      painter->setPen(QPen(theme().changed, 1.4));
+      painter->setBrush(Qt::NoBrush);
+      painter->drawRoundedRect(cell.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3);
+    }
+    painter->restore();
+  }
+
+ private:
+  const PlacementBook& book_;
+};
+
+}  // namespace
+
+ComparePane::ComparePane(Studio& studio)
+    : Pane(tr("Compare"), studio.clock()),
+      studio_(studio),
+      list_(new QTreeWidget),
+      figure_(new Figure(tr("Overlap of placements, and quality against bytes"))) {
+  list_->setHeaderLabels({tr("placement"), tr("layers (framed: not as the first)"), tr("K"), tr("cache")});
+  list_->setRootIsDecorated(false);
+  list_->setUniformRowHeights(true);
+  list_->setAccessibleName(tr("Placements to compare"));
+  list_->setFont(textFont(TextSize::Small));
+  list_->setItemDelegateForColumn(Layers, new StripDelegate(studio_.book(), list_));
+  list_->header()->setFont(textFont(TextSize::Tick));
+  list_->header()->setStretchLastSection(false);
+  list_->header()->setSectionResizeMode(Layers, QHeaderView::Stretch);
+  list_->setColumnWidth(Name, 132);
+  list_->setColumnWidth(Kept, 30);
+  list_->setColumnWidth(Bytes, 66);
+  list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(8, 4, 6, 4);
+  row->setSpacing(6);
+  row->addWidget(list_, 5);
+  row->addWidget(figure_, 4);
+  connect(list_, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item) {
+    studio_.book().setCompared(static_cast<std::size_t>(list_->indexOfTopLevelItem(item)),
+                               item->checkState(Name) == Qt::Checked);
+  });
+  connect(list_, &QTreeWidget::itemActivated, this, [this](QTreeWidgetItem* item) {
+    const KnownPlacement& entry = studio_.book().entries()[static_cast<std::size_t>(list_->indexOfTopLevelItem(item))];
+    studio_.editor().replace(entry.placement, tr("take %1").arg(entry.label));
+  });
+  connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
+  connect(&studio_.model(), &OpenModel::changed, this, &Pane::touch);
+}
+
+void ComparePane::refresh() {
+  fillList();
+  figure_->setPanels({overlapPanel(), bytesPanel()});
+  setHint(tr("tick to compare · Enter takes one into Placement"));
+}
+
+void ComparePane::fillList() {
+  const QSignalBlocker quiet(list_);
+  const std::vector<KnownPlacement>& entries = studio_.book().entries();
+  const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
+  const int current = list_->indexOfTopLevelItem(list_->currentItem());
+  list_->clear();
+  int shown = 0;
+  for (const KnownPlacement& entry : entries) {
+    auto* item = new QTreeWidgetItem(list_);  // owned by the list
+    item->setCheckState(Name, entry.compared ? Qt::Checked : Qt::Unchecked);
+    item->setText(Name, entry.compared ? tr("%1  %2").arg(shortLabel(shown++), entry.label) : entry.label);
+    item->setToolTip(Name, entry.label);
+    item->setText(Kept, QString::number(entry.placement.fullCount()));
+    item->setTextAlignment(Kept, Qt::AlignRight | Qt::AlignVCenter);
+    item->setText(Bytes, bytesText(cacheBytes(costs, entry.placement)));
+    item->setTextAlignment(Bytes, Qt::AlignRight | Qt::AlignVCenter);
+    item->setData(Layers, Qt::AccessibleTextRole, qt(entry.placement.line()));
+    item->setSizeHint(Layers, {200, 24});
+  }
+  if (current >= 0) list_->setCurrentItem(list_->topLevelItem(current));
+}
+
+Panel ComparePane::overlapPanel() const {
+  const std::vector<const KnownPlacement*> compared = studio_.book().compared();
+  const int count = static_cast<int>(compared.size());
+  Grid grid{.name = tr("Jaccard"), .rows = count, .columns = count, .map = ColorMap::Cividis};
+  Panel panel{.title = tr("Jaccard overlap of kept layers"),
+              .x = {.kind = Axis::Kind::Category, .least = -0.5, .most = std::max(count, 1) - 0.5},
+              .y = {.kind = Axis::Kind::Category, .reversed = true, .least = -0.5, .most = std::max(count, 1) - 0.5}};
+  for (int row = 0; row < count; ++row) {
+    panel.x.categories << shortLabel(row);
+    for (int column = 0; column < count; ++column) {
+      const double overlap = jaccard(compared[static_cast<std::size_t>(row)]->placement,
+                                     compared[static_cast<std::size_t>(column)]->placement);
+      grid.values.push_back(static_cast<float>(overlap));
+      if (count > 9) continue;
+      panel.marks.push_back({.shape = Mark::Shape::Centered,
+                             .x = static_cast<double>(column),
+                             .y = static_cast<double>(row),
+                             .text = fixedText(overlap, 2),
+                             .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
+    }
+  }
+  panel.y.categories = panel.x.categories;
+  panel.grid = std::move(grid);
+  return panel;
+}
+
+Panel ComparePane::bytesPanel() const {
+  Panel panel{.title = tr("Quality against bytes"),
+              .x = {.label = tr("cache at %1").arg(tokensText(kQuotedContext)), .kind = Axis::Kind::Bytes},
+              .y = {.label = tr("KL on text")}};
+  Series points{.color = theme().accent, .style = Series::Style::Points};
+  const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
+  int shown = 0;
+  for (const KnownPlacement* entry : studio_.book().compared()) {
+    const int index = shown++;
+    const Score* kl = scoreOf(entry->scores, "kl");
+    if (kl == nullptr) continue;
+    points.x.push_back(cacheBytes(costs, entry->placement));
+    points.y.push_back(kl->value);
+    points.y_error.push_back(kl->standard_error);
+    points.labels.push_back(shortLabel(index));
+  }
+  if (points.x.isEmpty()) points.x = points.y = points.y_error = {kAuto};
+  panel.series.push_back(std::move(points));
+  return panel;
+}
+
+QString ComparePane::csv() const {
+  QString text = QStringLiteral("placement,compared,layers,kept\n");
+  for (const KnownPlacement& entry : studio_.book().entries()) {
+    QString label = entry.label;
+    text += QStringLiteral("\"%1\",%2,\"%3\",%4\n")
+                .arg(label.replace(QLatin1Char('"'), QStringLiteral("\"\"")), entry.compared ? QStringLiteral("1") : QStringLiteral("0"),
+                     qt(entry.placement.line()), QString::number(entry.placement.fullCount()));
+  }
+  return text + Pane::csv();
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "gui/app/studio.h"
+#include "gui/plots/figure.h"
+#include "gui/widgets/pane.h"
+
+class QTreeWidget;
+class QTreeWidgetItem;
+
+namespace interleave::gui {
+
+/// Placements side by side: their layers with the differences from the first, how much they overlap, and quality
+/// against bytes.
+class ComparePane final : public Pane {
+  Q_OBJECT
+ public:
+  explicit ComparePane(Studio& studio);
+  QString csv() const override;
+
+ protected:
+  void refresh() override;
+
+ private:
+  void fillList();
+  Panel overlapPanel() const;
+  Panel bytesPanel() const;
+
+  Studio& studio_;
+  QTreeWidget* list_;
+  Figure* figure_;
+};
+
+}  // namespace interleave::gui

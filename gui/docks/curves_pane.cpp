@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/docks/curves_pane.h"
+
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "gui/style/format.h"
+#include "gui/style/theme.h"
+
+namespace interleave::gui {
+namespace {
+
+bool isHard(Metric metric) { return metric == Metric::HardTextLoss || metric == Metric::HardPromptLoss; }
+
+}  // namespace
+
+CurvesPane::CurvesPane(Studio& studio)
+    : Pane(tr("Curves"), studio.clock()),
+      studio_(studio),
+      figure_(new Figure(tr("Curves of the search"), Figure::Link::X)) {
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(4, 2, 6, 4);
+  layout->addWidget(figure_);
+  setHint(tr("◆ hard: the discrete placement · line: the soft mixture"));
+  connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
+}
+
+void CurvesPane::refresh() {
+  const RunRecord& record = studio_.run().record();
+  if (record.steps.empty() && !record.alignments.empty()) return figure_->setPanels({alignmentPanel()});
+  figure_->setPanels(
+      {panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true),
+       panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
+       panelOf(tr("Budget"), {Metric::ExpectedBudget}, false),
+       panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
+}
+
+Panel CurvesPane::panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const {
+  const RunModel& run = studio_.run();
+  Panel panel{.title = title, .x = {.label = tr("step"), .whole = true}, .y = {.logarithmic = logarithmic}};
+  panel.legend = metrics.size() > 1;
+  const bool bytes = run.record().spec.budget.unit == Budget::Unit::CacheBytes;
+  if (bytes && *metrics.begin() == Metric::ExpectedBudget) panel.y.kind = Axis::Kind::Bytes;
+  int colour = 1;
+  for (const Metric metric : metrics) {
+    Series series{.name = qt(interleave::title(metric)),
+                  .color = category(isHard(metric) ? colour - 2 : colour),
+                  .style = isHard(metric) ? Series::Style::DashedPoints : Series::Style::Line,
+                  .width = isHard(metric) ? 1.0 : 1.4};
+    ++colour;
+    for (const StepEvent& step : run.record().steps) {
+      const double value = step.metrics[static_cast<std::size_t>(metric)];
+      if (!std::isfinite(value) || (logarithmic && value <= 0)) continue;
+      series.x.push_back(static_cast<double>(step.step));
+      series.y.push_back(value);
+    }
+    panel.series.push_back(std::move(series));
+  }
+  if (run.step() != nullptr && !run.following()) {
+    panel.marks.push_back({.x = static_cast<double>(run.step()->step), .color = theme().text, .dashed = false});
+  }
+  for (const Intervention& change : run.record().changes) {
+    panel.marks.push_back({.x = static_cast<double>(change.step), .color = theme().changed});
+  }
+  return panel;
+}
+
+Panel CurvesPane::alignmentPanel() const {
+  Panel panel{.title = tr("Relative error of the candidates, mean over layers"),
+              .x = {.label = tr("alignment step"), .whole = true},
+              .y = {.logarithmic = true}};
+  panel.legend = true;
+  for (const bool held_out : {false, true}) {
+    Series series{.name = held_out ? tr("held-out text") : tr("training batch"),
+                  .color = category(held_out ? 2 : 1),
+                  .style = held_out ? Series::Style::DashedPoints : Series::Style::Line};
+    for (const AlignmentEvent& event : studio_.run().record().alignments) {
+      if (event.held_out != held_out || event.relative_error.empty()) continue;
+      const double sum = std::accumulate(event.relative_error.begin(), event.relative_error.end(), 0.0);
+      series.x.push_back(static_cast<double>(event.step));
+      series.y.push_back(sum / static_cast<double>(event.relative_error.size()));
+    }
+    panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <initializer_list>
+
+#include "gui/app/studio.h"
+#include "gui/plots/figure.h"
+#include "gui/widgets/pane.h"
+
+namespace interleave::gui {
+
+/// Scalars over the steps. What was measured with the soft mixture is a thin line and says so; what was measured with
+/// the discrete placement is drawn as diamonds and says "hard": one is never shown as the other.
+class CurvesPane final : public Pane {
+  Q_OBJECT
+ public:
+  explicit CurvesPane(Studio& studio);
+
+ protected:
+  void refresh() override;
+
+ private:
+  Panel panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const;
+  Panel alignmentPanel() const;
+
+  Studio& studio_;
+  Figure* figure_;
+};
+
+}  // namespace interleave::gui

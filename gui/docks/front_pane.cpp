@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/docks/front_pane.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "gui/style/format.h"
+#include "gui/style/theme.h"
+#include "gui/widgets/labels.h"
+
+namespace interleave::gui {
+namespace {
+
+/// A measure of a placement; lower is better but for recall.
+enum class Measure { Kl, Recall, AnswerNll, Nll, Bytes };
+constexpr Measure kMeasures[] = {Measure::Kl, Measure::Recall, Measure::AnswerNll, Measure::Nll, Measure::Bytes};
+
+const char* taskOf(Measure measure) {
+  switch (measure) {
+    case Measure::Kl:
+      return "kl";
+    case Measure::Recall:
+      return "passkey";
+    case Measure::AnswerNll:
+      return "passkey_nll";
+    case Measure::Nll:
+      return "nll";
+    case Measure::Bytes:
+      break;
+  }
+  return "";
+}
+
+QString titleOf(Measure measure) {
+  switch (measure) {
+    case Measure::Kl:
+      return FrontPane::tr("KL on text (nats)");
+    case Measure::Recall:
+      return FrontPane::tr("recall (share of prompts)");
+    case Measure::AnswerNll:
+      return FrontPane::tr("answer NLL (nats)");
+    case Measure::Nll:
+      return FrontPane::tr("NLL on text (nats)");
+    case Measure::Bytes:
+      break;
+  }
+  return FrontPane::tr("cache at %1").arg(tokensText(kQuotedContext));
+}
+
+struct Point {
+  const KnownPlacement* placement;
+  double x, y, x_error, y_error;
+};
+
+struct Reading {
+  double value = kAuto, error = 0;
+};
+
+Reading read(const KnownPlacement& placement, Measure measure, const CostTable* costs) {
+  if (measure == Measure::Bytes) return {cacheBytes(costs, placement.placement), 0};
+  const Score* score = scoreOf(placement.scores, taskOf(measure));
+  return score == nullptr ? Reading{} : Reading{score->value, score->standard_error};
+}
+
+}  // namespace
+
+FrontPane::FrontPane(Studio& studio)
+    : Pane(tr("Front"), studio.clock()),
+      studio_(studio),
+      across_(new QComboBox),
+      up_(new QComboBox),
+      figure_(new Figure(tr("Quality of placements on two measures"))) {
+  for (QComboBox* box : {across_, up_}) {
+    for (const Measure measure : kMeasures) box->addItem(titleOf(measure));
+    box->setFont(textFont(TextSize::Small));
+    connect(box, &QComboBox::currentIndexChanged, this, &Pane::touch);
+  }
+  across_->setCurrentIndex(0);
+  up_->setCurrentIndex(1);
+  across_->setAccessibleName(tr("Measure across"));
+  up_->setAccessibleName(tr("Measure upwards"));
+  auto* tools = new QHBoxLayout;
+  tools->addWidget(up_);
+  tools->addWidget(mutedLabel(tr("against")));
+  tools->addWidget(across_);
+  tools->addStretch();
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(8, 6, 8, 4);
+  column->setSpacing(2);
+  column->addLayout(tools);
+  column->addWidget(figure_, 1);
+  connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
+  connect(&studio_.editor(), &PlacementEditor::changed, this, &Pane::touch);
+}
+
+void FrontPane::refresh() {
+  const Measure across = kMeasures[std::max(across_->currentIndex(), 0)], up = kMeasures[std::max(up_->currentIndex(), 0)];
+  const double sign_x = across == Measure::Recall ? -1 : 1, sign_y = up == Measure::Recall ? -1 : 1;
+  const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
+  std::vector<Point> points;
+  for (const KnownPlacement& entry : studio_.book().entries()) {
+    const Reading x = read(entry, across, costs), y = read(entry, up, costs);
+    if (std::isfinite(x.value) && std::isfinite(y.value)) points.push_back({&entry, x.value, y.value, x.error, y.error});
+  }
+  const auto beaten = [&](const Point& point) {
+    return std::ranges::any_of(points, [&](const Point& other) {
+      const double dx = sign_x * (other.x - point.x), dy = sign_y * (other.y - point.y);
+      return dx <= 0 && dy <= 0 && (dx < 0 || dy < 0);
+    });
+  };
+  Series front{.name = tr("not beaten on both"), .color = theme().accent, .style = Series::Style::Dashed, .width = 1.2};
+  Series best{.name = {}, .color = theme().accent, .style = Series::Style::Points};
+  Series others{.name = {}, .color = theme().muted, .style = Series::Style::Rings};
+  Series mine{.name = {}, .color = theme().changed, .style = Series::Style::Points};
+  std::vector<Point> unbeaten;
+  for (const Point& point : points) {
+    const bool edited = point.placement->placement == studio_.editor().placement();
+    const bool top = !beaten(point);
+    if (top) unbeaten.push_back(point);
+    Series& series = edited ? mine : top ? best : others;
+    series.x.push_back(point.x);
+    series.y.push_back(point.y);
+    series.x_error.push_back(point.x_error);
+    series.y_error.push_back(point.y_error);
+    series.labels.push_back(edited ? tr("this: %1").arg(point.placement->label) : point.placement->label);
+  }
+  std::ranges::sort(unbeaten, {}, &Point::x);
+  for (const Point& point : unbeaten) {
+    front.x.push_back(point.x);
+    front.y.push_back(point.y);
+  }
+  for (Series* series : {&best, &others, &mine}) {
+    // Always with errors, so that the figure keeps its structure.
+    if (!series->x.isEmpty()) continue;
+    series->x = series->y = series->x_error = series->y_error = {kAuto};
+  }
+  const auto axis = [](Measure measure) {
+    Axis made{.label = titleOf(measure)};
+    if (measure == Measure::Bytes) made.kind = Axis::Kind::Bytes;
+    if (measure == Measure::Recall) made.least = -0.08, made.most = 1.12;
+    return made;
+  };
+  Panel panel{.x = axis(across), .y = axis(up), .series = {front, others, best, mine}};
+  if (points.empty()) {
+    panel.x.least = 0, panel.x.most = 1, panel.y.least = 0, panel.y.most = 1;
+    panel.marks.push_back({.shape = Mark::Shape::Text,
+                           .x = 0.12,
+                           .y = 0.55,
+                           .text = tr("Judged placements stand here; ± is a standard error."),
+                           .color = theme().muted});
+  }
+  figure_->setPanels({std::move(panel)});
+  setHint(tr("%n placement(s)", nullptr, static_cast<int>(points.size())));
+}
+
+}  // namespace interleave::gui

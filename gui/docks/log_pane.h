@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "gui/app/studio.h"
+#include "gui/widgets/pane.h"
+
+class QListView;
+class QTreeView;
+
+namespace interleave::gui {
+
+/// Lines of the log, by level and text, and the jobs with their progress; Delete or a double click cancels a job.
+class LogPane final : public Pane {
+  Q_OBJECT
+ public:
+  explicit LogPane(Studio& studio);
+  QString csv() const override;
+
+ protected:
+  void refresh() override;
+
+ private:
+  Studio& studio_;
+  LogFilter filter_;
+  QListView* lines_;
+  QTreeView* jobs_;
+};
+
+}  // namespace interleave::gui

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QSortFilterProxyModel>
+
+#include "gui/app/studio.h"
+#include "gui/widgets/pane.h"
+
+class QLineEdit;
+class QTreeView;
+
+namespace interleave::gui {
+
+/// The runs of the store: filter, show, resume, replay, tag, pin as baseline, rename, delete (and undo).
+class RunsPane final : public Pane {
+  Q_OBJECT
+ public:
+  explicit RunsPane(Studio& studio);
+  RunId selected() const;  ///< 0: none.
+  void select(RunId id);
+  QTreeView& list() { return *list_; }
+  QString csv() const override;
+
+ protected:
+  void refresh() override;
+
+ private:
+  void openMenu(const QPoint& position);
+  void editTags(RunId id);
+  void rename(RunId id);
+
+  Studio& studio_;
+  QSortFilterProxyModel filter_;
+  QLineEdit* search_;
+  QTreeView* list_;
+};
+
+}  // namespace interleave::gui

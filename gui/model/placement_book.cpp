@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/model/placement_book.h"
+
+#include <algorithm>
+
+namespace interleave::gui {
+
+std::vector<const KnownPlacement*> PlacementBook::compared() const {
+  std::vector<const KnownPlacement*> chosen;
+  for (const KnownPlacement& entry : entries_) {
+    if (entry.compared) chosen.push_back(&entry);
+  }
+  return chosen;
+}
+
+const KnownPlacement* PlacementBook::find(const Placement& placement) const {
+  const auto found = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores) {
+  if (placement.layers() == 0) return;
+  if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
+  auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  if (entry == entries_.end()) entry = entries_.insert(entry, {.label = label, .placement = placement});
+  for (const Score& score : scores) {
+    const auto known = std::ranges::find(entry->scores, score.task, &Score::task);
+    if (known == entry->scores.end()) {
+      entry->scores.push_back(score);
+    } else {
+      *known = score;
+    }
+  }
+  Q_EMIT changed();
+}
+
+void PlacementBook::setCompared(std::size_t entry, bool compared) {
+  entries_.at(entry).compared = compared;
+  Q_EMIT changed();
+}
+
+void PlacementBook::rename(std::size_t entry, const QString& label) {
+  entries_.at(entry).label = label;
+  Q_EMIT changed();
+}
+
+void PlacementBook::remove(std::size_t entry) {
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(entry));
+  Q_EMIT changed();
+}
+
+void PlacementBook::clear() {
+  entries_.clear();
+  Q_EMIT changed();
+}
+
+}  // namespace interleave::gui

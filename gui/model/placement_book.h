@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <cstddef>
+#include <vector>
+
+#include "backend/core/events.h"
+
+namespace interleave::gui {
+
+/// A placement that can be compared, with what is known of it.
+struct KnownPlacement {
+  QString label;
+  Placement placement;
+  std::vector<Score> scores;  ///< Empty: not judged yet.
+  bool compared = true;       ///< Ticked in Compare.
+};
+
+/// The placements that the windows compare: teacher, baselines, what runs found, what the user made. Equal placements
+/// are one entry; all have as many layers as the first.
+class PlacementBook final : public QObject {
+  Q_OBJECT
+ public:
+  explicit PlacementBook(QObject* parent = nullptr) : QObject(parent) {}
+
+  const std::vector<KnownPlacement>& entries() const { return entries_; }
+  std::vector<const KnownPlacement*> compared() const;
+  const KnownPlacement* find(const Placement& placement) const;
+
+  /// Adds, or keeps the entry that is there; scores replace those of the same task. A placement with another number
+  /// of layers starts the book afresh: it is of another model.
+  void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {});
+  void setCompared(std::size_t entry, bool compared);
+  void rename(std::size_t entry, const QString& label);
+  void remove(std::size_t entry);
+  void clear();
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  std::vector<KnownPlacement> entries_;
+};
+
+}  // namespace interleave::gui

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "gui/model/run_record.h"
+
+namespace interleave::gui {
+
+/// What views read off steps, costs and scores: pure functions.
+
+/// p(full attention) of each layer; 0 where the search has no such operator.
+std::vector<double> fullProbabilities(const StepEvent& step);
+/// logit(full) − the largest other logit, for each layer: what ranks layers.
+std::vector<double> fullAdvantages(const StepEvent& step);
+/// The K layers with the largest advantage keep full attention (ties: the lower index), the others get the operator
+/// with their largest other logit: every budget from one run.
+Placement keepLargest(const StepEvent& step, int kept);
+/// Advantage of the last layer kept less that of the first left out; NaN at the ends.
+double marginAt(const StepEvent& step, int kept);
+
+/// Relative error of the candidates in each layer, held-out where it was measured; empty: none known.
+std::vector<float> bankError(const RunRecord& record);
+
+/// The table at the length nearest to `context_tokens`; null when there is none.
+const CostTable* costsAt(const std::vector<CostTable>& costs, std::int64_t context_tokens);
+/// Bytes of cache, NaN when the table does not fit the placement.
+double cacheBytes(const CostTable* costs, const Placement& placement);
+/// The least context length at which the placement's cache is smaller than the teacher's; interpolated between the
+/// lengths of the table (log-linear). Empty when it never is, or always.
+std::optional<double> breakEven(const std::vector<CostTable>& costs, const Placement& placement);
+
+const Score* scoreOf(const std::vector<Score>& scores, const std::string& task);
+
+/// The operator that most layers of the placement have besides full attention; `otherwise` when all are full.
+MixerKind restOf(const Placement& placement, MixerKind otherwise);
+
+}  // namespace interleave::gui

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/model/run_model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace interleave::gui {
+
+void RunModel::show(std::shared_ptr<RunRecord> record) {
+  record_ = std::move(record);
+  following_ = true;
+  position_ = 0;
+  kept_ = -1;
+  Q_EMIT shownChanged();
+  Q_EMIT changed();
+}
+
+void RunModel::recordChanged() { Q_EMIT changed(); }
+
+int RunModel::position() const {
+  const int last = static_cast<int>(record_->steps.size()) - 1;
+  return following_ ? last : std::min(position_, last);
+}
+
+void RunModel::setPosition(int position) {
+  const int last = static_cast<int>(record_->steps.size()) - 1;
+  const int wanted = std::clamp(position, 0, std::max(last, 0));
+  const bool follow = wanted >= last;
+  if (wanted == this->position() && follow == following_) return;
+  position_ = wanted;
+  following_ = follow;
+  Q_EMIT changed();
+}
+
+const StepEvent* RunModel::step() const {
+  return position() < 0 ? nullptr : &record_->steps[static_cast<std::size_t>(position())];
+}
+
+const StepEvent* RunModel::previousStep() const {
+  return position() < 1 ? nullptr : &record_->steps[static_cast<std::size_t>(position() - 1)];
+}
+
+int RunModel::kept() const { return kept_ >= 0 ? kept_ : placement().fullCount(); }
+
+void RunModel::setKept(int kept) {
+  if (kept == kept_) return;
+  kept_ = kept;
+  Q_EMIT changed();
+}
+
+Placement RunModel::placement() const {
+  const StepEvent* at = step();
+  if (at == nullptr) return {};
+  if (kept_ >= 0) return keepLargest(*at, kept_);
+  // A finished run proposes placements (perhaps repaired); the first is for the budget that was asked for.
+  if (following_ && !record_->placements.empty()) return record_->placements.front().placement;
+  return at->if_stopped_now;
+}
+
+}  // namespace interleave::gui

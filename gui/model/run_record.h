@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "backend/engine/mailbox.h"
+#include "sessions/store.h"
+
+namespace interleave::gui {
+
+/// All that windows know of one run, gathered from its events: a plain value, bounded in size. Built live from a
+/// mailbox, or at once from the store; views cannot tell the difference.
+struct RunRecord {
+  RunId id = 0;  ///< 0: not in a store.
+  RunSpec spec;
+  std::optional<EnvironmentEvent> environment;
+  std::vector<StepEvent> steps;  ///< In order, checkpoints left out, thinned evenly beyond kMostSteps.
+  std::vector<AlignmentEvent> alignments;
+  PhaseEvent phase;
+  std::vector<PlacementEvent> placements;
+  std::vector<ScoreEvent> scores;
+  std::vector<Intervention> changes;
+  std::vector<LogEvent> log;
+  std::int64_t logged = 0;   ///< Lines that ever came; log holds the newest of them.
+  std::int64_t dropped = 0;  ///< Steps not shown because the window fell behind; the store has them.
+
+  static constexpr std::size_t kMostSteps = 4096, kMostLines = 5000;
+
+  void take(MailboxContents contents);
+  int layers() const;
+  /// The operators that a layer may hold, full attention first.
+  std::vector<MixerKind> operators() const;
+};
+
+/// A stored run as it stands. Errors of the store pass through.
+RunRecord loadRecord(const Store& store, RunId id);
+
+}  // namespace interleave::gui

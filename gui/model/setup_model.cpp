@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/model/setup_model.h"
+
+#include <utility>
+
+namespace interleave::gui {
+
+void SetupModel::load(const std::string& preset, const std::string& method) {
+  Preset loaded = workshop_.preset(preset, method);
+  spec_.preset = preset;
+  spec_.method = method;
+  spec_.budget = loaded.budget;
+  bank_ = std::move(loaded.bank);
+  search_ = std::move(loaded.search);
+  Q_EMIT changed();
+}
+
+void SetupModel::setBudget(const Budget& budget) {
+  if (budget == spec_.budget) return;
+  spec_.budget = budget;
+  Q_EMIT changed();
+}
+
+void SetupModel::setSeed(std::uint64_t seed) {
+  if (seed == spec_.seed) return;
+  spec_.seed = seed;
+  Q_EMIT changed();
+}
+
+void SetupModel::setDevice(const std::string& device) {
+  if (device == spec_.device) return;
+  spec_.device = device;
+  Q_EMIT changed();
+}
+
+void SetupModel::setModelPath(const std::string& path) {
+  if (path == spec_.model_path) return;
+  spec_.model_path = path;
+  Q_EMIT changed();
+}
+
+void SetupModel::setBankDir(const std::string& folder) {
+  if (folder == spec_.bank_dir) return;
+  spec_.bank_dir = folder;
+  Q_EMIT changed();
+}
+
+void SetupModel::setBank(const std::string& key, const nlohmann::json& value) {
+  bank_.merge({{key, value}}, "");
+  Q_EMIT changed();
+}
+
+void SetupModel::setSearch(const std::string& key, const nlohmann::json& value) {
+  search_.merge({{key, value}}, "");
+  Q_EMIT changed();
+}
+
+RunSpec SetupModel::spec() const {
+  RunSpec spec = spec_;
+  spec.bank_settings = bank_.json();
+  spec.search_settings = search_.json();
+  if (spec.title.empty()) {
+    const bool layers = spec.budget.unit == Budget::Unit::FullLayers;
+    spec.title = spec.method;
+    spec.title.append(layers ? "-k" : "-").append(spec.budget.text()).append("-s").append(std::to_string(spec.seed));
+  }
+  return spec;
+}
+
+}  // namespace interleave::gui

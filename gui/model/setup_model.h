@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <filesystem>
+#include <string>
+
+#include "backend/core/run_spec.h"
+#include "backend/core/settings.h"
+#include "gui/app/workshop.h"
+
+namespace interleave::gui {
+
+/// The run that Setup is preparing: method, preset and every setting. Lives in the window's thread.
+class SetupModel final : public QObject {
+  Q_OBJECT
+ public:
+  explicit SetupModel(Workshop& workshop, QObject* parent = nullptr) : QObject(parent), workshop_(workshop) {}
+
+  /// Takes a preset; on an error everything stays as it was and the error passes through.
+  void load(const std::string& preset, const std::string& method);
+
+  const std::string& method() const { return spec_.method; }
+  const std::string& preset() const { return spec_.preset; }
+  const Budget& budget() const { return spec_.budget; }
+  std::uint64_t seed() const { return spec_.seed; }
+  const std::string& device() const { return spec_.device; }
+  const std::string& modelPath() const { return spec_.model_path; }
+  const std::string& bankDir() const { return spec_.bank_dir; }
+  const Settings& bank() const { return bank_; }
+  const Settings& search() const { return search_; }
+
+  void setBudget(const Budget& budget);
+  void setSeed(std::uint64_t seed);
+  void setDevice(const std::string& device);
+  void setModelPath(const std::string& path);
+  void setBankDir(const std::string& folder);
+  void setTitle(const std::string& title) { spec_.title = title; }
+  /// Values are checked by the settings' table: BadInput or Usage error, and nothing changed.
+  void setBank(const std::string& key, const nlohmann::json& value);
+  void setSearch(const std::string& key, const nlohmann::json& value);
+
+  RunSpec spec() const;  ///< Complete, with a title if the user gave none.
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  Workshop& workshop_;
+  RunSpec spec_;
+  Settings bank_, search_;
+};
+
+}  // namespace interleave::gui

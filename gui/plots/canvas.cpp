@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/plots/canvas.h"
+
+#include <QScopedValueRollback>
+#include <algorithm>
+#include <cmath>
+
+#include "gui/plots/tickers.h"
+#include "gui/style/format.h"
+#include "gui/style/theme.h"
+
+namespace interleave::gui {
+namespace {
+
+using namespace Qt::StringLiterals;
+
+QCPColorGradient gradient(ColorMap map) {
+  QCPColorGradient stops;
+  stops.clearColorStops();
+  constexpr int kStops = 64;
+  for (int i = 0; i <= kStops; ++i) {
+    const double t = static_cast<double>(i) / kStops;
+    stops.setColorStopAt(t, mapped(map, t));
+  }
+  stops.setLevelCount(256);
+  stops.setNanHandling(QCPColorGradient::nhNanColor);
+  stops.setNanColor(theme().window);
+  return stops;
+}
+
+QString axisValue(const Axis& axis, double value) {
+  switch (axis.kind) {
+    case Axis::Kind::Tokens:
+      return tokensText(value);
+    case Axis::Kind::Bytes:
+      return bytesText(value);
+    case Axis::Kind::Category:
+      return axis.categories.value(static_cast<qsizetype>(std::lround(value)));
+    case Axis::Kind::Number:
+      break;
+  }
+  return axis.whole ? fixedText(std::round(value), 0) : numberText(value);
+}
+
+/// Least and most of the finite values that an axis must show, errors included.
+class Extent {
+ public:
+  void add(double value, double error = 0) {
+    if (!std::isfinite(value)) return;
+    if (!std::isfinite(error)) error = 0;
+    least_ = std::min(least_, value - error);
+    most_ = std::max(most_, value + error);
+  }
+  QCPRange range(const Axis& axis) const {
+    double least = least_, most = most_;
+    if (least > most) least = axis.logarithmic ? 1 : 0, most = axis.logarithmic ? 10 : 1;
+    const bool padded = !axis.logarithmic && axis.kind != Axis::Kind::Category;
+    const double pad = padded ? std::max((most - least) * 0.06, std::max(std::abs(most), 1e-6) * 1e-3) : 0;
+    const double low = std::isnan(axis.least) ? least - pad : axis.least;
+    double high = std::isnan(axis.most) ? most + pad : axis.most;
+    if (high <= low) high = axis.logarithmic ? low * 10 : low + 1;
+    return {low, high};
+  }
+
+ private:
+  double least_ = std::numeric_limits<double>::infinity(), most_ = -std::numeric_limits<double>::infinity();
+};
+
+}  // namespace
+
+Figure::Canvas::Canvas(Figure& figure, Link link) : figure_(figure), link_(link), plot_(new QCustomPlot(&figure)) {
+  plot_->setFocusPolicy(Qt::NoFocus);
+  plot_->setAntialiasedElements(QCP::aeAll);
+  plot_->setNoAntialiasingOnDrag(true);
+  plot_->setSelectionRectMode(QCP::srmZoom);
+  plot_->setInteractions(QCP::iRangeZoom);
+  plot_->layer(u"overlay"_s)->setMode(QCPLayer::lmBuffered);
+  plot_->setMouseTracking(true);
+  plot_->plotLayout()->clear();
+  QObject::connect(plot_, &QCustomPlot::mouseMove, &figure_, [this](QMouseEvent* event) { hover(event->position()); });
+  QObject::connect(plot_, &QCustomPlot::mouseDoubleClick, &figure_, [this] { resetZoom(); });
+  QObject::connect(plot_, &QCustomPlot::mousePress, &figure_, [this](QMouseEvent* event) {
+    figure_.setFocus(Qt::MouseFocusReason);
+    const int index = panelAt(event->position());
+    if (index < 0 || event->button() != Qt::LeftButton) return;
+    const QCPAxisRect& rect = *views_[static_cast<std::size_t>(index)].rect;
+    Q_EMIT figure_.clicked(index, rect.axis(QCPAxis::atBottom)->pixelToCoord(event->position().x()),
+                           rect.axis(QCPAxis::atLeft)->pixelToCoord(event->position().y()));
+  });
+}
+
+void Figure::Canvas::show(std::vector<Panel> panels) {
+  const bool same = sameStructure(panels);
+  panels_ = std::move(panels);
+  if (!same) build();
+  for (std::size_t i = 0; i < panels_.size(); ++i) fill(i);
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+bool Figure::Canvas::sameStructure(const std::vector<Panel>& panels) const {
+  return std::ranges::equal(panels, panels_, [](const Panel& a, const Panel& b) {
+    return a.grid.has_value() == b.grid.has_value() && a.title.isEmpty() == b.title.isEmpty() && a.legend == b.legend &&
+           a.stretch == b.stretch &&
+           std::ranges::equal(a.series, b.series, [](const Series& s, const Series& t) {
+             return s.style == t.style && s.x_error.isEmpty() == t.x_error.isEmpty() &&
+                    s.y_error.isEmpty() == t.y_error.isEmpty();
+           });
+  });
+}
+
+void Figure::Canvas::build() {
+  plot_->clearItems();
+  plot_->clearPlottables();
+  plot_->plotLayout()->clear();
+  views_.clear();
+  hovered_ = -1;
+  zoomed_ = false;
+  auto* margins = new QCPMarginGroup(plot_);  // owned by the plot
+  plot_->plotLayout()->setColumnSpacing(4);
+  plot_->plotLayout()->setRowSpacing(0);
+  for (std::size_t i = 0; i < panels_.size(); ++i) {
+    views_.push_back(buildPanel(panels_[i], static_cast<int>(i), *margins));
+  }
+  restyle();
+}
+
+Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, int column, QCPMarginGroup& margins) {
+  PanelView view;
+  view.rect = new QCPAxisRect(plot_, true);  // owned by the layout
+  view.rect->setMarginGroup(QCP::msTop | QCP::msBottom, &margins);
+  view.rect->setMinimumMargins({6, 4, 8, 2});
+  QCPLayoutGrid& layout = *plot_->plotLayout();
+  if (std::ranges::any_of(panels_, [](const Panel& each) { return !each.title.isEmpty(); })) {
+    view.title = new QCPTextElement(plot_, panel.title);  // owned by the layout
+    view.title->setTextFlags(Qt::AlignLeft | Qt::AlignVCenter);
+    view.title->setMargins({8, 2, 2, 0});
+    layout.addElement(0, column, view.title);
+    layout.setRowStretchFactor(0, 0.001);
+    layout.addElement(1, column, view.rect);
+  } else {
+    layout.addElement(0, column, view.rect);
+  }
+  layout.setColumnStretchFactor(column, panel.stretch);
+  QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
+  for (QCPAxis* axis : {x, y}) {
+    axis->setLayer(u"axes"_s);
+    axis->grid()->setLayer(u"grid"_s);
+    QObject::connect(axis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), &figure_,
+                     [this, axis](const QCPRange& range) { shareRange(*axis, range); });
+  }
+  if (panel.grid) {
+    view.map = new QCPColorMap(x, y);  // owned by the plot
+    view.map->setInterpolate(false);
+    view.map->setTightBoundary(false);
+    view.map->setAntialiased(false);
+    view.map->removeFromLegend();
+  }
+  if (panel.legend) {
+    view.legend = new QCPLegend;  // owned by the inset layout
+    view.rect->insetLayout()->addElement(view.legend, Qt::AlignTop | Qt::AlignRight);
+    view.rect->insetLayout()->setMargins({4, 4, 4, 4});
+    view.legend->setLayer(u"legend"_s);
+    view.legend->setMargins({6, 3, 6, 3});
+    view.legend->setRowSpacing(0);
+    view.legend->setIconSize(16, 8);
+  }
+  for (const Series& series : panel.series) view.series.push_back(buildSeries(series, view));
+
+  view.down = new QCPItemLine(plot_);
+  view.across = new QCPItemLine(plot_);
+  for (QCPItemLine* line : {view.down, view.across}) {
+    for (QCPItemPosition* position : {line->start, line->end}) {
+      position->setAxes(x, y);
+      position->setAxisRect(view.rect);
+    }
+  }
+  for (QCPItemPosition* position : {view.down->start, view.down->end}) {
+    position->setTypeX(QCPItemPosition::ptPlotCoords);
+    position->setTypeY(QCPItemPosition::ptAxisRectRatio);
+  }
+  for (QCPItemPosition* position : {view.across->start, view.across->end}) {
+    position->setTypeX(QCPItemPosition::ptAxisRectRatio);
+    position->setTypeY(QCPItemPosition::ptPlotCoords);
+  }
+  view.readout = new QCPItemText(plot_);
+  view.readout->position->setType(QCPItemPosition::ptAbsolute);
+  for (QCPAbstractItem* item : std::initializer_list<QCPAbstractItem*>{view.down, view.across, view.readout}) {
+    item->setLayer(u"overlay"_s);
+    item->setSelectable(false);
+    item->setVisible(false);
+  }
+  view.readout->setClipToAxisRect(false);
+  return view;
+}
+
+Figure::Canvas::SeriesView Figure::Canvas::buildSeries(const Series& series, const PanelView& view) {
+  SeriesView built;
+  QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
+  QCPAbstractPlottable* drawn = nullptr;
+  if (series.style == Series::Style::Bars) {
+    built.bars = new QCPBars(y, x);  // keys along y: the bars lie
+    built.bars->setWidth(0.72);
+    built.bars->setAntialiased(false);
+    drawn = built.bars;
+  } else {
+    built.graph = new QCPGraph(x, y);
+    drawn = built.graph;
+    for (auto [errors, bars, type] : {std::tuple{&series.x_error, &built.x_error, QCPErrorBars::etKeyError},
+                                      std::tuple{&series.y_error, &built.y_error, QCPErrorBars::etValueError}}) {
+      if (errors->isEmpty()) continue;
+      *bars = new QCPErrorBars(x, y);
+      (*bars)->removeFromLegend();
+      (*bars)->setDataPlottable(built.graph);
+      (*bars)->setErrorType(type);
+      (*bars)->setSymbolGap(4);
+      (*bars)->setWhiskerWidth(5);
+    }
+  }
+  if (view.legend != nullptr && !series.name.isEmpty()) drawn->addToLegend(view.legend);
+  return built;
+}
+
+void Figure::Canvas::fill(std::size_t index) {
+  const Panel& panel = panels_[index];
+  PanelView& view = views_[index];
+  if (view.title != nullptr) view.title->setText(panel.title);
+  view.rect->axis(QCPAxis::atBottom)->setLabel(panel.x.label);
+  view.rect->axis(QCPAxis::atLeft)->setLabel(panel.y.label);
+  styleAxis(*view.rect->axis(QCPAxis::atBottom), panel.x);
+  styleAxis(*view.rect->axis(QCPAxis::atLeft), panel.y);
+  if (panel.grid) fillMap(*panel.grid, *view.map);
+  for (std::size_t i = 0; i < panel.series.size(); ++i) fillSeries(panel.series[i], view.series[i]);
+  fillMarks(panel, view);
+  if (!zoomed_) setRanges(panel, view);
+}
+
+void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
+  const QPen pen(series.color, series.width);
+  if (view.bars != nullptr) {
+    view.bars->setName(series.name);
+    view.bars->setData(series.y, series.x, false);
+    view.bars->setPen(Qt::NoPen);
+    view.bars->setBrush(series.color);
+    return;
+  }
+  using Style = Series::Style;
+  const bool points = series.style == Style::Points || series.style == Style::Rings;
+  QPen line = pen;
+  if (series.style == Style::Dashed || series.style == Style::DashedPoints) line.setDashPattern({4, 3});
+  view.graph->setName(series.name);
+  view.graph->setPen(line);
+  view.graph->setLineStyle(points ? QCPGraph::lsNone : QCPGraph::lsLine);
+  view.graph->setAdaptiveSampling(!points);
+  if (points || series.style == Style::DashedPoints) {
+    const bool ring = series.style == Style::Rings;
+    const QCPScatterStyle::ScatterShape shape =
+        series.style == Style::DashedPoints ? QCPScatterStyle::ssDiamond : QCPScatterStyle::ssCircle;
+    view.graph->setScatterStyle(QCPScatterStyle(shape, QPen(series.color, 1.5),
+                                                QBrush(ring ? theme().card : series.color),
+                                                series.style == Style::DashedPoints ? 6 : 8));
+  }
+  view.graph->setData(series.x, series.y, false);
+  for (auto [errors, bars] : {std::pair{&series.x_error, view.x_error}, std::pair{&series.y_error, view.y_error}}) {
+    if (bars == nullptr) continue;
+    bars->setPen(QPen(series.color, 1.2));
+    bars->setData(*errors);
+  }
+}
+
+void Figure::Canvas::fillMap(const Grid& grid, QCPColorMap& map) {
+  QCPColorMapData& data = *map.data();
+  if (data.keySize() != grid.columns || data.valueSize() != grid.rows) data.setSize(grid.columns, grid.rows);
+  // One column or row would leave QCustomPlot without a cell size: its range then spans one cell.
+  const double last = grid.first_column + std::max(grid.columns - 1, 1) * grid.column_step;
+  data.setRange({grid.first_column, last}, {0, static_cast<double>(std::max(grid.rows - 1, 1))});
+  for (int row = 0; row < grid.rows; ++row) {
+    for (int column = 0; column < grid.columns; ++column) {
+      data.setCell(column, row, static_cast<double>(grid.values[static_cast<qsizetype>(row) * grid.columns + column]));
+    }
+  }
+  map.setName(grid.name);
+  map.setGradient(gradient(grid.map));
+  map.setDataRange({grid.least, grid.most});
+}
+
+void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
+  for (QCPAbstractItem* mark : view.marks) plot_->removeItem(mark);
+  view.marks.clear();
+  QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
+  const auto keep = [&](QCPAbstractItem* item) {
+    item->setClipAxisRect(view.rect);
+    item->setSelectable(false);
+    view.marks.push_back(item);
+  };
+  const auto text = [&](const QString& words, const QColor& colour, double at_x, double at_y, Qt::Alignment side) {
+    auto* label = new QCPItemText(plot_);
+    label->position->setAxes(x, y);
+    label->position->setCoords(at_x, at_y);
+    label->setPositionAlignment(side);
+    label->setPadding({7, 3, 7, 3});
+    label->setText(words);
+    label->setColor(colour);
+    label->setFont(textFont(TextSize::Tick));
+    keep(label);
+    label->setClipToAxisRect(false);
+  };
+  for (const Mark& mark : panel.marks) {
+    if (mark.shape == Mark::Shape::Vertical || mark.shape == Mark::Shape::Horizontal) {
+      auto* line = new QCPItemStraightLine(plot_);
+      line->point1->setAxes(x, y);
+      line->point2->setAxes(x, y);
+      const bool upright = mark.shape == Mark::Shape::Vertical;
+      line->point1->setCoords(upright ? mark.x : 0.5, upright ? 0.5 : mark.y);
+      line->point2->setCoords(upright ? mark.x : 2.0, upright ? 2.0 : mark.y);
+      QPen pen(mark.color, 1.2);
+      if (mark.dashed) pen.setDashPattern({3, 3});
+      line->setPen(pen);
+      keep(line);
+    } else if (mark.shape == Mark::Shape::Ring) {
+      auto* ring = new QCPItemTracer(plot_);
+      ring->position->setAxes(x, y);
+      ring->position->setCoords(mark.x, mark.y);
+      ring->setStyle(QCPItemTracer::tsCircle);
+      ring->setSize(9);
+      ring->setPen(QPen(mark.color, 1.8));
+      ring->setBrush(theme().card);
+      keep(ring);
+    }
+    if (mark.shape == Mark::Shape::Centered) {
+      text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter);
+    } else if (!mark.text.isEmpty()) {
+      // The text keeps to the side that has room.
+      const QCPRange range = x->range();
+      const bool left_half = x->scaleType() == QCPAxis::stLogarithmic
+                                 ? mark.x * mark.x < range.lower * range.upper
+                                 : mark.x < (range.lower + range.upper) / 2;
+      text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop);
+    }
+  }
+  for (const Series& series : panel.series) {
+    for (qsizetype i = 0; i < std::min(series.labels.size(), series.x.size()); ++i) {
+      if (series.labels[i].isEmpty()) continue;
+      const bool left_half = series.x[i] < (x->range().lower + x->range().upper) / 2;
+      text(series.labels[i], series.color, series.x[i], series.y[i],
+           (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    }
+  }
+}
+
+void Figure::Canvas::setRanges(const Panel& panel, PanelView& view) {
+  Extent xs, ys;
+  if (panel.grid) {
+    const Grid& grid = *panel.grid;
+    xs.add(grid.first_column - grid.column_step / 2);
+    xs.add(grid.first_column + (grid.columns - 0.5) * grid.column_step);
+    ys.add(-0.5);
+    ys.add(grid.rows - 0.5);
+  }
+  for (const Series& series : panel.series) {
+    for (qsizetype i = 0; i < series.x.size(); ++i) {
+      if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
+      xs.add(series.x[i], series.x_error.value(i, 0));
+      ys.add(series.y[i], series.y_error.value(i, 0));
+    }
+  }
+  const QScopedValueRollback guard(setting_, true);
+  view.rect->axis(QCPAxis::atBottom)->setRange(xs.range(panel.x));
+  view.rect->axis(QCPAxis::atLeft)->setRange(ys.range(panel.y));
+}
+
+void Figure::Canvas::styleAxis(QCPAxis& axis, const Axis& as) const {
+  const bool logarithmic = axis.scaleType() == QCPAxis::stLogarithmic;
+  if (logarithmic != as.logarithmic) {
+    axis.setScaleType(as.logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+  }
+  axis.setRangeReversed(as.reversed);
+  axis.setTickLabels(as.ticks);
+  axis.setTicker(tickerFor(as));
+}
+
+void Figure::Canvas::restyle() {
+  const Theme& t = theme();
+  plot_->setBackground(t.card);
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    PanelView& view = views_[i];
+    view.rect->setBackground(QBrush(t.card));
+    for (const QCPAxis::AxisType side : {QCPAxis::atBottom, QCPAxis::atLeft, QCPAxis::atTop, QCPAxis::atRight}) {
+      QCPAxis& axis = *view.rect->axis(side);
+      const bool ours = side == QCPAxis::atBottom || side == QCPAxis::atLeft;
+      axis.setVisible(true);
+      axis.setTicks(ours);
+      axis.setBasePen(QPen(t.border, 1));
+      axis.setTickPen(QPen(t.border, 1));
+      axis.setSubTickPen(Qt::NoPen);
+      axis.setSubTicks(false);
+      axis.setTickLengthIn(0);
+      axis.setTickLengthOut(3);
+      axis.setTickLabelFont(textFont(TextSize::Tick));
+      axis.setTickLabelColor(t.muted);
+      axis.setLabelFont(textFont(TextSize::Tick));
+      axis.setLabelColor(t.muted);
+      axis.setTickLabelPadding(3);
+      axis.setLabelPadding(2);
+      if (!ours) axis.setTickLabels(false);
+      axis.grid()->setVisible(ours && !panels_[i].grid);
+      axis.grid()->setPen(QPen(t.grid, 1));
+      axis.grid()->setZeroLinePen(Qt::NoPen);
+    }
+    if (view.title != nullptr) {
+      view.title->setFont(textFont(TextSize::Small));
+      view.title->setTextColor(t.muted);
+    }
+    if (view.legend != nullptr) {
+      QColor back = t.card;
+      back.setAlpha(215);
+      view.legend->setBrush(back);
+      view.legend->setBorderPen(Qt::NoPen);
+      view.legend->setFont(textFont(TextSize::Tick));
+      view.legend->setTextColor(t.text);
+    }
+    QPen hair(t.muted, 1);
+    hair.setDashPattern({2, 2});
+    view.down->setPen(hair);
+    view.across->setPen(hair);
+    view.readout->setFont(textFont(TextSize::Small));
+    view.readout->setColor(t.text);
+    view.readout->setBrush(t.card);
+    view.readout->setPen(QPen(t.border, 1));
+    view.readout->setPadding({6, 3, 6, 3});
+  }
+  if (plot_->selectionRect() != nullptr) {
+    QColor box = t.accent;
+    plot_->selectionRect()->setPen(QPen(box, 1));
+    box.setAlpha(40);
+    plot_->selectionRect()->setBrush(box);
+  }
+  for (std::size_t i = 0; i < views_.size(); ++i) fill(i);
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void Figure::Canvas::shareRange(QCPAxis& from, const QCPRange& range) {
+  if (setting_) return;
+  zoomed_ = true;
+  const QCPAxis::AxisType shared = link_ == Link::X ? QCPAxis::atBottom : QCPAxis::atLeft;
+  if (link_ == Link::None || from.axisType() != shared) return;
+  const QScopedValueRollback guard(setting_, true);
+  for (PanelView& view : views_) view.rect->axis(shared)->setRange(range);
+}
+
+void Figure::Canvas::resetZoom() {
+  zoomed_ = false;
+  for (std::size_t i = 0; i < views_.size(); ++i) setRanges(panels_[i], views_[i]);
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void Figure::Canvas::zoom(double factor) {
+  if (views_.empty()) return;
+  for (QCPAxis* axis : views_[static_cast<std::size_t>(std::max(hovered_, 0))].rect->axes()) {
+    if (axis->axisType() == QCPAxis::atBottom || axis->axisType() == QCPAxis::atLeft) axis->scaleRange(factor);
+  }
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+int Figure::Canvas::panelAt(const QPointF& position) const {
+  const auto found =
+      std::ranges::find_if(views_, [&](const PanelView& view) { return view.rect->rect().contains(position.toPoint()); });
+  return found == views_.end() ? -1 : static_cast<int>(found - views_.begin());
+}
+
+void Figure::Canvas::hover(const QPointF& position) {
+  const int index = panelAt(position);
+  if (index < 0) return hideCrosshair();
+  const QCPAxisRect& rect = *views_[static_cast<std::size_t>(index)].rect;
+  showCrosshair(static_cast<std::size_t>(index), rect.axis(QCPAxis::atBottom)->pixelToCoord(position.x()),
+                rect.axis(QCPAxis::atLeft)->pixelToCoord(position.y()));
+}
+
+void Figure::Canvas::hideCrosshair() {
+  if (hovered_ < 0) return;
+  hovered_ = -1;
+  for (PanelView& view : views_) {
+    for (QCPAbstractItem* item : std::initializer_list<QCPAbstractItem*>{view.down, view.across, view.readout}) {
+      item->setVisible(false);
+    }
+  }
+  plot_->layer(u"overlay"_s)->replot();
+}
+
+void Figure::Canvas::showCrosshair(std::size_t index, double x, double y) {
+  hideCrosshair();
+  hovered_ = static_cast<int>(index);
+  crosshair_ = {x, y};
+  PanelView& view = views_[index];
+  view.down->start->setCoords(x, 0);
+  view.down->end->setCoords(x, 1);
+  view.across->start->setCoords(0, y);
+  view.across->end->setCoords(1, y);
+  view.down->setVisible(true);
+  view.across->setVisible(true);
+  const QString words = readoutAt(panels_[index], x, y);
+  view.readout->setVisible(!words.isEmpty());
+  view.readout->setText(words);
+  const double at_x = view.rect->axis(QCPAxis::atBottom)->coordToPixel(x);
+  const double at_y = view.rect->axis(QCPAxis::atLeft)->coordToPixel(y);
+  const bool left = at_x < plot_->width() / 2.0, top = at_y < plot_->height() / 2.0;
+  view.readout->setPositionAlignment((left ? Qt::AlignLeft : Qt::AlignRight) | (top ? Qt::AlignTop : Qt::AlignBottom));
+  view.readout->position->setPixelPosition({at_x + (left ? 10 : -10), at_y + (top ? 10 : -10)});
+  plot_->layer(u"overlay"_s)->replot();
+  Q_EMIT figure_.hovered(hovered_, x, y);
+}
+
+void Figure::Canvas::moveCrosshair(int columns, int rows) {
+  if (views_.empty()) return;
+  const std::size_t index = static_cast<std::size_t>(std::max(hovered_, 0));
+  const QCPRange x = views_[index].rect->axis(QCPAxis::atBottom)->range();
+  const QCPRange y = views_[index].rect->axis(QCPAxis::atLeft)->range();
+  const Panel& panel = panels_[index];
+  if (hovered_ < 0) crosshair_ = {x.center(), y.center()};
+  const double step_x = panel.grid ? panel.grid->column_step : x.size() / 40;
+  const double step_y = panel.grid ? 1 : -y.size() / 40;
+  QPointF to(crosshair_.x() + columns * step_x, crosshair_.y() + rows * step_y);
+  if (panel.grid) to = {std::round(to.x()), std::round(to.y())};
+  showCrosshair(index, std::clamp(to.x(), x.lower, x.upper), std::clamp(to.y(), y.lower, y.upper));
+}
+
+QString Figure::Canvas::readoutAt(const Panel& panel, double x, double y) const {
+  const auto named = [](const QString& name, const QString& value) {
+    return name.isEmpty() ? value : name + u' ' + value;
+  };
+  QStringList lines;
+  if (panel.grid) {
+    const Grid& grid = *panel.grid;
+    const int column = static_cast<int>(std::lround((x - grid.first_column) / grid.column_step));
+    const int row = static_cast<int>(std::lround(y));
+    if (column < 0 || column >= grid.columns || row < 0 || row >= grid.rows) return {};
+    const float value = grid.values[static_cast<qsizetype>(row) * grid.columns + column];
+    lines << named(panel.x.label, axisValue(panel.x, grid.first_column + column * grid.column_step)) + u" · "_s +
+                 named(panel.y.label, axisValue(panel.y, row));
+    lines << named(grid.name, numberText(static_cast<double>(value)));
+    return lines.join(u'\n');
+  }
+  const bool lying = std::ranges::any_of(panel.series, [](const Series& s) { return s.style == Series::Style::Bars; });
+  lines << (lying ? named(panel.y.label, axisValue(panel.y, y)) : named(panel.x.label, axisValue(panel.x, x)));
+  for (const Series& series : panel.series) {
+    const QVector<double>& keys = lying ? series.y : series.x;
+    const QVector<double>& values = lying ? series.x : series.y;
+    qsizetype nearest = -1;
+    for (qsizetype i = 0; i < keys.size(); ++i) {
+      if (!std::isfinite(values[i])) continue;
+      if (nearest < 0 || std::abs(keys[i] - (lying ? y : x)) < std::abs(keys[nearest] - (lying ? y : x))) nearest = i;
+    }
+    if (nearest < 0 || (lying && std::abs(keys[nearest] - y) > 0.5)) continue;
+    lines << named(series.labels.value(nearest, series.name), axisValue(lying ? panel.x : panel.y, values[nearest]));
+    if (lines.size() > 8) break;
+  }
+  return lines.join(u'\n');
+}
+
+void Figure::Canvas::draw(QCPPainter& painter) {
+  painter.setMode(QCPPainter::pmVectorized);
+  plot_->toPainter(&painter, plot_->width(), plot_->height());
+}
+
+}  // namespace interleave::gui

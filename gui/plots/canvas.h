@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <qcustomplot.h>
+
+#include <QObject>
+#include <memory>
+#include <vector>
+
+#include "gui/plots/figure.h"
+
+namespace interleave::gui {
+
+/// The QCustomPlot half of a Figure: turns panels into axis rectangles, graphs and items, and keeps them while the
+/// panels keep their structure. Private to the plots library.
+class Figure::Canvas final {
+ public:
+  Canvas(Figure& figure, Link link);
+
+  QCustomPlot& plot() { return *plot_; }
+  const std::vector<Panel>& panels() const { return panels_; }
+  void show(std::vector<Panel> panels);
+  void restyle();
+  void resetZoom();
+  void zoom(double factor);
+  void moveCrosshair(int columns, int rows);
+  void draw(QCPPainter& painter);  ///< At the widget's size, as vectors.
+
+ private:
+  struct SeriesView {
+    QCPGraph* graph = nullptr;  // of lines and points
+    QCPBars* bars = nullptr;
+    QCPErrorBars *x_error = nullptr, *y_error = nullptr;
+  };
+  struct PanelView {
+    QCPAxisRect* rect = nullptr;
+    QCPTextElement* title = nullptr;
+    QCPLegend* legend = nullptr;
+    QCPColorMap* map = nullptr;
+    QCPItemLine *across = nullptr, *down = nullptr;
+    QCPItemText* readout = nullptr;
+    std::vector<SeriesView> series;
+    std::vector<QCPAbstractItem*> marks;
+  };
+
+  bool sameStructure(const std::vector<Panel>& panels) const;
+  void build();
+  PanelView buildPanel(const Panel& panel, int column, QCPMarginGroup& margins);
+  SeriesView buildSeries(const Series& series, const PanelView& view);
+  void fill(std::size_t index);
+  void fillSeries(const Series& series, SeriesView& view);
+  void fillMap(const Grid& grid, QCPColorMap& map);
+  void fillMarks(const Panel& panel, PanelView& view);
+  void setRanges(const Panel& panel, PanelView& view);
+  void styleAxis(QCPAxis& axis, const Axis& as) const;
+  void shareRange(QCPAxis& from, const QCPRange& range);
+  void hover(const QPointF& position);
+  void hideCrosshair();
+  void showCrosshair(std::size_t index, double x, double y);
+  QString readoutAt(const Panel& panel, double x, double y) const;
+  int panelAt(const QPointF& position) const;
+
+  Figure& figure_;
+  Link link_;
+  QCustomPlot* plot_;  // owned by the figure's layout
+  std::vector<Panel> panels_;
+  std::vector<PanelView> views_;
+  bool zoomed_ = false;   // by the user: new data leaves the ranges alone
+  bool setting_ = false;  // ranges are being set by us
+  int hovered_ = -1;
+  QPointF crosshair_;
+};
+
+}  // namespace interleave::gui

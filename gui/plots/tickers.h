@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <qcustomplot.h>
+
+#include "gui/plots/figure.h"
+
+namespace interleave::gui {
+
+/// Where an axis has its ticks and what they say, in the user's locale.
+QSharedPointer<QCPAxisTicker> tickerFor(const Axis& axis);
+
+}  // namespace interleave::gui

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <set>
+#include <vector>
+
+#include "backend/core/placement.h"
+
+namespace interleave::gui {
+
+/// The layers as chips in columns, to be changed by a click (the next operator) or the keyboard: arrows move, F, G, W, H
+/// choose an operator, Space the next one, P pins or releases.
+class ChipGrid final : public QWidget {
+  Q_OBJECT
+ public:
+  explicit ChipGrid(QWidget* parent = nullptr);
+
+  void setPlacement(const Placement& placement, const std::vector<MixerKind>& operators, const std::set<int>& pinned);
+  /// Layers that differ from this placement carry a mark.
+  void setReference(const Placement& reference);
+  int current() const { return current_; }
+  void setCurrent(int layer);
+  QRect chip(int layer) const;
+
+  QSize sizeHint() const override { return {300, 240}; }
+  QSize minimumSizeHint() const override { return {180, 120}; }
+
+ Q_SIGNALS:
+  void changeRequested(int layer, interleave::MixerKind kind);
+  void pinRequested(int layer, bool pinned);
+  void currentChanged(int layer);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
+  void contextMenuEvent(QContextMenuEvent* event) override;
+  bool event(QEvent* event) override;
+
+ private:
+  int columns() const;
+  int rows() const;
+  int layerAt(const QPoint& point) const;
+  void requestNext(int layer);
+
+  Placement placement_, reference_;
+  std::vector<MixerKind> operators_;
+  std::set<int> pinned_;
+  int current_ = 0;
+};
+
+}  // namespace interleave::gui

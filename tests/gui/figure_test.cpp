@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QFile>
+#include <QImage>
+#include <QSet>
+#include <QSignalSpy>
+
+#include "gui/plots/export.h"
+#include "gui/plots/figure.h"
+#include "support.h"
+
+namespace interleave::gui {
+namespace {
+
+Panel heatMap() {
+  return {.title = QStringLiteral("map"),
+          .x = {.label = QStringLiteral("step"), .whole = true},
+          .y = {.label = QStringLiteral("layer"), .reversed = true, .whole = true},
+          .grid = Grid{.name = QStringLiteral("p"),
+                       .rows = 2,
+                       .columns = 3,
+                       .first_column = 1,
+                       .values = {0.f, 0.25f, 0.5f, 0.75f, 1.f, 0.1f}}};
+}
+
+Panel lines() {
+  return {.title = QStringLiteral("lines"),
+          .series = {{.name = QStringLiteral("a, \"quoted\""), .color = Qt::red, .x = {1, 2, 3}, .y = {1.5, 2.5, kAuto}},
+                     {.name = QStringLiteral("b"),
+                      .color = Qt::blue,
+                      .style = Series::Style::Points,
+                      .x = {1, 3},
+                      .y = {2, 1},
+                      .y_error = {0.1, 0.2}}},
+          .legend = true};
+}
+
+}  // namespace
+
+class FigureTest final : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void init() { failOnWarnings(); }
+
+  void writesItsDataInTheCLocale() {
+    QLocale::setDefault(QLocale(QLocale::German));
+    Figure figure(QStringLiteral("test"));
+    figure.setPanels({heatMap(), lines()});
+    const QStringList rows = figure.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    QLocale::setDefault(QLocale::c());
+    QCOMPARE(rows.size(), 1 + 6 + 3 + 2);
+    QCOMPARE(rows[0], QStringLiteral("panel,series,x,y,value,x_error,y_error"));
+    QVERIFY(rows.contains(QStringLiteral("\"map\",\"p\",2,0,0.25,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"a, \"\"quoted\"\"\",1,1.5,,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"b\",3,1,,,0.2")));
+  }
+
+  void drawsAndExportsWhatItShows_data() {
+    QTest::addColumn<QString>("suffix");
+    QTest::addColumn<QByteArray>("magic");
+    QTest::newRow("png") << QStringLiteral("png") << QByteArray("\x89PNG");
+    QTest::newRow("svg") << QStringLiteral("svg") << QByteArray("<?xml");
+    QTest::newRow("pdf") << QStringLiteral("pdf") << QByteArray("%PDF");
+  }
+
+  void drawsAndExportsWhatItShows() {
+    QFETCH(QString, suffix);
+    QFETCH(QByteArray, magic);
+    QTemporaryDir folder;
+    Figure figure(QStringLiteral("test"));
+    figure.resize(400, 200);
+    figure.setPanels({heatMap(), lines()});
+    figure.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&figure));
+    const QString path = folder.filePath(QStringLiteral("picture.") + suffix);
+    exportView(figure, path);
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QByteArray bytes = file.readAll();
+    QVERIFY(bytes.startsWith(magic));
+    if (suffix == QStringLiteral("png")) {
+      const QImage picture = QImage::fromData(bytes);
+      QCOMPARE(picture.size(), QSize(800, 400));
+      bool red = false, brightest = false;
+      for (int y = 0; y < picture.height(); ++y) {
+        for (int x = 0; x < picture.width(); ++x) {
+          red = red || picture.pixelColor(x, y) == QColor(Qt::red);
+          brightest = brightest || picture.pixelColor(x, y) == mapped(ColorMap::Viridis, 1);
+        }
+      }
+      QVERIFY2(red, "the line is drawn");
+      QVERIFY2(brightest, "the cell of value 1 is drawn");
+    }
+    if (suffix == QStringLiteral("svg")) QVERIFY(bytes.contains("lines"));
+  }
+
+  void refusesAnUnknownSuffixAndAFolderThatIsMissing() {
+    Figure figure(QStringLiteral("test"));
+    figure.resize(100, 100);
+    QVERIFY_EXCEPTION_THROWN(exportView(figure, QStringLiteral("picture.bmp")), Error);
+    QVERIFY_EXCEPTION_THROWN(exportView(figure, QStringLiteral("/no/such/folder/picture.png")), Error);
+  }
+
+  void theKeyboardMovesTheCrosshair() {
+    Figure figure(QStringLiteral("test"));
+    figure.resize(400, 200);
+    figure.setPanels({heatMap()});
+    figure.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&figure));
+    QSignalSpy hovered(&figure, &Figure::hovered);
+    QTest::keyClick(&figure, Qt::Key_Right);
+    QTest::keyClick(&figure, Qt::Key_Left);
+    QCOMPARE(hovered.count(), 2);
+    QCOMPARE(hovered[0][1].toDouble() - hovered[1][1].toDouble(), 1.0);
+    QTest::keyClick(&figure, Qt::Key_Plus);
+    QTest::keyClick(&figure, Qt::Key_Home);
+  }
+};
+
+}  // namespace interleave::gui
+
+int main(int argc, char** argv) { return interleave::gui::runGuiTest<interleave::gui::FigureTest>(argc, argv); }
+
+#include "figure_test.moc"

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <QLocale>
+#include <cmath>
+
+#include "gui/model/placement_book.h"
+#include "gui/model/placement_editor.h"
+#include "gui/model/readings.h"
+#include "gui/model/run_model.h"
+#include "gui/style/color_map.h"
+#include "gui/style/format.h"
+
+namespace interleave::gui {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr MixerKind F = MixerKind::Full, W = MixerKind::SlidingWindow, H = MixerKind::GdnWindow;
+
+StepEvent stepOf(std::vector<float> logits) {
+  StepEvent step;
+  step.step = 1;
+  step.steps = 4;
+  step.operators = {F, W, H};
+  step.probabilities = logits;
+  step.logits = std::move(logits);
+  return step;
+}
+
+TEST(Readings, KeepsTheLayersWithTheLargestAdvantage) {
+  //                           F  W  H    F  W  H   F  W  H   F  W  H
+  const StepEvent step = stepOf({1, 0, .5f, 3, 1, 0, 2, 0, 0, 0, 1, 2});  // advantages .5, 2, 2, −2
+  EXPECT_THAT(fullAdvantages(step), ElementsAre(.5, 2, 2, -2));
+  EXPECT_EQ(keepLargest(step, 0), Placement({H, W, W, H}));
+  EXPECT_EQ(keepLargest(step, 1), Placement({H, F, W, H})) << "ties go to the lower index";
+  EXPECT_EQ(keepLargest(step, 2), Placement({H, F, F, H}));
+  EXPECT_EQ(keepLargest(step, 4), Placement(4, F));
+  EXPECT_EQ(keepLargest(step, 99), Placement(4, F));
+  EXPECT_DOUBLE_EQ(marginAt(step, 2), 1.5);
+  EXPECT_DOUBLE_EQ(marginAt(step, 1), 0);
+  EXPECT_TRUE(std::isnan(marginAt(step, 0)));
+  EXPECT_TRUE(std::isnan(marginAt(step, 4)));
+}
+
+TEST(Readings, BreakEvenLiesBetweenTheTable) {
+  std::vector<CostTable> costs;
+  for (std::int64_t tokens = 64; tokens <= 1024; tokens *= 2) {
+    const std::vector<MixerCost> row{{0, 0, tokens}, {0, 0, 300}, {0, 0, 300}, {0, 0, 300}};
+    costs.push_back({tokens, {row, row}});
+  }
+  const std::optional<double> at = breakEven(costs, Placement(2, H));
+  ASSERT_TRUE(at);
+  EXPECT_NEAR(*at, 300, 1);
+  EXPECT_FALSE(breakEven(costs, Placement(2, F))) << "the teacher does not save against itself";
+  EXPECT_FALSE(breakEven(costs, Placement(3, H))) << "costs of another model";
+}
+
+TEST(RunRecord, GoesBackWhenARunRepeatsSteps) {
+  RunRecord record;
+  MailboxContents contents;
+  for (const std::int64_t number : {1, 2, 3, 2}) {
+    StepEvent step = stepOf({0, 0, 0});
+    step.step = number;
+    contents.steps.push_back(step);
+  }
+  record.take(std::move(contents));
+  ASSERT_EQ(record.steps.size(), 2u);
+  EXPECT_EQ(record.steps.back().step, 2);
+}
+
+TEST(RunRecord, StaysBounded) {
+  RunRecord record;
+  for (int round = 0; round < 20; ++round) {
+    MailboxContents contents;
+    for (int i = 0; i < 1000; ++i) {
+      StepEvent step = stepOf({0, 0, 0});
+      step.step = round * 1000 + i + 1;
+      contents.steps.push_back(step);
+    }
+    record.take(std::move(contents));
+  }
+  EXPECT_LE(record.steps.size(), RunRecord::kMostSteps);
+  EXPECT_GE(record.steps.size(), RunRecord::kMostSteps / 4);
+  EXPECT_EQ(record.steps.front().step, 1);
+  EXPECT_EQ(record.steps.back().step, 20000);
+}
+
+TEST(RunModel, FollowsTheNewestUntilMoved) {
+  RunModel model;
+  auto record = std::make_shared<RunRecord>();
+  for (int i = 1; i <= 5; ++i) {
+    StepEvent step = stepOf({0, 0, 0});
+    step.step = i;
+    record->steps.push_back(step);
+  }
+  model.show(record);
+  EXPECT_EQ(model.step()->step, 5);
+  model.setPosition(1);
+  EXPECT_EQ(model.step()->step, 2);
+  EXPECT_EQ(model.previousStep()->step, 1);
+  record->steps.push_back(record->steps.back());
+  model.recordChanged();
+  EXPECT_EQ(model.step()->step, 2) << "new steps leave the past alone";
+  model.setPosition(99);
+  EXPECT_TRUE(model.following());
+}
+
+TEST(PlacementEditor, UndoesAndRespectsPins) {
+  PlacementEditor editor;
+  editor.load(Placement(4, H), {F, H});
+  editor.set(1, F);
+  editor.set(2, W);  // not offered
+  EXPECT_EQ(editor.placement(), Placement({H, F, H, H}));
+  EXPECT_TRUE(editor.edited());
+  editor.setPinned(3, true);
+  editor.set(3, F);
+  EXPECT_EQ(editor.placement()[3], H);
+  editor.undoStack().undo();
+  EXPECT_EQ(editor.placement(), Placement(4, H));
+  EXPECT_FALSE(editor.edited());
+  editor.undoStack().redo();
+  EXPECT_EQ(editor.placement()[1], F);
+}
+
+TEST(PlacementBook, MergesEqualPlacementsAndTheirScores) {
+  PlacementBook book;
+  book.add(QStringLiteral("a"), Placement(4, H), {{.task = "kl", .value = 1}});
+  book.add(QStringLiteral("b"), Placement(4, H), {{.task = "kl", .value = 2}, {.task = "nll", .value = 3}});
+  ASSERT_EQ(book.entries().size(), 1u);
+  EXPECT_EQ(book.entries()[0].label, QStringLiteral("a"));
+  ASSERT_EQ(book.entries()[0].scores.size(), 2u);
+  EXPECT_EQ(book.entries()[0].scores[0].value, 2);
+  book.add(QStringLiteral("another model"), Placement(5, H));
+  EXPECT_EQ(book.entries().size(), 1u);
+}
+
+TEST(Format, FollowsTheLocale) {
+  QLocale::setDefault(QLocale::c());
+  EXPECT_EQ(bytesText(53.6e6), QStringLiteral("53.6\u00a0MB"));
+  EXPECT_EQ(bytesText(12), QStringLiteral("12\u00a0B"));
+  EXPECT_EQ(tokensText(8192), QStringLiteral("8k"));
+  EXPECT_EQ(tokensText(11600), QStringLiteral("11.6k"));
+  EXPECT_EQ(durationText(72), QStringLiteral("1:12"));
+  EXPECT_EQ(durationText(3725), QStringLiteral("1:02:05"));
+  EXPECT_EQ(durationText(-1), QStringLiteral("–"));
+  EXPECT_EQ(withError(0.6634, 0.071), QStringLiteral("0.66 ± 0.07"));
+  EXPECT_EQ(numberText(std::nan("")), QStringLiteral("–"));
+  QLocale::setDefault(QLocale(QLocale::German));
+  EXPECT_EQ(bytesText(53.6e6), QStringLiteral("53,6\u00a0MB"));
+  QLocale::setDefault(QLocale::c());
+}
+
+/// Lightness of CIELAB, from sRGB.
+double lightness(const QColor& color) {
+  const auto linear = [](double c) { return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); };
+  const double y = 0.2126 * linear(color.redF()) + 0.7152 * linear(color.greenF()) + 0.0722 * linear(color.blueF());
+  return y > 0.008856 ? 116 * std::cbrt(y) - 16 : 903.3 * y;
+}
+
+TEST(ColorMap, MagnitudesGrowLighter) {
+  for (const ColorMap map : {ColorMap::Viridis, ColorMap::Cividis}) {
+    double before = -1;
+    for (int i = 0; i <= 20; ++i) {
+      const double now = lightness(mapped(map, i / 20.0));
+      EXPECT_GT(now, before - 0.3) << i;
+      before = now;
+    }
+  }
+  // The ends of viridis as published: #440154 and #fde725.
+  EXPECT_NEAR(mapped(ColorMap::Viridis, 0).red(), 0x44, 4);
+  EXPECT_NEAR(mapped(ColorMap::Viridis, 1).green(), 0xe7, 4);
+  const QColor middle = mapped(ColorMap::Diverging, 0.5);
+  EXPECT_NEAR(middle.red(), middle.blue(), 8) << "neutral";
+}
+
+}  // namespace
+}  // namespace interleave::gui

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAbstractItemModelTester>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSlider>
+#include <fstream>
+
+#include "support.h"
+
+namespace interleave::gui {
+
+class StudioTest final : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void init() { failOnWarnings(); }
+
+  void aRunGoesFromStartToDoneThroughTheWindow() {
+    Scene scene;
+    QSignalSpy problems(&scene.studio, &Studio::problem);
+    QTRY_VERIFY(scene.studio.model().known());
+    scene.window.actions().start_pause->trigger();
+    QVERIFY(scene.studio.controller().active());
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active(), 60000);
+    const RunRecord& record = scene.studio.run().record();
+    QCOMPARE(record.phase.phase, Phase::Done);
+    QCOMPARE(record.steps.back().step, 24);
+    QVERIFY(!record.alignments.empty());
+    QCOMPARE(scene.studio.editor().placement(), record.placements.front().placement);
+    QCOMPARE(problems.count(), 0);
+    QTRY_COMPARE(scene.studio.library().rowCount(), 1);
+    QTRY_COMPARE(scene.studio.library().runs()[0].phase, Phase::Done);
+    QTRY_VERIFY(scene.studio.clock().idle());
+  }
+
+  void pausesResumesAndStops() {
+    Scene scene({.steps = 100000, .steps_per_second = 500});
+    scene.window.actions().start_pause->trigger();
+    QTRY_VERIFY(scene.studio.run().step() != nullptr);
+    scene.window.actions().start_pause->trigger();
+    QTRY_VERIFY(scene.studio.controller().paused());
+    const std::int64_t held = scene.studio.run().step()->step;
+    QTest::qWait(50);
+    QCOMPARE(scene.studio.run().step()->step, held);
+    scene.window.actions().start_pause->trigger();
+    QTRY_VERIFY(scene.studio.run().step()->step > held);
+    scene.window.actions().stop->trigger();
+    QVERIFY(QTest::qWaitFor([&] { return !scene.studio.controller().active(); }, 1000));
+    QCOMPARE(scene.studio.run().record().phase.phase, Phase::Stopped);
+  }
+
+  void aChangeWhileItRunsIsRecordedWithItsStep() {
+    Scene scene({.steps = 100000, .steps_per_second = 500});
+    scene.studio.startRun();
+    QTRY_VERIFY(scene.studio.run().step() != nullptr);
+    scene.studio.controller().intervene({.kind = Intervention::Kind::Pin, .layer = 3, .mixer = MixerKind::Full});
+    QTRY_COMPARE(scene.studio.run().record().changes.size(), std::size_t{1});
+    QVERIFY(scene.studio.run().record().changes[0].step > 0);
+    QTRY_COMPARE(scene.studio.run().step()->if_stopped_now[3], MixerKind::Full);
+    scene.studio.controller().stop();
+    QTRY_VERIFY(!scene.studio.controller().active());
+  }
+
+  void theTimeSliderShowsTheStoredRunsState() {
+    Scene scene;
+    QVERIFY(scene.search());
+    const std::vector<StepEvent> live = scene.studio.run().record().steps;
+    const RunId id = scene.studio.run().record().id;
+    Scene reader;  // another window on its own store, shown the first one's file
+    reader.studio.openStore(scene.storeFile());
+    reader.studio.showRun(id);
+    QTRY_COMPARE(reader.studio.run().record().steps.size(), live.size());
+    QSlider& time = reader.window.logits().timeSlider();
+    QTRY_COMPARE(time.maximum(), static_cast<int>(live.size()) - 1);
+    for (const int position : {0, 7, 15}) {
+      time.setValue(position);
+      const StepEvent& expected = live[static_cast<std::size_t>(position)];
+      QCOMPARE(reader.studio.run().step()->step, expected.step);
+      QCOMPARE(reader.studio.run().step()->logits, expected.logits);
+      QCOMPARE(reader.studio.editor().placement(), expected.if_stopped_now);
+    }
+    QVERIFY(!reader.studio.library().readOnlyReason().isEmpty());
+  }
+
+  void theSecondStudioOnAStoreSaysThatItOnlyReads() {
+    Scene scene;
+    Scene second;
+    second.studio.openStore(scene.storeFile());
+    QVERIFY(second.studio.library().writer() == nullptr);
+    const auto* banner = second.window.findChild<QLabel*>(QStringLiteral("banner"));
+    QVERIFY(banner->isVisible());
+    QVERIFY(banner->text().contains(QStringLiteral("reading only")));
+  }
+
+  void aFileThatIsNoStoreIsRefusedAndLeftAlone() {
+    Scene scene;
+    QSignalSpy problems(&scene.studio, &Studio::problem);
+    const std::filesystem::path file = scene.folder.filePath(QStringLiteral("letter.txt")).toStdString();
+    std::ofstream(file) << "Dear reader, this is no store at all, but it is long enough to look at.";
+    scene.studio.openStore(file);
+    QCOMPARE(problems.count(), 1);
+    QCOMPARE(scene.studio.library().file(), scene.storeFile());
+    QCOMPARE(std::filesystem::file_size(file), std::uintmax_t{71});
+  }
+
+  void theBudgetSliderGivesEveryKFromTheSameRun() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QSlider& slider = scene.window.runBar().budgetSlider();
+    QTRY_COMPARE(slider.value(), 8);
+    for (const int kept : {0, 3, 12, 30}) {
+      slider.setValue(kept);
+      QCOMPARE(scene.studio.editor().placement(), keepLargest(*scene.studio.run().step(), kept));
+      QCOMPARE(scene.studio.editor().placement().fullCount(), kept);
+    }
+    scene.window.actions().clear_budget->trigger();
+    QCOMPARE(scene.studio.editor().placement(), scene.studio.run().record().placements.front().placement);
+  }
+
+  void runsAreTaggedPinnedDeletedAndBroughtBack() {
+    Scene scene;
+    RunLibrary& library = scene.studio.library();
+    const QAbstractItemModelTester tester(&library, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    QVERIFY(scene.search());
+    QTRY_COMPARE(library.rowCount(), 1);
+    const RunId id = library.runs()[0].id;
+    library.setTags(id, {QStringLiteral("good"), QStringLiteral(" ")});
+    QCOMPARE(library.runs()[0].tags, std::vector<std::string>{"good"});
+    library.setBaseline(id);
+    QCOMPARE(library.baseline()->id, id);
+    library.remove(id);
+    QCOMPARE(library.rowCount(), 0);
+    scene.window.actions().undo->trigger();
+    QCOMPARE(library.rowCount(), 1);
+    QCOMPARE(library.runs()[0].tags, std::vector<std::string>{"good"});
+  }
+
+  void aStoppedRunIsResumedAndForked() {
+    Scene scene({.steps = 60, .steps_per_second = 100});
+    scene.studio.startRun();
+    QTRY_VERIFY(scene.studio.run().step() != nullptr && scene.studio.run().step()->step > 5);
+    scene.studio.controller().stop();
+    QTRY_VERIFY(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning());
+    const RunId id = scene.studio.run().record().id;
+    const std::int64_t step = scene.studio.run().step()->step;
+    scene.studio.resumeRun(id);
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning(), 60000);
+    QCOMPARE(scene.studio.run().record().id, id);
+    QCOMPARE(scene.studio.run().record().steps.size(), std::size_t{60});
+    scene.studio.forkRun(id, step);
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning(), 60000);
+    QVERIFY(scene.studio.run().record().id != id);
+    QCOMPARE(scene.studio.run().record().steps.front().step, step + 1);
+    QTRY_COMPARE(scene.studio.library().rowCount(), 2);
+  }
+
+  void aReplayEndsAsTheRunDid() {
+    Scene scene;
+    QVERIFY(scene.search());
+    const RunId id = scene.studio.run().record().id;
+    const Placement found = scene.studio.run().placement();
+    scene.studio.replayRun(id, 1000);
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active(), 60000);
+    QCOMPARE(scene.studio.run().record().steps.size(), std::size_t{24});
+    QCOMPARE(scene.studio.run().placement(), found);
+    QCOMPARE(scene.studio.library().rowCount(), 1);
+  }
+
+  void candidatesArePreparedWithALiveView() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    scene.window.actions().prepare->trigger();
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    QTRY_COMPARE(scene.studio.run().record().alignments.size(), std::size_t{24});
+    QCOMPARE(bankError(scene.studio.run().record()).size(), std::size_t{30});
+  }
+
+  void everyViewHasANameForAssistiveTechnology() {
+    Scene scene;
+    for (Dock* dock : scene.window.docks()) QVERIFY(!dock->pane().accessibleName().isEmpty());
+    for (const Figure* figure : scene.window.findChildren<Figure*>()) QVERIFY(!figure->accessibleName().isEmpty());
+  }
+
+  void layoutsAreArrangedAndReset() {
+    Scene scene;
+    for (const Arrangement arrangement : {Arrangement::Compare, Arrangement::Placement, Arrangement::Search}) {
+      scene.window.arrangeAs(arrangement);
+      for (Dock* dock : scene.window.docks()) QVERIFY(!dock->isHidden());
+    }
+    scene.window.dock(QStringLiteral("log")).close();
+    scene.window.actions().reset_layout->trigger();
+    QVERIFY(scene.window.dock(QStringLiteral("log")).isVisible());
+  }
+};
+
+}  // namespace interleave::gui
+
+int main(int argc, char** argv) { return interleave::gui::runGuiTest<interleave::gui::StudioTest>(argc, argv); }
+
+#include "studio_test.moc"
