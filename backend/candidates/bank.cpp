@@ -54,12 +54,17 @@ nlohmann::json qualityOf(const AlignmentEvent& event) {
           {"mean_relative_error", sum / static_cast<double>(event.relative_error.size())}};
 }
 
-void checkModel(const nlohmann::json& card, const Model& model, const std::filesystem::path& dir) {
+void checkModel(const nlohmann::json& card, const ModelConfig& config, const std::string& fingerprint,
+                const std::filesystem::path& dir) {
   const auto made_for = card.at("key").at("model").get<std::string>();
-  if (made_for == model.fingerprint()) return;
+  if (made_for == fingerprint) return;
   throw badInput((dir / kCardName).string(), "model",
                  "the bank was made for \"" + card.at("model_name").get<std::string>() + "\" (fingerprint " + made_for +
-                     "), not for \"" + model.config().name + "\" (fingerprint " + model.fingerprint() + ")");
+                     "), not for \"" + config.name + "\" (fingerprint " + fingerprint + ")");
+}
+
+Error lacksKind(const std::filesystem::path& dir, MixerKind kind) {
+  return badInput(dir.string(), "kinds", "the bank holds no \"" + std::string(name(kind)) + "\" candidates");
 }
 
 /// The settings in which two recipes differ, for a message.
@@ -78,7 +83,7 @@ std::string differences(const nlohmann::json& stored, const nlohmann::json& want
 
 }  // namespace
 
-nlohmann::json readBankCard(const std::filesystem::path& dir) {
+nlohmann::json readCard(const std::filesystem::path& dir) {
   const std::filesystem::path file = dir / kCardName;
   nlohmann::json card = readJson(file);
   requireKeys(card, kCardKeys, file.string());
@@ -94,7 +99,8 @@ CandidateBank::CandidateBank(std::shared_ptr<const Model> model, const OperatorW
     : model_(std::move(model)), windows_(windows) {
   for (int layer = 0; layer < model_->config().layers; ++layer) {
     mixers_[MixerKind::Full].push_back(SoftmaxAttention::full(model_, layer));
-    mixers_[MixerKind::SlidingWindow].push_back(SoftmaxAttention::slidingWindow(model_, layer, windows_.sliding.tokens, windows_.sliding.sinks));
+    mixers_[MixerKind::SlidingWindow].push_back(
+        SoftmaxAttention::slidingWindow(model_, layer, windows_.sliding.tokens, windows_.sliding.sinks));
   }
 }
 
@@ -103,27 +109,54 @@ std::shared_ptr<CandidateBank> CandidateBank::untrained(std::shared_ptr<const Mo
   return std::shared_ptr<CandidateBank>(new CandidateBank(std::move(model), windows));
 }
 
-std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::path& dir,
-                                                         std::shared_ptr<const Model> model) {
-  const nlohmann::json card = readBankCard(dir);
-  checkModel(card, *model, dir);
-  if (!card.at("complete").get<bool>()) {
+StoredBank StoredBank::open(const std::filesystem::path& dir, const ModelConfig& config,
+                            const std::string& fingerprint) {
+  StoredBank bank;
+  bank.dir_ = dir;
+  bank.card_ = readCard(dir);
+  checkModel(bank.card_, config, fingerprint, dir);
+  if (!bank.card_.at("complete").get<bool>()) {
     throw badInput((dir / kCardName).string(), "complete",
                    "making this bank was stopped; `candidates prepare` goes on with it");
   }
   Settings settings(bankSettings());
-  settings.merge(card.at("key").at("settings"), (dir / kCardName).string());
-  auto bank = untrained(model, operatorWindows(settings));
-  bank->dir_ = dir;
-  bank->card_ = card;
+  settings.merge(bank.card_.at("key").at("settings"), (dir / kCardName).string());
+  bank.windows_ = operatorWindows(settings);
   for (MixerKind kind : kindsListed(settings.text("kinds"), "kinds")) {
     if (kind == MixerKind::Full || kind == MixerKind::SlidingWindow) continue;
-    const std::filesystem::path file = kindFile(dir, kind);
-    const SafetensorsFile stored = SafetensorsFile::open(file);
+    bank.files_.emplace(kind, SafetensorsFile::open(kindFile(dir, kind)));
+  }
+  return bank;
+}
+
+std::vector<MixerKind> StoredBank::kinds() const {
+  std::vector<MixerKind> kinds;
+  for (const auto& [kind, file] : files_) kinds.push_back(kind);
+  return kinds;
+}
+
+const SafetensorsFile& StoredBank::file(MixerKind kind) const {
+  const auto found = files_.find(kind);
+  if (found == files_.end()) throw lacksKind(dir_, kind);
+  return found->second;
+}
+
+std::string StoredBank::tensorName(int layer, const std::string& label) {
+  return "layers." + std::to_string(layer) + "." + label;
+}
+
+std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::path& dir,
+                                                         std::shared_ptr<const Model> model) {
+  const StoredBank stored = StoredBank::open(dir, model->config(), model->fingerprint());
+  auto bank = untrained(model, stored.windows());
+  bank->dir_ = dir;
+  bank->card_ = stored.card();
+  for (MixerKind kind : stored.kinds()) {
+    const SafetensorsFile& file = stored.file(kind);
     for (int layer = 0; layer < model->config().layers; ++layer) {
       const auto tensor = [&](const std::string& label) {
-        const std::string full = "layers." + std::to_string(layer) + "." + label;
-        return stored.has(full) ? readTensor(stored, full).to(model->device()) : at::Tensor{};
+        const std::string full = StoredBank::tensorName(layer, label);
+        return file.has(full) ? readTensor(file, full).to(model->device()) : at::Tensor{};
       };
       GdnParameters values{.projections = tensor("projections"),
                            .qkv_bias = tensor("qkv_bias"),
@@ -132,8 +165,8 @@ std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::
                            .log_decay = tensor("log_decay"),
                            .scale = tensor("scale"),
                            .output = tensor("output")};
-      bank->mixers_[kind].push_back(
-          GatedDeltaNet::withParameters(model, layer, kind, bank->windows_.gdn, std::move(values), file.string()));
+      bank->mixers_[kind].push_back(GatedDeltaNet::withParameters(model, layer, kind, bank->windows_.gdn,
+                                                                  std::move(values), file.path().string()));
     }
   }
   return bank;
@@ -148,8 +181,8 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   nlohmann::json card = newCard(*model, settings, seed);
   const bool begun = std::filesystem::exists(dir / kCardName);
   if (begun) {
-    const nlohmann::json stored = readBankCard(dir);
-    checkModel(stored, *model, dir);
+    const nlohmann::json stored = readCard(dir);
+    checkModel(stored, model->config(), model->fingerprint(), dir);
     if (stored.at("key") != card.at("key")) {
       throw usageError("bank", dir.string() + " holds another bank of this model (" +
                                    differences(stored.at("key"), card.at("key")) + "); choose another folder");
@@ -199,7 +232,7 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
     for (std::size_t layer = 0; layer < alignment.candidates(kind).size(); ++layer) {
       auto& candidate = alignment.candidates(kind)[layer];
       for (const auto& [label, tensor] : candidate->parameters()) {
-        tensors.emplace_back("layers." + std::to_string(layer) + "." + label,
+        tensors.emplace_back(StoredBank::tensorName(static_cast<int>(layer), label),
                              tensor.dim() == 1 ? tensor : tensor.to(at::kBFloat16));
       }
       bank->mixers_[kind].push_back(std::move(candidate));
@@ -215,9 +248,7 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
 
 const Mixer& CandidateBank::mixer(int layer, MixerKind kind) const {
   const auto found = mixers_.find(kind);
-  if (found == mixers_.end()) {
-    throw badInput(dir_.string(), "kinds", "the bank holds no \"" + std::string(name(kind)) + "\" candidates");
-  }
+  if (found == mixers_.end()) throw lacksKind(dir_, kind);
   return *found->second.at(static_cast<std::size_t>(layer));
 }
 

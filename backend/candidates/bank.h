@@ -13,6 +13,7 @@
 #include "backend/core/events.h"
 #include "backend/core/progress.h"
 #include "backend/core/settings.h"
+#include "backend/formats/safetensors.h"
 #include "backend/formats/tokenizer.h"
 #include "backend/mixers/cost.h"
 #include "backend/mixers/mixer.h"
@@ -25,6 +26,28 @@ std::span<const SettingSpec> bankSettings();
 OperatorWindows operatorWindows(const Settings& settings);
 /// The operator kinds that a comma-separated setting names. Usage error for an unknown one.
 std::vector<MixerKind> kindsListed(const std::string& list, const std::string& setting);
+
+/// A finished bank as it lies on disk. Tensors are read one at a time; safe to read from any thread.
+class StoredBank {
+ public:
+  /// Checks that it is complete and was made for the model with this fingerprint. BadInput names both models otherwise.
+  static StoredBank open(const std::filesystem::path& dir, const ModelConfig& config, const std::string& fingerprint);
+
+  const nlohmann::json& card() const { return card_; }
+  const OperatorWindows& windows() const { return windows_; }
+  std::vector<MixerKind> kinds() const;  ///< Those trained.
+
+  /// The file of a trained kind; BadInput naming the kind when the bank does not hold it.
+  const SafetensorsFile& file(MixerKind kind) const;
+  /// What the file of a kind calls a tensor of GdnParameters.
+  static std::string tensorName(int layer, const std::string& label);
+
+ private:
+  std::filesystem::path dir_;
+  nlohmann::json card_;
+  OperatorWindows windows_;
+  std::map<MixerKind, SafetensorsFile> files_;
+};
 
 /// For each layer and operator kind, a mixer aligned to the teacher; made once, reused by methods, budgets and runs.
 /// On disk: a folder with card.json (what it is, its key, its quality) and one safetensors file a trained kind.
@@ -68,6 +91,6 @@ class CandidateBank {
 };
 
 /// Reads a bank's card. BadInput: missing, not ours, unknown keys (the nearest known named).
-nlohmann::json readBankCard(const std::filesystem::path& dir);
+nlohmann::json readCard(const std::filesystem::path& dir);
 
 }  // namespace interleave

@@ -192,6 +192,22 @@ struct Source {
     return placement;
   }
 
+  /// A list of our words for operators, one a layer.
+  Placement operators(const json& list, const std::string& key) const {
+    std::vector<MixerKind> kinds;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string place = key + "[" + std::to_string(i) + "]", text = word(list[i], place);
+      const auto kind = mixerKindNamed(text);
+      const std::string near = nearestOf(text, mixerKindNames());
+      if (!kind) {
+        throw wrong(place,
+                    "unknown operator " + inQuotes(text) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+      }
+      kinds.push_back(*kind);
+    }
+    return Placement(std::move(kinds));
+  }
+
   MixerKind linear() const { return rest == MixerKind::Gdn || rest == MixerKind::GdnWindow ? rest : MixerKind::Gdn; }
 };
 
@@ -213,22 +229,18 @@ Placement readOurs(const Source& source) {
     throw source.wrong(
         "operators", "has " + std::to_string(operators.size()) + " entries for " + std::to_string(layers) + " layers");
   }
-  std::vector<MixerKind> kinds;
-  for (std::size_t i = 0; i < operators.size(); ++i) {
-    const std::string place = "operators[" + std::to_string(i) + "]", word = source.word(operators[i], place);
-    const auto kind = mixerKindNamed(word);
-    const std::string near = nearestOf(word, mixerKindNames());
-    if (!kind) {
-      throw source.wrong(
-          place, "unknown operator " + inQuotes(word) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-    }
-    kinds.push_back(*kind);
-  }
-  Placement placement(std::move(kinds));
+  Placement placement = source.operators(operators, "operators");
   if (document.at("kept_layers") != json(placement.kept())) {
     throw source.wrong("kept_layers", "disagrees with the operators, which keep " + json(placement.kept()).dump());
   }
   return placement;
+}
+
+/// The config.json of a hybrid that `hf` wrote with its own model code.
+Placement readHybridConfig(const Source& source) {
+  const json& list = source.array(source.document.at("layer_operators"), "layer_operators");
+  source.count("layer_operators", static_cast<int>(list.size()));
+  return source.operators(list, "layer_operators");
 }
 
 Placement readLayerTypes(const Source& source) {
@@ -282,31 +294,34 @@ Placement readKimi(const Source& source) {
 
 struct Format {
   std::string_view name;
-  std::string_view key;  ///< A document with this key is of this format.
-  json (*write)(const Placement&, const PlacementFacts&);
+  std::string_view key;                                    ///< A document with this key is of this format.
+  json (*write)(const Placement&, const PlacementFacts&);  ///< Null: not written as a document.
   Placement (*read)(const Source&);
 };
-constexpr std::array<Format, 6> kFormats{{
+constexpr std::array<Format, 7> kFormats{{
     {"interleave", "format", writeOurs, readOurs},
     {"hf-layer-types", "layer_types", writeLayerTypes, readLayerTypes},
     {"fla", "attn", writeFla, readFla},
     {"kl-ls", "keep_full_attention_layers", writeKlLs, readKlLs},
     {"swaa", "non_sliding_layers", writeSwaa, readSwaa},
     {"kimi", "linear_attn_config", writeKimi, readKimi},
+    {"hf", "layer_operators", nullptr, readHybridConfig},
 }};
 
 }  // namespace
 
 std::vector<std::string> placementFormats() {
   std::vector<std::string> names;
-  for (const Format& format : kFormats) names.emplace_back(format.name);
+  for (const Format& format : kFormats) {
+    if (format.write != nullptr) names.emplace_back(format.name);
+  }
   return names;
 }
 
 json placementDocument(const std::string& format, const Placement& placement, const PlacementFacts& facts,
                        const json& provenance) {
   const auto* entry = std::ranges::find(kFormats, format, &Format::name);
-  if (entry == kFormats.end()) {
+  if (entry == kFormats.end() || entry->write == nullptr) {
     const std::string near = nearestOf(format, placementFormats());
     throw usageError("--format",
                      "unknown format \"" + format + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));

@@ -19,6 +19,11 @@ MixerCost softmaxOver(const ModelConfig& config, std::int64_t visible) {
 
 }  // namespace
 
+Window windowIn(const ModelConfig& config, int layer, const Window& window) {
+  const bool native = config.isSliding(layer) && window.tokens > config.window - window.sinks;
+  return native ? Window{config.window, 0} : window;
+}
+
 MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,
                     std::int64_t context_tokens) {
   const std::int64_t hidden = config.hidden, width = std::int64_t{config.heads} * config.head_dim,

@@ -20,6 +20,9 @@ struct OperatorWindows {
   Window gdn{32, 4};      ///< MixerKind::GdnWindow.
 };
 
+/// What a window comes to in a layer: one that slides natively keeps its own wherever that is the narrower.
+Window windowIn(const ModelConfig& config, int layer, const Window& window);
+
 /// What an operator costs in a layer, from the configuration alone. Keys and values are counted in bf16, the recurrent
 /// state of Gated DeltaNet in fp32; the window of a layer that slides natively in the teacher bounds every operator.
 MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,

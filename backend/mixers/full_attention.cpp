@@ -67,13 +67,9 @@ class KeyValueCache final : public MixerState {
 }  // namespace
 
 SoftmaxAttention::SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window)
-    : model_(std::move(model)),
-      layer_(layer),
-      kind_(kind),
-      window_(window),
-      band_{.window = window.tokens, .sinks = window.sinks} {
-  const std::int64_t native = model_->config().window;
-  if (model_->config().isSliding(layer) && window.tokens > native - window.sinks) band_ = {native, 0};
+    : model_(std::move(model)), layer_(layer), kind_(kind), window_(window) {
+  const Window bound = windowIn(model_->config(), layer, window);
+  band_ = {.window = bound.tokens, .sinks = bound.sinks};
 }
 
 std::unique_ptr<SoftmaxAttention> SoftmaxAttention::full(std::shared_ptr<const Model> model, int layer) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "backend/candidates/bank.h"
+#include "backend/core/placement.h"
+#include "backend/core/progress.h"
+#include "backend/formats/model_files.h"
+#include "backend/mixers/cost.h"
+
+namespace interleave {
+
+/// A hybrid as its files are to say it. Refers to what it is made of.
+struct Hybrid {
+  const ModelFiles& model;
+  const StoredBank* bank = nullptr;  ///< Null: every layer holds an operator that needs no training.
+  const Placement& placement;
+  nlohmann::json provenance;
+
+  /// The bank's windows, or without one those that operators have by default.
+  OperatorWindows windows() const { return bank != nullptr ? bank->windows() : OperatorWindows{}; }
+};
+
+/// Writes the hybrid as a Hugging Face folder and returns the names of its files. Where a model class of `transformers`
+/// can express it, the folder is one of that class, and loads without custom code; otherwise model code in plain
+/// PyTorch is written with it (trust_remote_code). Loaded in fp32 it computes what we compute: tensors keep their
+/// stored type, and quantised ones become fp32.
+///
+/// `out` appears when everything is written. It may be there empty, or hold an earlier export, which is replaced; Usage
+/// error otherwise, and where the placement needs a bank that is not given. BadInput when the bank lacks an operator.
+std::vector<std::string> exportHuggingFace(const Hybrid& hybrid, const std::filesystem::path& out, Progress& progress);
+
+}  // namespace interleave
