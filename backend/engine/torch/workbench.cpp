@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/evaluate.h"
 #include "backend/formats/placement_io.h"
@@ -141,6 +142,10 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
   for (std::int64_t tokens : context_tokens)
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
+}
+
+std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {
+  return exportFiles(request, progress);
 }
 
 }  // namespace interleave
