@@ -90,9 +90,9 @@ void attentionForward(const AttentionHead& head, std::int64_t first, const Rows&
 
   const int queries = static_cast<int>(std::min<std::int64_t>(B, head.queries - first));
   const int rows = roundUp(queries, kTileRows), columns = roundUp(queries, kPadding);
-  std::fill(q_t, q_t + B * width, 0.0f);
-  std::fill(o, o + rows * v_width, 0.0f);
-  std::fill(sums, sums + B, 0.0f);
+  clear(q_t, B * width);
+  clear(o, rows * v_width);
+  clear(sums, B);
   std::fill(largest, largest + B, -1e30f);  // finite: a query may see none of its first keys
   loadTransposed(head.q, first, queries, head.d, head.scale, q, q_t, width);
 
@@ -146,12 +146,12 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
         *p_t = arena.take(B * B);
   float *dS_t = arena.take(B * B), *log_sum = arena.take(B), *dO_o = arena.take(B);
   float *dK = arena.take(padded_keys * width), *dV = arena.take(padded_keys * v_width);
-  std::fill(q_t, q_t + B * width, 0.0f);
-  std::fill(dO_t, dO_t + B * v_width, 0.0f);
-  std::fill(o_t, o_t + B * v_width, 0.0f);
-  std::fill(log_sum, log_sum + B, 0.0f);
-  std::fill(dK, dK + padded_keys * width, 0.0f);
-  std::fill(dV, dV + padded_keys * v_width, 0.0f);
+  clear(q_t, B * width);
+  clear(dO_t, B * v_width);
+  clear(o_t, B * v_width);
+  clear(log_sum, B);
+  clear(dK, padded_keys * width);
+  clear(dV, padded_keys * v_width);
 
   for (std::int64_t first = 0; first < head.queries; first += B) {
     const int queries = static_cast<int>(std::min<std::int64_t>(B, head.queries - first));
@@ -166,7 +166,7 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
         sum = hn::MulAdd(hn::Load(d, o_t + c * B + i), hn::Load(d, dO_t + c * B + i), sum);
       hn::Store(sum, d, dO_o + i);
     }
-    std::fill(dQ, dQ + rows * width, 0.0f);
+    clear(dQ, rows * width);
 
     eachKeyBlock(head, first, queries, [&](std::int64_t first_key, int keys) HWY_ATTR {
       const int key_rows = roundUp(keys, kTileRows);

@@ -200,6 +200,8 @@ HWY_INLINE double dot(const float* a, const float* b, std::int64_t n) {
   return total;
 }
 
+HWY_INLINE void clear(float* x, std::int64_t n) { std::fill(x, x + n, 0.0f); }
+
 HWY_INLINE void scale(float* x, float factor, int n) {
   for (int j = 0; j < n; ++j) x[j] *= factor;
 }

@@ -58,6 +58,12 @@ struct Chunk {
     for (float** block : {&gamma, &beta, &grown, &shrunk, &q_factor, &k_factor}) *block = arena.take(C);
   }
 
+  /// Γ and the columns of transposed blocks are read in whole vectors past the last row: they must hold numbers.
+  void clearPadding() {
+    clear(gamma, C);
+    clear(k_t, C * dk);
+  }
+
   float total() const { return grown[rows - 1]; }  // e^{Γ_C}; padding decays by nothing
 
   void load(std::int64_t first) {
@@ -117,10 +123,35 @@ struct Chunk {
     }
     solveUnitLower<false>(a, C, n, dv, rows, dv);
   }
-};
 
-/// Γ and the columns of [C,C] blocks are read in whole vectors past the last row: they must hold numbers.
-void clear(float* block, std::int64_t floats) { std::fill(block, block + floats, 0.0f); }
+  /// Back through weigh(): `dA`, holding dN Nᵀ (the gradient of A, negated), and `dP` become the gradients of K Kᵀ and
+  /// Q Kᵀ. Γ's through D is written, in a part by rows and one by columns; β's is added.
+  void weighBackward(float* dA, float* dP, double* dgamma_rows, float* dgamma_columns, float* dbeta) const {
+    const Lanes d;
+    const int lanes = static_cast<int>(hn::Lanes(d));
+    clear(dgamma_columns, C);
+    for (int i = 0; i < rows; ++i) {
+      const auto strength = hn::Set(d, beta[i]), read_out = hn::Set(d, head.scale);
+      const auto row = hn::Set(d, static_cast<float>(i));
+      Vector row_sum = hn::Zero(d), beta_sum = hn::Zero(d);
+      for (int j = 0; j < roundUp(i / kTileRows * kTileRows + kTileRows, lanes); j += lanes) {
+        const int at = i * C + j;
+        const auto weight = hn::Load(d, decay + at);
+        const auto da = hn::Neg(hn::Load(d, dA + at)), dp = hn::Load(d, dP + at);
+        const auto through_kk = hn::Mul(da, hn::Load(d, kk + at));
+        const auto through_decay = hn::MulAdd(through_kk, strength, hn::Mul(dp, hn::Load(d, p + at)));
+        beta_sum = hn::Add(beta_sum, through_kk);
+        row_sum = hn::Add(row_sum, through_decay);
+        hn::Store(hn::Sub(hn::Load(d, dgamma_columns + j), through_decay), d, dgamma_columns + j);
+        const auto strict = hn::Lt(hn::Iota(d, static_cast<float>(j)), row);
+        hn::Store(hn::IfThenElseZero(strict, hn::Mul(hn::Mul(da, strength), weight)), d, dA + at);
+        hn::Store(hn::Mul(hn::Mul(dp, read_out), weight), d, dP + at);
+      }
+      dbeta[i] += static_cast<float>(hn::GetLane(hn::SumOfLanes(d, beta_sum)));
+      dgamma_rows[i] = hn::GetLane(hn::SumOfLanes(d, row_sum));
+    }
+  }
+};
 
 Rows stateRows(const float* state, std::int64_t dv) { return {const_cast<float*>(state), dv, false}; }
 
@@ -141,8 +172,7 @@ void deltaRuleForward(const DeltaRuleHead& head, const Rows& out, float* state, 
   Arena arena(Chunk::floats(head.dk, head.dv) + static_cast<std::size_t>(dk * dv + 2 * C * dv));
   Chunk chunk(head, arena);
   float *S = arena.take(dk * dv), *o = arena.take(C * dv), *scratch = arena.take(C * dv);
-  clear(chunk.gamma, C);
-  clear(chunk.k_t, C * dk);
+  chunk.clearPadding();
   loadRows(stateRows(state, head.dv), 0, static_cast<int>(head.dk), head.dv, S, dv, dk);
 
   for (std::int64_t first = 0; first < head.tokens; first += C) {
@@ -178,8 +208,7 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
   float *dO = arena.take(C * dv), *dN = arena.take(C * dv), *n_t = arena.take(C * dv);
   float *dQ = arena.take(C * dk), *dK = arena.take(C * dk), *scratch = arena.take(C * widest);
   float *dA = arena.take(C * C), *dP = arena.take(C * C), *dgamma_columns = arena.take(C), *dbeta = arena.take(C);
-  clear(chunk.gamma, C);
-  clear(chunk.k_t, C * dk);
+  chunk.clearPadding();
   clear(n_t, C * dv);
   double dgamma[C];
   const int state_rows = static_cast<int>(head.dk);
@@ -211,30 +240,7 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
     }
     storeRows(dN, dv, gradients.v, first, chunk.tokens, head.dv);
 
-    // A, P → Γ through D, β, and (in place) K Kᵀ, Q Kᵀ
-    clear(dgamma_columns, C);
-    for (int i = 0; i < rows; ++i) {
-      const Lanes d;
-      const int lanes = static_cast<int>(hn::Lanes(d));
-      const auto beta = hn::Set(d, chunk.beta[i]), scale_v = hn::Set(d, head.scale);
-      const auto row = hn::Set(d, static_cast<float>(i));
-      Vector row_sum = hn::Zero(d), beta_sum = hn::Zero(d);
-      for (int j = 0; j < roundUp(i / kTileRows * kTileRows + kTileRows, lanes); j += lanes) {
-        const int at = i * C + j;
-        const auto weight = hn::Load(d, chunk.decay + at);
-        const auto da = hn::Neg(hn::Load(d, dA + at)), dp = hn::Load(d, dP + at);
-        const auto through_kk = hn::Mul(da, hn::Load(d, chunk.kk + at));
-        const auto through_decay = hn::MulAdd(through_kk, beta, hn::Mul(dp, hn::Load(d, chunk.p + at)));
-        beta_sum = hn::Add(beta_sum, through_kk);
-        row_sum = hn::Add(row_sum, through_decay);
-        hn::Store(hn::Sub(hn::Load(d, dgamma_columns + j), through_decay), d, dgamma_columns + j);
-        const auto strict = hn::Lt(hn::Iota(d, static_cast<float>(j)), row);
-        hn::Store(hn::IfThenElseZero(strict, hn::Mul(hn::Mul(da, beta), weight)), d, dA + at);
-        hn::Store(hn::Mul(hn::Mul(dp, scale_v), weight), d, dP + at);
-      }
-      dbeta[i] += static_cast<float>(hn::GetLane(hn::SumOfLanes(d, beta_sum)));
-      dgamma[i] = hn::GetLane(hn::SumOfLanes(d, row_sum));
-    }
+    chunk.weighBackward(dA, dP, dgamma, dgamma_columns, dbeta);
 
     // dQ = scale · e^Γ ⊙ dO Sᵀ + dP K
     multiply(plain(dO, dv), S_t, dk, dQ, dk, rows, dk, dv);
