@@ -103,7 +103,9 @@ EventRow row(std::string topic, std::int64_t step, const Json& json) {
 std::vector<EventRow> rows(const StepEvent&) { return {}; }
 
 std::vector<EventRow> rows(const AlignmentEvent& event) {
-  return {row<AlignmentEvent>(std::string(name(event.kind)) + (event.held_out ? " held out" : ""), event.step,
+  // Step 0 tells the quality of a whole bank, and is no point of the curve.
+  const std::string topic = std::string(name(event.kind)) + (event.held_out ? " held out" : "");
+  return {row<AlignmentEvent>(event.step == 0 ? topic + " as a whole" : topic, event.step,
                               {{"kind", encoded(std::span(&event.kind, 1))},
                                {"step", event.step},
                                {"steps", event.steps},

@@ -67,7 +67,7 @@ class Store {
   std::vector<ExportRecord> exports(RunId id) const;
   std::optional<Checkpoint> checkpoint(RunId id) const;  ///< The newest.
   std::optional<Checkpoint> checkpointAt(RunId id, std::int64_t step) const;
-  /// The events of a run in the order they were recorded, for the replay engine.
+  /// The events of a run in the order they were recorded, checkpoints left out, for the replay engine.
   std::vector<Event> events(RunId id) const;
 
  private:

@@ -20,7 +20,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
-class FaultTest : public testing::TestWithParam<FaultyVfs::Fault> {
+/// How the disk fails, and whether it allows a write-ahead log.
+struct Disk {
+  const char* name;
+  FaultyVfs::Fault fault;
+  bool shared_memory;
+};
+
+class FaultTest : public testing::TestWithParam<Disk> {
  protected:
   TemporaryFolder folder_;
   std::filesystem::path file_ = folder_.path() / "runs.interleave";
@@ -37,7 +44,7 @@ bool settles(StoreWriter& writer) {
 
 // The loop of SQLite's own tests: the n-th call fails, for every n, until nothing fails any more.
 TEST_P(FaultTest, EveryCallMayFailOnce) {
-  FaultyVfs disk;
+  FaultyVfs disk(GetParam().shared_memory);
   std::int64_t last_calls = kForever;
   for (std::int64_t n = 1; n <= last_calls; ++n) {
     SCOPED_TRACE(n);
@@ -46,7 +53,7 @@ TEST_P(FaultTest, EveryCallMayFailOnce) {
       disk.heal();
       StoreWriter writer(file);
       const RunId id = writer.addRun(sampleSpec("faulty"));
-      disk.failFrom(n, 1, GetParam());
+      disk.failFrom(n, 1, GetParam().fault);
       std::int64_t acknowledged = 0;
       for (std::int64_t step = 1; step <= 4; ++step) {
         writer.record(id, sampleStep(step, 4));
@@ -78,12 +85,12 @@ TEST_P(FaultTest, EveryCallMayFailOnce) {
 }
 
 TEST_P(FaultTest, CreatingAStoreMayFailAnywhere) {
-  FaultyVfs disk;
+  FaultyVfs disk(GetParam().shared_memory);
   bool created = false;
   for (std::int64_t n = 1; !created; ++n) {
     SCOPED_TRACE(n);
     ASSERT_LT(n, 200);
-    disk.failFrom(n, kForever, GetParam());
+    disk.failFrom(n, kForever, GetParam().fault);
     try {
       const StoreWriter writer(file_);
       created = true;
@@ -101,14 +108,14 @@ TEST_P(FaultTest, CreatingAStoreMayFailAnywhere) {
 }
 
 TEST_P(FaultTest, TheSearchGoesOnAndWhatWasDroppedIsTold) {
-  FaultyVfs disk;
+  FaultyVfs disk(GetParam().shared_memory);
   {
     StoreWriter writer(file_);
     const RunId id = writer.addRun(sampleSpec("full"));
     for (std::int64_t step = 1; step <= 10; ++step) writer.record(id, sampleStep(step, 4000));
     ASSERT_TRUE(writer.flush());
 
-    disk.failFrom(1, kForever, GetParam());
+    disk.failFrom(1, kForever, GetParam().fault);
     StepEvent big = sampleStep(11, 4000);
     big.checkpoint.state.assign(100'000, 'x');
     double longest = 0;
@@ -141,12 +148,17 @@ TEST_P(FaultTest, TheSearchGoesOnAndWhatWasDroppedIsTold) {
   EXPECT_THAT(checkStore(file_).problems, IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Disk, FaultTest, testing::Values(FaultyVfs::Fault::DiskFull, FaultyVfs::Fault::InputOutput),
-                         [](const auto& instance) {
-                           return instance.param == FaultyVfs::Fault::DiskFull ? "Full" : "InputOutput";
-                         });
+INSTANTIATE_TEST_SUITE_P(Disks, FaultTest,
+                         testing::Values(Disk{"Full", FaultyVfs::Fault::DiskFull, true},
+                                         Disk{"InputOutput", FaultyVfs::Fault::InputOutput, true},
+                                         Disk{"FullWithoutLog", FaultyVfs::Fault::DiskFull, false}),
+                         [](const auto& instance) { return instance.param.name; });
 
-class LostFileTest : public FaultTest {};
+class LostFileTest : public testing::Test {
+ protected:
+  TemporaryFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "runs.interleave";
+};
 
 TEST_F(LostFileTest, AFileThatIsGoneIsToldAndOneThatComesBackIsUsed) {
   StoreWriter writer(file_);

@@ -29,7 +29,7 @@ struct File {
 File* ours(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 sqlite3_file* real(sqlite3_file* file) { return ours(file)->real(); }
 
-const sqlite3_io_methods kMethods{
+sqlite3_io_methods g_methods{
     3,
     [](sqlite3_file* f) { return real(f)->pMethods->xClose(real(f)); },
     [](sqlite3_file* f, void* to, int size, sqlite3_int64 at) {
@@ -46,10 +46,7 @@ const sqlite3_io_methods kMethods{
       const int code = verdict();
       return code == SQLITE_OK ? real(f)->pMethods->xTruncate(real(f), size) : code;
     },
-    [](sqlite3_file* f, int flags) {
-      const int code = verdict();
-      return code == SQLITE_OK ? real(f)->pMethods->xSync(real(f), flags) : code;
-    },
+    [](sqlite3_file*, int) { return verdict(); },  // Nothing here loses power, so nothing need reach the disk.
     [](sqlite3_file* f, sqlite3_int64* size) { return real(f)->pMethods->xFileSize(real(f), size); },
     [](sqlite3_file* f, int level) { return real(f)->pMethods->xLock(real(f), level); },
     [](sqlite3_file* f, int level) { return real(f)->pMethods->xUnlock(real(f), level); },
@@ -75,13 +72,14 @@ const sqlite3_io_methods kMethods{
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
   file->pMethods = nullptr;
   const int code = g_real->xOpen(g_real, name, real(file), flags, out);
-  if (real(file)->pMethods != nullptr) file->pMethods = &kMethods;
+  if (real(file)->pMethods != nullptr) file->pMethods = &g_methods;
   return code;
 }
 
 }  // namespace
 
-FaultyVfs::FaultyVfs() {
+FaultyVfs::FaultyVfs(bool shared_memory) {
+  g_methods.iVersion = shared_memory ? 3 : 1;
   g_real = sqlite3_vfs_find(nullptr);
   g_faulty = *g_real;
   g_faulty.zName = "faulty";

@@ -9,7 +9,8 @@ namespace interleave {
 class FaultyVfs {
  public:
   enum class Fault { DiskFull, InputOutput };
-  FaultyVfs();
+  /// Without shared memory, as on some network file systems, there is no write-ahead log.
+  explicit FaultyVfs(bool shared_memory = true);
   ~FaultyVfs();
   FaultyVfs(const FaultyVfs&) = delete;
   FaultyVfs& operator=(const FaultyVfs&) = delete;

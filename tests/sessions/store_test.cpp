@@ -169,6 +169,46 @@ TEST_F(StoreTest, RepeatedInterventionsAreOneAndTwoOfALifeAreTwo) {
   EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change));
 }
 
+TEST_F(StoreTest, APreparationThatIsRepeatedReplacesWhatFollowsAndABanksQualityReplacesItself) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("alignment"));
+  for (const std::int64_t step : {1, 2, 3, 2, 0, 0}) {
+    AlignmentEvent event;
+    event.step = step;
+    writer.record(id, event);
+    event.held_out = true;
+    writer.record(id, event);
+  }
+  ASSERT_TRUE(writer.flush());
+  std::vector<std::int64_t> trained, held_out;
+  for (const AlignmentEvent& event : Store::open(file_).alignments(id)) {
+    (event.held_out ? held_out : trained).push_back(event.step);
+  }
+  EXPECT_THAT(trained, ElementsAre(1, 2, 0));
+  EXPECT_THAT(held_out, ElementsAre(1, 2, 0));
+}
+
+TEST_F(StoreTest, ScoresOfOnePlacementJoinAndTheNewestOfATaskCounts) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("scores"));
+  const Placement placement(4, MixerKind::Full);
+  const auto score = [&](const std::string& label, const std::string& task, double value) {
+    writer.record(id, ScoreEvent{label, placement, {{task, "nats", value, 0, 1, {}}}});
+  };
+  score("found", "kl", 1);
+  score("teacher", "kl", 2);
+  score("found", "nll", 3);
+  score("found", "kl", 4);
+  ASSERT_TRUE(writer.flush());
+  const auto scores = Store::open(file_).scores(id);
+  ASSERT_EQ(scores.size(), 2u);
+  EXPECT_EQ(scores[0].label, "teacher");
+  EXPECT_EQ(scores[1].label, "found");
+  ASSERT_EQ(scores[1].scores.size(), 2u);
+  EXPECT_EQ(scores[1].scores[0].task, "nll");
+  EXPECT_EQ(scores[1].scores[1].value, 4);
+}
+
 TEST_F(StoreTest, KeepsWhatTheResearcherNotes) {
   StoreWriter writer(file_);
   const RunId id = writer.addRun(sampleSpec("before"));
