@@ -14,7 +14,7 @@ namespace interleave::chat {
 namespace {
 
 constexpr int kNesting = 100;
-constexpr std::int64_t kSteps = 1'000'000;
+constexpr std::int64_t kSteps = 300'000;
 constexpr std::size_t kTextBytes = std::size_t{1} << 24;
 
 bool startsName(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }

@@ -25,7 +25,7 @@ class Scope {
   Value get(const std::string& name) const;  ///< Undefined when there is none.
   void set(const std::string& name, Value value) { frames_.back()[name] = std::move(value); }
   void setIn(const std::string& space, const std::string& name, Value value);  ///< Of a namespace().
-  void countStep();  ///< Ends what would not end: Usage error after a million.
+  void countStep();  ///< Ends what would not end: Usage error after very many.
 
  private:
   std::vector<Value> frames_;

