@@ -86,12 +86,18 @@ std::vector<std::string> restOperatorNames() {
   return names;
 }
 
+nlohmann::json provenanceOf(const std::string& text) {
+  if (!std::filesystem::is_regular_file(text)) return nlohmann::json::object();
+  const nlohmann::json document = readJson(text);
+  const nlohmann::json origin =
+      document.is_object() ? document.value("provenance", nlohmann::json()) : nlohmann::json();
+  return origin.is_object() ? origin : nlohmann::json::object();
+}
+
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {
   Placement placement = placementFrom(text, model.config().layers, rest);
-  if (!std::filesystem::is_regular_file(text)) return placement;
-  const nlohmann::json document = readJson(text);
-  const nlohmann::json origin = document.value("provenance", nlohmann::json::object());
-  const auto fingerprint = origin.is_object() ? origin.find("model_fingerprint") : origin.end();
+  const nlohmann::json origin = provenanceOf(text);
+  const auto fingerprint = origin.find("model_fingerprint");
   if (fingerprint != origin.end() && *fingerprint != model.fingerprint()) {
     throw badInput(text, "provenance.model_fingerprint",
                    "the placement is of another model (" + fingerprint->dump() + "; " + model.path().string() +

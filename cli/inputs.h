@@ -42,6 +42,9 @@ MixerKind restOperator(const std::optional<std::string>& named, const std::files
 /// The names that --operator takes.
 std::vector<std::string> restOperatorNames();
 
+/// What a placement's file says of its origin; an empty object where it, or the file, says nothing.
+nlohmann::json provenanceOf(const std::string& text);
+
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
 

@@ -62,13 +62,9 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
 
 void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request) {
   const MixerKind rest = restOperator(options.rest, options.bank);
-  if (options.model.empty()) {
-    request.placement = readPlacement(options.placement, options.layers, rest);
-  } else {
-    const ModelFiles files = ModelFiles::open(options.model);
-    request.placement = placementFor(options.placement, files, rest);
-    request.provenance = {{"model_name", files.config().name}, {"model_fingerprint", files.fingerprint()}};
-  }
+  request.placement = options.model.empty() ? readPlacement(options.placement, options.layers, rest)
+                                            : placementFor(options.placement, ModelFiles::open(options.model), rest);
+  request.provenance = provenanceOf(options.placement);
   request.provenance["source"] = options.placement;
 }
 
@@ -97,7 +93,9 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
 void import(const ExchangeOptions& options, Terminal& terminal) {
   const Placement placement =
       importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank));
-  const nlohmann::json document = placementDocument("interleave", placement, {}, {{"source", options.file}});
+  nlohmann::json provenance = provenanceOf(options.file);
+  provenance["source"] = options.file;
+  const nlohmann::json document = placementDocument("interleave", placement, {}, provenance);
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, fmt::format("{}  keeps {}", placement.line(), nlohmann::json(placement.kept()).dump()));
 }
