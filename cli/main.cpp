@@ -4,6 +4,7 @@
 #include <new>
 
 #include "backend/core/error.h"
+#include "backend/engine/passive_waiting.h"
 #include "cli/commands/commands.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
@@ -47,6 +48,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace interleave::cli
 
 int main(int argc, char** argv) {
+  interleave::waitPassively(argv);
   interleave::cli::installStopSignals();
   return interleave::cli::run(argc, argv);
 }

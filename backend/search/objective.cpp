@@ -18,26 +18,17 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Σ_o p_o · y_o with p [O] and the y_o alike. The gradient of p_o is ⟨dy, y_o⟩, without a temporary of y's size.
-struct Mix : torch::autograd::Function<Mix> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& p, const variable_list& outputs) {
-    variable_list saved{p};
-    saved.insert(saved.end(), outputs.begin(), outputs.end());
-    context->save_for_backward(saved);
-    at::Tensor sum = outputs[0] * p[0];
-    for (std::size_t o = 1; o < outputs.size(); ++o) sum.add_(outputs[o] * p[static_cast<std::int64_t>(o)]);
-    return sum;
+/// sum + p · y with p of one element. The gradient of p is ⟨d, y⟩, without a temporary of y's size.
+struct AddScaled : torch::autograd::Function<AddScaled> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& sum, const at::Tensor& p, const at::Tensor& y) {
+    context->save_for_backward({p, y});
+    return at::addcmul(sum, y, p);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& slope = gradients[0];
-    const at::Tensor flat = slope.reshape(-1);
-    variable_list result(saved.size());
-    std::vector<at::Tensor> along;
-    for (std::size_t o = 1; o < saved.size(); ++o) along.push_back(at::dot(flat, saved[o].reshape(-1)));
-    result[0] = at::stack(along);
-    for (std::size_t o = 1; o < saved.size(); ++o) result[o] = slope * saved[0][static_cast<std::int64_t>(o - 1)];
-    return result;
+    const at::Tensor along = at::dot(slope.reshape(-1), saved[1].reshape(-1));
+    return {slope, along, context->needs_input_grad(2) ? slope * saved[0] : at::Tensor()};
   }
 };
 
@@ -123,9 +114,13 @@ at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& targ
 at::Tensor Objective::mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {
   static const Packing kUnpacked;
   LayerInput input(model_, layer, model_.attentionInput(layer, stream), kUnpacked);
-  variable_list outputs;
-  for (MixerKind kind : operators_) outputs.push_back(bank_->mixer(layer, kind).forward(input));
-  return model_.finishLayer(layer, stream, Mix::apply(probabilities.to(outputs[0].scalar_type()), outputs));
+  at::Tensor mixed;
+  for (std::size_t o = 0; o < operators_.size(); ++o) {
+    const at::Tensor output = bank_->mixer(layer, operators_[o]).forward(input);
+    const at::Tensor p = probabilities[static_cast<std::int64_t>(o)].to(output.scalar_type());
+    mixed = o == 0 ? output * p : AddScaled::apply(mixed, p, output);
+  }
+  return model_.finishLayer(layer, stream, mixed);
 }
 
 Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& target,

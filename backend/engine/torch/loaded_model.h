@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <c10/util/Exception.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "backend/candidates/bank.h"
+#include "backend/core/error.h"
 #include "backend/core/events.h"
 #include "backend/core/progress.h"
 #include "backend/core/settings.h"
@@ -29,6 +32,16 @@ Settings completeBankSettings(const nlohmann::json& values);
 /// What a run tells once about itself: device, kernel, sizes, and costs at the context lengths that KV views draw.
 EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execution, const OperatorWindows& windows,
                                std::vector<MixerKind> operators);
+
+/// Runs `work`; LibTorch's own exceptions come out as a Failed Error with their message and no backtrace.
+template <class Work>
+auto guarded(Work work) {
+  try {
+    return work();
+  } catch (const c10::Error& problem) {
+    throw failure("LibTorch", problem.what_without_backtrace());
+  }
+}
 
 /// 64 tokens to 128k in doubling steps.
 std::vector<std::int64_t> drawnContextLengths();

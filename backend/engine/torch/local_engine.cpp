@@ -14,7 +14,10 @@ namespace interleave {
 namespace {
 
 /// The worker's thread, and the ones that LibTorch starts from it, yield to the window.
-void lowerPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5); }
+void lowerPriority() {
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + 5);
+}
 
 /// A run's control as a method sees it.
 class EngineContext final : public MethodContext {
@@ -99,6 +102,9 @@ void run(const RunSpec& spec, RunControl& control) {
 
 }  // namespace
 
-std::unique_ptr<Engine> makeEngine() { return std::make_unique<ThreadEngine>(run); }
+std::unique_ptr<Engine> makeEngine() {
+  return std::make_unique<ThreadEngine>(
+      [](const RunSpec& spec, RunControl& control) { guarded([&] { run(spec, control); }); });
+}
 
 }  // namespace interleave

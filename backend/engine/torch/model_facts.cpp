@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/candidates/bank.h"
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 #include "backend/data/passkey.h"
@@ -81,6 +82,8 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
   }
   return readPlacement(text, layers, rest);
 }
+
+nlohmann::json readBankCard(const std::filesystem::path& dir) { return readCard(dir); }
 
 std::vector<std::string> promptWordings() { return PasskeyTask::wordings(); }
 

@@ -86,7 +86,7 @@ TEST_F(BankTest, TrainingLowersTheErrorAndTheCardTellsIt) {
   prepare(folder_ / "trained", progress_);
   for (const char* kind : {"gdn", "gdn-window"}) {
     const auto error = [&](const char* bank) {
-      return readBankCard(folder_ / bank).at("quality").at(kind).at("mean_relative_error").get<double>();
+      return readCard(folder_ / bank).at("quality").at(kind).at("mean_relative_error").get<double>();
     };
     EXPECT_LT(error("trained"), 0.9 * error("untrained")) << kind;
   }
@@ -99,7 +99,7 @@ TEST_F(BankTest, AStoppedBankGoesOnBitForBit) {
   const auto whole = prepare(folder_ / "whole", progress_);
   StopAfter stop(40);
   EXPECT_THROW(prepare(folder_ / "parts", stop), Error);
-  EXPECT_FALSE(readBankCard(folder_ / "parts").at("complete").get<bool>());
+  EXPECT_FALSE(readCard(folder_ / "parts").at("complete").get<bool>());
   EXPECT_THAT(messageOf([&] { CandidateBank::load(folder_ / "parts", teacher_.model); }), HasSubstr("was stopped"));
   const auto parts = prepare(folder_ / "parts", progress_);
   const auto loaded = CandidateBank::load(folder_ / "parts", teacher_.model);
@@ -126,10 +126,10 @@ TEST_F(BankTest, RefusesAnotherRecipeInTheSameFolder) {
 
 TEST_F(BankTest, NamesUnknownKeysOfACard) {
   prepare(folder_ / "bank", progress_);
-  nlohmann::json card = readBankCard(folder_ / "bank");
+  nlohmann::json card = readCard(folder_ / "bank");
   card["qualty"] = 1;
   writeFileAtomically(folder_ / "bank" / "card.json", card.dump());
-  EXPECT_THAT(messageOf([&] { readBankCard(folder_ / "bank"); }), HasSubstr("did you mean \"quality\""));
+  EXPECT_THAT(messageOf([&] { readCard(folder_ / "bank"); }), HasSubstr("did you mean \"quality\""));
 }
 
 TEST_F(BankTest, NamesAKindThatItLacks) {

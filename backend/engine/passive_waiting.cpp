@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/engine/passive_waiting.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace interleave {
+
+void waitPassively(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv("/proc/self/exe", argv);
+}
+
+}  // namespace interleave
