@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <utility>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kTextPurpose = 1, kHeldOutPurpose = 2;
 constexpr double kAdamEpsilon = 1e-8;
+constexpr std::int64_t kSinks = 4;  // keys at the front that attention parks on
 
 at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
   return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
@@ -82,46 +84,61 @@ void Alignment::initialise(Progress& progress) {
   });
 }
 
-/// Taylor-Calibrate (arXiv 2606.16429), analytic part: half-life = mean attention distance, write strength from the
-/// attention's entropy, scale per head by least squares. Ours: the sink keys do not count in the distance, the write
-/// gate gets its target as a bias, and beside a window the scale fits what the window leaves over.
-void Alignment::calibrate(GatedDeltaNet& candidate, LayerInput& input, const at::Tensor& teacher_context) const {
+/// The mean distance of each head's attention [H], the first few keys (sinks) left out: Taylor-Calibrate's measure of
+/// how long a head remembers (arXiv 2606.16429); leaving out the sinks is ours.
+at::Tensor Alignment::meanDistance(LayerInput& input) const {
   const ModelConfig& config = model_->config();
   const LayerInput::Projections& rotated = input.rotated();
   const std::int64_t length = rotated.q.size(1), group = config.heads / config.kv_heads;
   const at::Tensor q = rotated.q[0].transpose(0, 1).to(at::kFloat);  // [H, T, d]
   const at::Tensor k = rotated.k[0].transpose(0, 1).to(at::kFloat).repeat_interleave(group, 0);
-  const auto options = q.options();
-  const at::Tensor position = at::arange(length, options);
+  const at::Tensor position = at::arange(length, q.options());
   const at::Tensor distance = position.unsqueeze(1) - position.unsqueeze(0);  // i − j
   at::Tensor hidden = distance < 0;
   if (config.isSliding(input.layer())) hidden = hidden.logical_or(distance >= config.window);
   const double infinity = std::numeric_limits<double>::infinity();
-  const at::Tensor attention =
-      at::softmax((at::matmul(q, k.transpose(1, 2)) * config.attention_scale).masked_fill(hidden, -infinity), -1);
-  const at::Tensor entropy = -(attention * at::log(attention.clamp_min(1e-20))).sum(-1).mean(-1);  // [H]
-
-  constexpr std::int64_t kSinks = 4;
-  const std::int64_t sinks = std::min(kSinks, length - 1);
+  const at::Tensor scores = at::matmul(q, k.transpose(1, 2)) * config.attention_scale;
+  const at::Tensor attention = at::softmax(scores.masked_fill(hidden, -infinity), -1);
+  const std::int64_t sinks = std::min<std::int64_t>(kSinks, length - 1);
   const at::Tensor beyond = attention.narrow(2, sinks, length - sinks);
-  const at::Tensor mass = beyond.sum(c10::IntArrayRef{1, 2}).clamp_min(1e-6);
-  const at::Tensor mean_distance =
-      ((beyond * distance.narrow(1, sinks, length - sinks)).sum(c10::IntArrayRef{1, 2}) / mass).clamp_min(0.5);
+  const at::Tensor reach = (beyond * distance.narrow(1, sinks, length - sinks)).sum(c10::IntArrayRef{1, 2});
+  return (reach / beyond.sum(c10::IntArrayRef{1, 2}).clamp_min(1e-6)).clamp_min(0.5);
+}
 
-  GdnParameters& values = candidate.values();
-  const at::NoGradGuard no_grad;
-  const at::Tensor decay = (std::numbers::ln2 / mean_distance).clamp(1e-3, 5);
-  values.dt_bias.copy_(decay + at::log(-at::expm1(-decay)));  // softplus⁻¹
-  const at::Tensor range = (entropy.max() - entropy.min()).clamp_min(1e-6);
-  const at::Tensor strength = 0.3 + 0.4 * (1 - (entropy - entropy.min()) / range);
-  values.write_bias.copy_(at::log(strength / (1 - strength)));
-
-  const at::Tensor own = candidate.recurrentContext(input).to(at::kFloat);
+/// The analytic part of Taylor-Calibrate: half-life = mean attention distance, and a scale per head by least squares to
+/// the teacher's context, or to what the window leaves of it. Ours: half-lives around that one and a few write
+/// strengths are tried, and each head keeps what leaves the least.
+void Alignment::calibrate(GatedDeltaNet& candidate, LayerInput& input, const at::Tensor& teacher_context) const {
   const at::Tensor window = candidate.windowContext(input);
   const at::Tensor target = window.defined() ? teacher_context - window.to(at::kFloat) : teacher_context;
   const auto perHead = [](const at::Tensor& tensor) { return tensor.sum(c10::IntArrayRef{0, 1, 3}); };
   const double least = window.defined() ? 0.02 : 0.1;
-  values.scale.mul_((perHead(own * target) / perHead(own * own).clamp_min(1e-20)).clamp(least, 10));
+
+  GdnParameters& values = candidate.values();
+  const at::Tensor distance = meanDistance(input);
+  at::Tensor explained = at::full_like(distance, -std::numeric_limits<double>::infinity()),
+             dt_bias = values.dt_bias.detach().clone(), write_bias = values.write_bias.detach().clone(),
+             scale = values.scale.detach().clone();
+  for (const double half_life : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0}) {
+    const at::Tensor decay = (std::numbers::ln2 / (half_life * distance)).clamp(1e-3, 5);
+    values.dt_bias.copy_(decay + at::log(-at::expm1(-decay)));  // softplus⁻¹
+    for (const double strength : {0.2, 0.4, 0.7}) {
+      values.write_bias.fill_(std::log(strength / (1 - strength)));
+      values.scale.fill_(1);
+      const at::Tensor own = candidate.recurrentContext(input).to(at::kFloat);
+      const at::Tensor along = perHead(own * target), square = perHead(own * own).clamp_min(1e-20);
+      const at::Tensor factor = (along / square).clamp(least, 10);
+      const at::Tensor here = 2 * factor * along - factor.square() * square;
+      const at::Tensor better = here > explained;
+      explained = at::where(better, here, explained);
+      dt_bias = at::where(better, values.dt_bias, dt_bias);
+      write_bias = at::where(better, values.write_bias, write_bias);
+      scale = at::where(better, factor, scale);
+    }
+  }
+  values.dt_bias.copy_(dt_bias);
+  values.write_bias.copy_(write_bias);
+  values.scale.copy_(scale);
 }
 
 at::Tensor Alignment::loss(const at::Tensor& output, const at::Tensor& target) const {

@@ -48,6 +48,7 @@ class Alignment {
   struct Errors {
     double squared_error = 0, squared_norm = 0, dot = 0, squared_output = 0;
   };
+  at::Tensor meanDistance(LayerInput& input) const;
   void calibrate(GatedDeltaNet& candidate, LayerInput& input, const at::Tensor& teacher_context) const;
   at::Tensor loss(const at::Tensor& output, const at::Tensor& target) const;
   void update(GatedDeltaNet& candidate, Moments& moments, const at::Tensor& loss);

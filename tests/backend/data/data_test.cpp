@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "backend/core/error.h"
+#include "backend/data/passkey.h"
+#include "backend/data/text_source.h"
+#include "tests/backend/support/temporary_folder.h"
+#include "tests/backend/support/tiny_model.h"
+
+namespace interleave {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DataTest : public ::testing::Test {
+ protected:
+  DataTest() {
+    testing::writeTinyModel(folder_.path(), testing::tinyConfig("llama", {{"vocab_size", 256}}));
+    testing::writeByteTokenizer(folder_.path());
+    tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(folder_.path())));
+  }
+
+  testing::TemporaryFolder folder_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+};
+
+TEST_F(DataTest, SequencesDependOnTheIndexAlone) {
+  const TextSource source(tokenizer_, calibrationText({}), 100, 7), same(tokenizer_, calibrationText({}), 100, 7);
+  const auto third = source.sequence(3);
+  source.sequence(11);
+  EXPECT_EQ(third, same.sequence(3));
+  EXPECT_EQ(third, source.sequence(3 + source.count()));
+  EXPECT_EQ(third.size(), 100U);
+  const TextSource other(tokenizer_, calibrationText({}), 100, 8);
+  EXPECT_NE(third, other.sequence(3));
+}
+
+TEST_F(DataTest, SequencesAreDistinctAndFromTheText) {
+  const std::string text = calibrationText({});
+  const TextSource source(tokenizer_, text, 200, 1);
+  ASSERT_GT(source.count(), 1000);
+  std::set<std::vector<std::int32_t>> seen;
+  for (std::int64_t i = 0; i < 300; ++i) {
+    const auto ids = source.sequence(i);
+    EXPECT_TRUE(seen.insert(ids).second) << i;
+    EXPECT_NE(text.find(tokenizer_->decode(ids)), std::string::npos) << i;
+  }
+}
+
+TEST_F(DataTest, AShortTextIsRefused) {
+  EXPECT_THROW(TextSource(tokenizer_, "too short", 100, 1), Error);
+  EXPECT_THROW(calibrationText((folder_ / "missing.txt").string()), Error);
+}
+
+TEST_F(DataTest, BundledTextsDoNotOverlap) {
+  const std::string calibration = calibrationText({});
+  const std::string held_out = heldOutText({});
+  for (std::size_t from = 0; from + 200 < held_out.size(); from += 5000) {
+    EXPECT_EQ(calibration.find(held_out.substr(from, 200)), std::string::npos) << from;
+  }
+}
+
+TEST_F(DataTest, PromptsHideTheKeyAndEndWithIt) {
+  const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 1500, 2);
+  for (const std::string& wording : PasskeyTask::wordings()) {
+    const PasskeyTask task(tokenizer_, filler, 1500, wording, 5);
+    std::set<std::string> keys;
+    for (std::int64_t i = 0; i < 20; ++i) {
+      const AnsweredPrompt prompt = task.prompt(i);
+      EXPECT_EQ(prompt.ids, task.prompt(i).ids);
+      EXPECT_NEAR(static_cast<double>(prompt.ids.size()), 1500, 400) << wording;
+      const std::span ids(prompt.ids);
+      const std::string key = tokenizer_->decode(ids.subspan(static_cast<std::size_t>(prompt.answer_begin)));
+      const std::string before = tokenizer_->decode(ids.first(static_cast<std::size_t>(prompt.answer_begin)));
+      EXPECT_EQ(key.size(), 7U);
+      EXPECT_EQ(key.find_first_not_of("0123456789"), std::string::npos);
+      EXPECT_THAT(before, HasSubstr(key));
+      keys.insert(key);
+    }
+    EXPECT_GT(keys.size(), 15U);
+  }
+}
+
+TEST_F(DataTest, PromptsRefuseWhatCannotBe) {
+  const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 500, 2);
+  EXPECT_THROW(PasskeyTask(tokenizer_, filler, 500, "nonsense", 1), Error);
+  EXPECT_THROW(PasskeyTask(tokenizer_, filler, 40, "standard", 1).prompt(0), Error);
+}
+
+}  // namespace
+}  // namespace interleave

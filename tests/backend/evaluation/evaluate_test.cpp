@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/evaluation/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "backend/model/decoder.h"
+#include "tests/backend/support/teacher.h"
+#include "tests/backend/support/temporary_folder.h"
+#include "tests/backend/support/tiny_model.h"
+
+namespace interleave {
+namespace {
+
+TEST(ScoreOf, IsMeanAndStandardError) {
+  const Score score = scoreOf("kl", "nats", {1, 2, 3, 6});
+  EXPECT_DOUBLE_EQ(score.value, 3);
+  EXPECT_NEAR(score.standard_error, std::sqrt(14.0 / 3 / 4), 1e-12);
+  EXPECT_EQ(score.samples, 4);
+  EXPECT_EQ(scoreOf("kl", "nats", {5}).standard_error, 0);
+}
+
+class EvaluationTest : public ::testing::Test {
+ protected:
+  EvaluationTest() : teacher_(testing::writePlantedModel(folder_ / "model", {1, 4})) {
+    tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(folder_ / "model")));
+    bank_ = CandidateBank::untrained(teacher_.model, {.sliding = {2, 0}});
+  }
+
+  testing::TemporaryFolder folder_;
+  testing::Teacher teacher_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::shared_ptr<const CandidateBank> bank_;
+  NoProgress progress_;
+};
+
+TEST_F(EvaluationTest, TextScoresFollowTheirDefinitions) {
+  const TextSource text(tokenizer_, heldOutText({}), 70, 3);
+  TextEvaluation evaluation(bank_, text, 2);
+  const int layers = teacher_.model->config().layers;
+  const Placement full(layers, MixerKind::Full), none(layers, MixerKind::SlidingWindow);
+  EXPECT_EQ(evaluation.scores(full, progress_)[0].value, 0);
+
+  const auto found = evaluation.scores(none, progress_);
+  const at::NoGradGuard no_grad;
+  for (std::int64_t i = 0; i < 2; ++i) {
+    const auto ids = text.sequence(i);
+    const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0);
+    const auto logP = [&](const Placement& placement) {
+      return at::log_softmax(logits(*teacher_.model, bank_->row(placement), batch)[0].slice(0, 0, -1).to(at::kDouble),
+                             -1);
+    };
+    const at::Tensor teacher = logP(full), student = logP(none);
+    const double divergence = (teacher.exp() * (teacher - student)).sum(-1).mean().item<double>();
+    const double likelihood = -student.gather(1, batch[0].slice(0, 1).unsqueeze(1)).mean().item<double>();
+    EXPECT_NEAR(found[0].per_sample[static_cast<std::size_t>(i)], divergence, 1e-4 * (1 + divergence));
+    EXPECT_NEAR(found[1].per_sample[static_cast<std::size_t>(i)], likelihood, 1e-4 * likelihood);
+  }
+  EXPECT_GT(found[0].value, 0.01);
+}
+
+TEST_F(EvaluationTest, PasskeyIsWhatGreedyDecodingAnswers) {
+  const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 400, 2);
+  const PasskeyTask task(tokenizer_, filler, 400, "number", 5);
+  PasskeyEvaluation evaluation(bank_, task, 3);
+  const Placement full(teacher_.model->config().layers, MixerKind::Full);
+  const auto scores = evaluation.scores(full, progress_);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const AnsweredPrompt prompt = task.prompt(i);
+    const std::span ids(prompt.ids);
+    const auto question = ids.first(static_cast<std::size_t>(prompt.answer_begin));
+    const auto answer = ids.subspan(question.size());
+    const auto said =
+        generateGreedy(teacher_.model, bank_->row(full), question, static_cast<std::int64_t>(answer.size()), {});
+    const bool right = std::equal(said.begin(), said.end(), answer.begin(), answer.end());
+    EXPECT_EQ(scores[0].per_sample[static_cast<std::size_t>(i)], right ? 1 : 0);
+    EXPECT_GT(scores[1].per_sample[static_cast<std::size_t>(i)], 0);
+  }
+}
+
+}  // namespace
+}  // namespace interleave
