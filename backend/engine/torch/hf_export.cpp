@@ -67,14 +67,16 @@ std::string windowText(const Window& window) {
 std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::string& no_tokenizer) {
   const std::string name = hybrid.model.config().name;
   const bool stock = config.needs_code.empty();
+  const std::string arguments = stock ? "folder" : "folder, trust_remote_code=True";
   std::string text =
       "# Hybrid of " + (name.empty() ? "a " + familyName(hybrid.model.config().family) + " model" : name) +
       "\n\nWritten by Interleave. One glyph a layer: F full attention, · Gated DeltaNet with a window of " +
       windowText(hybrid.windows().gdn) + ", g Gated DeltaNet, w sliding window of " +
       windowText(hybrid.windows().sliding) + ".\n\n    " + hybrid.placement.line() +
-      "\n\n```python\nfrom transformers import AutoModelForCausalLM\n\n"
-      "model = AutoModelForCausalLM.from_pretrained(folder" +
-      (stock ? "" : ", trust_remote_code=True") + ")\n```\n\n";
+      "\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+      "model = AutoModelForCausalLM.from_pretrained(" +
+      arguments + ")\n" +
+      (no_tokenizer.empty() ? "tokenizer = AutoTokenizer.from_pretrained(" + arguments + ")\n" : "") + "```\n\n";
   text += stock ? "It loads as `" + config.document.at("architectures")[0].get<std::string>() + "` of `transformers`."
                 : "Its model code comes with it, since " + config.needs_code +
                       ", which no model class of `transformers` can express.";

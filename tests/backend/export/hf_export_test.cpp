@@ -102,7 +102,9 @@ class HuggingFaceExport : public ::testing::Test {
                  .provenance = {{"run", 7}}},
                 progress);
     EXPECT_EQ(importPlacement(made.folder, 0, Gdn), placement);
-    if (model_class.empty()) EXPECT_EQ(importPlacement(made.folder / "config.json", 0, Gdn), placement);
+    if (model_class.empty()) {
+      EXPECT_EQ(importPlacement(made.folder / "config.json", 0, Gdn), placement);
+    }
 
     const MixerRow row = bank->row(placement);
     const at::NoGradGuard no_grad;

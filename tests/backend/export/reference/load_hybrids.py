@@ -20,8 +20,8 @@ torch.set_num_threads(2)
 
 def run(case):
     folder = pathlib.Path(case["folder"])
-    options = {"trust_remote_code": True} if case["custom"] else {}
-    model = AutoModelForCausalLM.from_pretrained(folder, **options).eval()
+    trust = {"trust_remote_code": True} if case["custom"] else {}
+    model = AutoModelForCausalLM.from_pretrained(folder, **trust).eval()
     ids = torch.tensor([case["ids"]])
     with torch.no_grad():
         logits = model(ids).logits
@@ -54,7 +54,7 @@ def run(case):
               "greedy": greedy[0, ids.shape[1]:].tolist(), "in_batch": pair[0, ids.shape[1]:].tolist(),
               "beams": beams[0, ids.shape[1]:].tolist(), "beams_anew": beams_anew[0, ids.shape[1]:].tolist()}
     if case["text"]:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **trust)
         result["tokens"] = tokenizer.encode(case["text"], add_special_tokens=False)
         result["text"] = tokenizer.decode(result["tokens"])
         result["chat"] = tokenizer.apply_chat_template([{"role": "user", "content": "hello"}], tokenize=False)
