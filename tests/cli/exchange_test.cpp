@@ -72,7 +72,7 @@ TEST_F(Exchange, APlacementOfAnotherModelIsRefused) {
   const std::string source = placement("p.json", "swa"), out = folder_ / "out";
   ASSERT_EQ(run({"export", "--placement", source, "--format", "interleave", "--out", out, "--model", model_}).code, 0);
   const std::string exported = folder_ / "out" / "placement.json";
-  const Words evaluate{"--placement", exported, "--tasks", "kl", "--tokens", "64", "--sequence", "32", "--json"};
+  const Words evaluate{"--placement", exported, "--tasks", "kl", "--tokens", "256", "--sequence", "128", "--json"};
   Words words{"evaluate", model_};
   words.insert(words.end(), evaluate.begin(), evaluate.end());
   const CommandResult result = run(words);
@@ -90,7 +90,7 @@ TEST_F(Exchange, APlacementOfAnotherModelIsRefused) {
 
 TEST_F(Exchange, SeveralPlacementsAreJudgedInOneGo) {
   const CommandResult result = run({"evaluate", model_, "--placement", "all", "--placement", "none", "--tasks",
-                                    "kl,nll", "--tokens", "64", "--sequence", "32", "--precision", "fp32", "--json"});
+                                    "kl,nll", "--tokens", "256", "--sequence", "128", "--precision", "fp32", "--json"});
   ASSERT_EQ(result.code, 0) << result.log;
   const nlohmann::json results = result.json().at("results");
   ASSERT_EQ(results.size(), 2);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "tests/cli/command.h"
@@ -22,8 +23,6 @@ class SearchCommands : public ::testing::Test {
                 folder_ / "bank",
                 "--store",
                 store,
-                "--budget",
-                "2",
                 "--json",
                 "--set",
                 "operators=full,swa",
@@ -40,6 +39,7 @@ class SearchCommands : public ::testing::Test {
                 "--set",
                 "sliding_window=8"};
     words.insert(words.end(), more.begin(), more.end());
+    if (std::ranges::find(more, "--budget") == more.end()) words.insert(words.end(), {"--budget", "2"});
     return words;
   }
 
