@@ -81,7 +81,9 @@ cat "$demo/evaluation.txt"
 
 if [ ! -e "$demo/pictures" ]; then
   say "Drawing every view"
+  rm -rf "$demo/pictures.part"
   QT_QPA_PLATFORM=offscreen "$bin/interleave" --model "$model" --bank "$demo/bank" --store "$demo/store.sqlite" \
-    --tour "$demo/pictures"
+    --tour "$demo/pictures.part"
+  mv "$demo/pictures.part" "$demo/pictures"
 fi
 say "All of it is in $demo"
