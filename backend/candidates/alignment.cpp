@@ -40,7 +40,7 @@ Alignment::Alignment(std::shared_ptr<const Model> model, const std::shared_ptr<c
       kinds_(kindsListed(settings_.text("kinds"), "kinds")),
       text_(tokenizer, calibrationText(settings_.text("text_file")), settings_.integer("sequence_length"),
             derivedSeed(seed, kTextPurpose)),
-      held_out_(tokenizer, heldOutText(settings_.text("held_out_file")), settings_.integer("sequence_length"),
+      held_out_(tokenizer, heldOutText(settings_.text("held_out_file")), settings_.integer("held_out_length"),
                 derivedSeed(0, kHeldOutPurpose)) {
   std::erase_if(kinds_, [](MixerKind kind) { return kind == MixerKind::Full || kind == MixerKind::SlidingWindow; });
   const std::int64_t length = settings_.integer("sequence_length");

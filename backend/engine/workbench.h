@@ -52,7 +52,7 @@ DeviceReport deviceReport(const std::string& wanted);
 /// How a job runs a model. Part of the name under which Workbench caches what it loaded.
 struct Execution {
   std::string device = "cpu";
-  std::string precision = "bf16";  ///< "fp32" or "bf16".
+  std::string precision = "fp32";  ///< "fp32" or "bf16".
 };
 
 /// Where a placement comes from on a command line: a JSON file, uniform:K[:OFFSET], first:K, last:K, random:K:SEED,

@@ -199,7 +199,7 @@ const std::vector<SettingSpec>& table() {
        .help = "Run each layer again for its gradient instead of keeping activations."},
       {.key = "precision",
        .type = Type::Choice,
-       .fallback = "bf16",
+       .fallback = "fp32",
        .choices = {"bf16", "fp32"},
        .help = "Precision of the products."},
       {.key = "text_file", .type = Type::Text, .fallback = "", .help = "Search text; empty: the bundled one."},

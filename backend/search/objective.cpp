@@ -60,6 +60,11 @@ at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
   return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
 }
 
+/// At least fp32, whatever the model's precision.
+at::Tensor widened(const at::Tensor& values) {
+  return values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
+}
+
 }  // namespace
 
 LossKind lossKindNamed(const std::string& name) {
@@ -91,7 +96,7 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
   const at::Tensor hidden =
       selected(batch, runLayers(model_, bank_->row(teacher), asBatch(batch.ids, model_.device())));
   if (batch.loss == LossKind::HiddenMse) {
-    target.hidden = hidden.to(at::kFloat);
+    target.hidden = widened(hidden);
   } else {
     target.probabilities = at::softmax(model_.head(hidden), -1);
   }
@@ -102,7 +107,7 @@ at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& targ
   const at::Tensor hidden = selected(batch, stream);
   switch (batch.loss) {
     case LossKind::HiddenMse:
-      return (hidden.to(at::kFloat) - target.hidden).square().sum() / target.hidden.square().sum();
+      return (widened(hidden) - target.hidden).square().sum() / target.hidden.square().sum();
     case LossKind::Ce:
       return Divergence::apply(model_.head(hidden), target.labels, true);
     case LossKind::Kl:
@@ -127,7 +132,8 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
                                 std::span<const double> probabilities) const {
   const int layers = model_.config().layers;
   const auto columns = static_cast<std::int64_t>(operators_.size());
-  at::Tensor p = at::tensor(at::ArrayRef<double>(probabilities.data(), probabilities.size()), at::kFloat)
+  const at::ScalarType type = model_.options().precision == at::kDouble ? at::kDouble : at::kFloat;
+  at::Tensor p = at::tensor(at::ArrayRef<double>(probabilities.data(), probabilities.size()), type)
                      .view({layers, columns})
                      .to(model_.device());
   at::Tensor loss, gradient;

@@ -21,7 +21,7 @@ namespace interleave {
 ///   static constexpr bool kSearches;          // false: it plays a record, and can be neither changed nor resumed
 /// and INSTANTIATE_TYPED_TEST_SUITE_P(Name, EngineContract, Case) runs the promises on it.
 template <class Case>
-class EngineContract : public testing::Test {
+class EngineContract : public ::testing::Test {
  protected:
   using Clock = std::chrono::steady_clock;
 

@@ -38,6 +38,7 @@ class BankTest : public ::testing::Test {
                      {"sequence_length", 64},
                      {"precision", "fp32"},
                      {"held_out_sequences", 1},
+                     {"held_out_length", 64},
                      {"warmup_steps", 2}},
                     "test");
   }
@@ -72,12 +73,6 @@ class BankTest : public ::testing::Test {
   std::vector<AlignmentEvent> events_;
   NoProgress progress_;
 };
-
-double mean(const std::vector<float>& values) {
-  double sum = 0;
-  for (float value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
 
 TEST_F(BankTest, TrainingLowersTheErrorAndTheCardTellsIt) {
   settings_.merge({{"tokens", 0}}, "test");

@@ -102,9 +102,9 @@ INSTANTIATE_TEST_SUITE_P(All, MixerTest,
                          ::testing::Combine(::testing::Values("qwen2", "qwen3"),
                                             ::testing::Values(MixerKind::Full, MixerKind::SlidingWindow, MixerKind::Gdn,
                                                               MixerKind::GdnWindow)),
-                         [](const auto& info) {
+                         [](const auto& chosen) {
                            std::string label =
-                               std::get<0>(info.param) + "_" + std::string(name(std::get<1>(info.param)));
+                               std::get<0>(chosen.param) + "_" + std::string(name(std::get<1>(chosen.param)));
                            std::ranges::replace(label, '-', '_');
                            return label;
                          });
