@@ -34,6 +34,7 @@ std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_
 }
 
 std::string readText(const std::filesystem::path& file) {
+  if (std::filesystem::is_regular_file(file) && std::filesystem::is_empty(file)) return {};  // cannot be mapped
   const MappedFile mapped = MappedFile::open(file);
   return {reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size()};
 }

@@ -59,6 +59,12 @@ TEST_F(ModelCommands, TokensComeBackAsTheText) {
   EXPECT_EQ(plain.json().size(), ids.json().size() + 4) << "\"<end>\" is five bytes";
 }
 
+TEST_F(ModelCommands, AnEmptyTextHasNoTokens) {
+  const CommandResult ids = run({"model", "tokenize", model_, "--text-file", file("text", "")});
+  EXPECT_EQ(ids.out, "[]\n") << ids.log;
+  EXPECT_EQ(run({"model", "detokenize", model_, "--ids", file("ids", ids.out)}).out, "");
+}
+
 TEST_F(ModelCommands, LogitsAreWrittenWhole) {
   const std::string ids = file("ids", "[1, 2, 3, 255, 7]"), out = folder_ / "logits.safetensors";
   const CommandResult result = run({"model", "logits", model_, "--ids", ids, "--out", out, "--json"});
