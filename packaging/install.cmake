@@ -2,8 +2,7 @@
 # were when this was built.
 include(GNUInstallDirs)
 
-set(_programs interleave_cli interleave)
-foreach(_target IN LISTS _programs ITEMS interleave_backend)
+foreach(_target IN ITEMS interleave_cli interleave interleave_backend)
   if(TARGET ${_target})
     set_target_properties(${_target} PROPERTIES
       INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
