@@ -15,10 +15,10 @@ struct SettingSpec {
   std::string key;
   Type type = Type::Real;
   nlohmann::json fallback = {};           ///< The value when nothing else says.
-  double least = 0, most = 0;        ///< Range of numbers, inclusive.
+  double least = 0, most = 0;             ///< Range of numbers, inclusive.
   std::vector<std::string> choices = {};  ///< Of a Choice.
-  bool inferred = false;             ///< The source gives no value: shown as such wherever the setting is shown.
-  bool live = false;                 ///< May be changed while a run goes on (an intervention).
+  bool inferred = false;                  ///< The source gives no value: shown as such wherever the setting is shown.
+  bool live = false;                      ///< May be changed while a run goes on (an intervention).
   std::string help = {};                  ///< One sentence: what it does, in which unit.
 };
 

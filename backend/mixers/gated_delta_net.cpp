@@ -54,7 +54,8 @@ std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config) {
 
 GatedDeltaNet::GatedDeltaNet(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window)
     : model_(std::move(model)), layer_(layer), kind_(kind), window_spec_(window) {
-  if (kind == MixerKind::GdnWindow) window_ = SoftmaxAttention::slidingWindow(model_, layer, window.tokens, window.sinks);
+  if (kind == MixerKind::GdnWindow)
+    window_ = SoftmaxAttention::slidingWindow(model_, layer, window.tokens, window.sinks);
 }
 
 std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<const Model> model, int layer,
