@@ -28,8 +28,10 @@ Actions makeActions(MainWindow& window) {
   const auto tr = [](const char* text) { return MainWindow::tr(text); };
   Actions a{};
   a.open_model = make(*w, tr("&Open model…"), tr("Open model"), QKeySequence::Open, w, &MainWindow::openModel);
-  a.open_store = make(*w, tr("Open &store…"), tr("Open store"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, w, &MainWindow::openStore);
-  a.export_placement = make(*w, tr("&Export placement…"), tr("Export"), Qt::CTRL | Qt::Key_E, w, &MainWindow::exportPlacement);
+  a.open_store =
+      make(*w, tr("Open &store…"), tr("Open store"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, w, &MainWindow::openStore);
+  a.export_placement =
+      make(*w, tr("&Export placement…"), tr("Export"), Qt::CTRL | Qt::Key_E, w, &MainWindow::exportPlacement);
   a.quit = make(*w, tr("&Quit"), tr("Quit"), QKeySequence::Quit, w, &QWidget::close);
   a.undo = window.undoGroup().createUndoAction(w, tr("&Undo"));
   a.undo->setShortcut(QKeySequence::Undo);
@@ -43,18 +45,16 @@ Actions makeActions(MainWindow& window) {
   });
   a.prepare = make(*w, tr("Prepare &candidates"), tr("Candidates"), Qt::CTRL | Qt::Key_B, w,
                    [studio] { studio->prepareCandidates(); });
-  a.start_pause = make(*w, tr("&Start, pause or go on"), tr("▶ Start"), Qt::CTRL | Qt::Key_Return, w, &MainWindow::startOrPause);
+  a.start_pause =
+      make(*w, tr("&Start, pause or go on"), tr("▶ Start"), Qt::CTRL | Qt::Key_Return, w, &MainWindow::startOrPause);
   a.stop = make(*w, tr("S&top"), tr("■ Stop"), Qt::CTRL | Qt::Key_Period, w, [studio] { studio->controller().stop(); });
   a.fork = make(*w, tr("&Fork from the step shown"), tr("Fork…"), Qt::CTRL | Qt::Key_K, w, &MainWindow::forkShown);
   a.resume_run = make(*w, tr("&Resume the run shown"), tr("Resume"), Qt::CTRL | Qt::SHIFT | Qt::Key_R, w,
                       [studio] { studio->resumeRun(studio->run().record().id); });
   a.replay = make(*w, tr("Re&play the run shown"), tr("Replay"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, w,
                   [studio] { studio->replayRun(studio->run().record().id, 4); });
-  a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, w, [studio] {
-    std::vector<LiveEvaluation::Wanted> wanted;
-    for (const KnownPlacement* entry : studio->book().compared()) wanted.push_back({entry->label, entry->placement});
-    studio->judge(std::move(wanted));
-  });
+  a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, studio,
+                    &Studio::judgeCompared);
   a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });
   a.save_layout = make(*w, tr("&Save layout as…"), tr("Save"), {}, w, &MainWindow::saveLayout);
   return a;

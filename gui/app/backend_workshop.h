@@ -25,8 +25,8 @@ class BackendWorkshop final : public Workshop {
                                std::span<const std::int64_t> context_tokens) override {
     return bench_.costs(model, bank_settings, context_tokens);
   }
-  void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank, const Settings& settings,
-                         std::uint64_t seed, const std::string& device,
+  void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                         const Settings& settings, std::uint64_t seed, const std::string& device,
                          const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) override {
     bench_.prepareCandidates(model, bank, settings, seed, device, watch, progress);
   }

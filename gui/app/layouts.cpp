@@ -22,7 +22,8 @@ void arrange(QMainWindow& window, Arrangement arrangement) {
   QDockWidget *runs = dock(window, u"runs"_s), *setup = dock(window, u"setup"_s), *logits = dock(window, u"logits"_s),
               *placement = dock(window, u"placement"_s), *cache = dock(window, u"cache"_s),
               *curves = dock(window, u"curves"_s), *compare = dock(window, u"compare"_s),
-              *evaluation = dock(window, u"evaluation"_s), *front = dock(window, u"front"_s), *log = dock(window, u"log"_s);
+              *evaluation = dock(window, u"evaluation"_s), *front = dock(window, u"front"_s),
+              *log = dock(window, u"log"_s);
   const QList<QDockWidget*> all{runs, setup, logits, placement, cache, curves, compare, evaluation, front, log};
   for (QDockWidget* each : all) {
     each->setFloating(false);

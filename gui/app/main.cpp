@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/engine/passive_waiting.h"
 #include "gui/app/backend_workshop.h"
 #include "gui/app/program.h"
 
 int main(int argc, char** argv) {
+  interleave::waitPassively(argv);
   return interleave::gui::runProgram(argc, argv, [] { return std::make_unique<interleave::gui::BackendWorkshop>(); });
 }

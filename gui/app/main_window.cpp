@@ -16,6 +16,8 @@
 #include <QStatusBar>
 #include <QToolBar>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "gui/docks/cache_pane.h"
 #include "gui/docks/compare_pane.h"
@@ -32,6 +34,22 @@ namespace {
 
 using namespace Qt::StringLiterals;
 
+QString threadsText(int threads) {
+  return threads == 1 ? MainWindow::tr("1 thread") : MainWindow::tr("%1 threads").arg(threads);
+}
+
+/// An empty bar that keeps the docks off the window's edge.
+QToolBar* edge(const QString& name) {
+  auto* bar = new QToolBar;
+  bar->setObjectName(name);
+  bar->setMovable(false);
+  bar->setContextMenuPolicy(Qt::PreventContextMenu);
+  bar->setProperty("edge", true);
+  bar->setFixedWidth(7);
+  bar->toggleViewAction()->setVisible(false);
+  return bar;
+}
+
 }  // namespace
 
 MainWindow::MainWindow(Studio& studio, bool remember)
@@ -45,10 +63,10 @@ MainWindow::MainWindow(Studio& studio, bool remember)
       document_(mutedLabel()) {
   setWindowTitle(tr("Interleave"));
   setAcceptDrops(true);
+  setFocusPolicy(Qt::StrongFocus);
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
   setDocumentMode(true);
-  setContentsMargins(7, 0, 7, 5);
   undo_.addStack(&studio_.editor().undoStack());
   undo_.addStack(&studio_.library().undoStack());
   for (QUndoStack* stack : undo_.stacks()) {
@@ -90,15 +108,14 @@ MainWindow::MainWindow(Studio& studio, bool remember)
     notices->setVisible(!reason.isEmpty());
   });
 
+  addToolBar(Qt::LeftToolBarArea, edge(u"left"_s));
+  addToolBar(Qt::RightToolBarArea, edge(u"right"_s));
+
   buildMenus();
   buildStatusBar();
   resize(1440, 900);
   arrangeAs(Arrangement::Search);
-  if (remember_) {
-    QSettings settings;
-    restoreGeometry(settings.value(u"window/geometry"_s).toByteArray());
-    restoreState(settings.value(u"window/state"_s).toByteArray(), 1);
-  }
+  if (remember_) restoreGeometry(QSettings().value(u"window/geometry"_s).toByteArray());
   connect(&studio_, &Studio::problem, this, &MainWindow::showProblem);
   connect(&studio_.run(), &RunModel::changed, this, &MainWindow::refreshActions);
   connect(&studio_.controller(), &RunController::finished, this, &MainWindow::refreshActions);
@@ -112,7 +129,10 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   refreshStatus();
 }
 
-MainWindow::~MainWindow() = default;
+MainWindow::~MainWindow() {
+  // Docks tell of being hidden while Qt takes them down, when there is no window left to tell.
+  for (Dock* dock : docks_) dock->disconnect(this);
+}
 
 Dock& MainWindow::addPane(Pane* pane, const QString& object_name) {
   auto* dock = new Dock(pane, object_name, this);
@@ -162,8 +182,9 @@ void MainWindow::buildMenus() {
   for (Dock* dock : docks_) view->addAction(dock->toggleViewAction());
   view->addSeparator();
   auto* themes = new QActionGroup(this);
-  const std::pair<QString, ThemeChoice> choices[] = {
-      {tr("&Light"), ThemeChoice::Light}, {tr("&Dark"), ThemeChoice::Dark}, {tr("&Follow the system"), ThemeChoice::System}};
+  const std::pair<QString, ThemeChoice> choices[] = {{tr("&Light"), ThemeChoice::Light},
+                                                     {tr("&Dark"), ThemeChoice::Dark},
+                                                     {tr("&Follow the system"), ThemeChoice::System}};
   const auto chosen = static_cast<ThemeChoice>(
       remember_ ? QSettings().value(u"theme"_s, static_cast<int>(ThemeChoice::System)).toInt() : 0);
   for (const auto& [text, choice] : choices) {
@@ -205,6 +226,7 @@ void MainWindow::buildStatusBar() {
   problem_->setFont(textFont(TextSize::Small));
   setTone(*problem_, "bad");
   device_->setContentsMargins(8, 0, 0, 0);
+  method->setContentsMargins(0, 0, 10, 0);
   statusBar()->addWidget(device_);
   statusBar()->addWidget(store_);
   statusBar()->addWidget(problem_, 1);
@@ -230,11 +252,11 @@ void MainWindow::refreshStatus() {
   const DeviceReport& report = studio_.model().device();
   QStringList words;
   if (environment) {
-    words << qt(environment->device).toUpper() + u' ' + tr("%n thread(s)", nullptr, environment->threads)
+    words << qt(environment->device).toUpper() + u' ' + threadsText(environment->threads)
           << tr("kernel %1").arg(qt(environment->kernel)) << qt(environment->precision) << qt(environment->library);
   } else if (!report.device.empty()) {
-    words << qt(report.device).toUpper() + u' ' + tr("%n thread(s)", nullptr, report.threads)
-          << tr("kernel %1").arg(qt(report.kernel)) << qt(report.library);
+    words << qt(report.device).toUpper() + u' ' + threadsText(report.threads) << tr("kernel %1").arg(qt(report.kernel))
+          << qt(report.library);
     if (!report.note.empty()) words << qt(report.note);
   }
   words.removeAll(QString());
@@ -279,8 +301,8 @@ void MainWindow::openModel() {
 
 void MainWindow::openStore() {
   const QString file =
-      QFileDialog::getSaveFileName(this, tr("Open or create a store"), {}, tr("Stores (*.interleave *.sqlite)"), nullptr,
-                                   QFileDialog::DontConfirmOverwrite);
+      QFileDialog::getSaveFileName(this, tr("Open or create a store"), {}, tr("Stores (*.interleave *.sqlite)"),
+                                   nullptr, QFileDialog::DontConfirmOverwrite);
   if (!file.isEmpty()) studio_.openStore(file.toStdString());
 }
 
@@ -317,6 +339,18 @@ void MainWindow::about() {
                         "<p>DASH is a re-implementation from a published outline; settings marked ≈ are inferred.</p>"
                         "<p>GPL-3.0-or-later. Uses Qt, QCustomPlot, SQLite and LibTorch.</p>")
                          .arg(QApplication::applicationVersion()));
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  if (std::exchange(shown_, true)) return;
+  // Docks take the sizes asked for only once the window has its own.
+  const bool restored = remember_ && restoreState(QSettings().value(u"window/state"_s).toByteArray(), 1);
+  setFocus();
+  QTimer::singleShot(0, this, [this, restored] {
+    if (!restored) arrangeAs(Arrangement::Search);
+    refreshTabs();
+  });
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -49,6 +49,7 @@ class MainWindow final : public QMainWindow {
   void about();
 
  protected:
+  void showEvent(QShowEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
@@ -64,7 +65,7 @@ class MainWindow final : public QMainWindow {
   void showProblem(const QString& text);
 
   Studio& studio_;
-  bool remember_;
+  bool remember_, shown_ = false;
   QUndoGroup undo_;
   Actions actions_;
   std::vector<Dock*> docks_;

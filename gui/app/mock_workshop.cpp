@@ -15,19 +15,23 @@ namespace {
 using Type = SettingSpec::Type;
 
 std::span<const SettingSpec> bankTable() {
-  static const std::array<SettingSpec, 3> table{
-      {{.key = "kinds",
-        .type = Type::Choice,
-        .fallback = "gdn-window",
-        .choices = {"gdn", "gdn-window", "swa"},
-        .help = "Operators that candidates are prepared for."},
-       {.key = "tokens", .type = Type::Integer, .fallback = 10240, .least = 512, .most = 1e9, .help = "Text to align on."},
-       {.key = "learning_rate",
-        .fallback = 3e-3,
-        .least = 1e-6,
-        .most = 1,
-        .inferred = true,
-        .help = "Of the projections and gates."}}};
+  static const std::array<SettingSpec, 3> table{{{.key = "kinds",
+                                                  .type = Type::Choice,
+                                                  .fallback = "gdn-window",
+                                                  .choices = {"gdn", "gdn-window", "swa"},
+                                                  .help = "Operators that candidates are prepared for."},
+                                                 {.key = "tokens",
+                                                  .type = Type::Integer,
+                                                  .fallback = 10240,
+                                                  .least = 512,
+                                                  .most = 1e9,
+                                                  .help = "Text to align on."},
+                                                 {.key = "learning_rate",
+                                                  .fallback = 3e-3,
+                                                  .least = 1e-6,
+                                                  .most = 1,
+                                                  .inferred = true,
+                                                  .help = "Of the projections and gates."}}};
   return table;
 }
 
@@ -46,9 +50,19 @@ std::span<const SettingSpec> searchTable() {
         .choices = {"kl", "ce", "mse"},
         .inferred = true,
         .help = "What is minimised."},
-       {.key = "temperature", .fallback = 1.0, .least = 0.01, .most = 100, .inferred = true, .live = true,
+       {.key = "temperature",
+        .fallback = 1.0,
+        .least = 0.01,
+        .most = 100,
+        .inferred = true,
+        .live = true,
         .help = "Of the softmax over operators."},
-       {.key = "learning_rate", .fallback = 0.1, .least = 1e-6, .most = 10, .inferred = true, .live = true,
+       {.key = "learning_rate",
+        .fallback = 0.1,
+        .least = 1e-6,
+        .most = 10,
+        .inferred = true,
+        .live = true,
         .help = "Of Adam on the logits."},
        {.key = "repair", .type = Type::Flag, .fallback = false, .help = "1-swap repair on the discrete loss."}}};
   return table;
@@ -80,8 +94,9 @@ DeviceReport MockWorkshop::device(const std::string& wanted) {
 }
 
 nlohmann::json MockWorkshop::modelInfo(const std::filesystem::path& model) {
-  return {{"name", "Mock model"}, {"path", model.string()}, {"format", "mock"}, {"family", "mock"},
-          {"layers", script_.layers}, {"heads", 9}, {"kv_heads", 3}, {"parameters", 134515008}};
+  return {{"name", "Mock model"}, {"path", model.string()},   {"format", "mock"},
+          {"family", "mock"},     {"layers", script_.layers}, {"heads", 9},
+          {"kv_heads", 3},        {"parameters", 134515008}};
 }
 
 std::vector<CostTable> MockWorkshop::costs(const std::filesystem::path&, const Settings&,
@@ -106,7 +121,8 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
     take(evaluation_milliseconds_ / kSteps, "aligning", progress);
     AlignmentEvent event{.step = step, .steps = kSteps, .tokens = 512 * step, .held_out = step == kSteps};
     for (int layer = 0; layer < script_.layers; ++layer) {
-      event.relative_error.push_back(static_cast<float>((0.05 + 0.4 * std::exp(-step / 6.0)) * (0.5 + random.uniform())));
+      event.relative_error.push_back(
+          static_cast<float>((0.05 + 0.4 * std::exp(-step / 6.0)) * (0.5 + random.uniform())));
       event.cosine.push_back(std::sqrt(1 - event.relative_error.back()));
     }
     watch(event);
@@ -126,8 +142,12 @@ std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& re
   };
   return {{"kl", "nats", kl, error(0.03 * (1 - full), chunks), chunks, {}},
           {"nll", "nats", 2.9 + kl, error(0.2, chunks), chunks, {}},
-          {"passkey", "share", std::round(recall * static_cast<double>(request.prompts)) / static_cast<double>(request.prompts),
-           error(std::sqrt(recall * (1 - recall)), request.prompts), request.prompts, {}},
+          {"passkey",
+           "share",
+           std::round(recall * static_cast<double>(request.prompts)) / static_cast<double>(request.prompts),
+           error(std::sqrt(recall * (1 - recall)), request.prompts),
+           request.prompts,
+           {}},
           {"passkey_nll", "nats", 18 * (1 - recall) + 0.03, error(1 - recall, request.prompts), request.prompts, {}}};
 }
 

@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QIcon>
 #include <QSettings>
 #include <QTimer>
 #include <cstdio>
@@ -33,9 +34,11 @@ Options optionsFrom(const QApplication& application) {
   const auto text = [](const char* words) { return QApplication::translate("program", words); };
   const QCommandLineOption model(u"model"_s, text("A .gguf file or a Hugging Face model folder to open."), u"PATH"_s);
   const QCommandLineOption store(u"store"_s, text("The store of runs; made where it is missing."), u"FILE"_s);
-  const QCommandLineOption bank(u"bank"_s, text("The folder of prepared candidates; beside the store by default."), u"DIR"_s);
+  const QCommandLineOption bank(u"bank"_s, text("The folder of prepared candidates; beside the store by default."),
+                                u"DIR"_s);
   const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
-  const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."), u"DIR"_s);
+  const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."),
+                                u"DIR"_s);
   const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
   parser.addOptions({model, store, bank, preset, tour, mock});
   parser.process(application);
@@ -52,10 +55,18 @@ void begin(Studio& studio, const Options& options) {
   if (!model.empty()) studio.openModel(model);
 }
 
+/// The offscreen platform says this of every window; everything else goes on to stderr.
+void writeMessage(QtMsgType type, const QMessageLogContext& context, const QString& message) {
+  if (message.startsWith(u"This plugin does not support"_s)) return;
+  std::fprintf(stderr, "%s\n", qPrintable(qFormatLogMessage(type, context, message)));
+}
+
 }  // namespace
 
 int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Workshop>()>& make_workshop) {
   QApplication application(argc, argv);
+  if (QGuiApplication::platformName() == u"offscreen"_s) qInstallMessageHandler(writeMessage);
+  QApplication::setWindowIcon(QIcon(u":/interleave/interleave.svg"_s));
   QApplication::setOrganizationName(u"Interleave"_s);
   QApplication::setApplicationName(u"interleave"_s);
   QApplication::setApplicationVersion(QStringLiteral(INTERLEAVE_VERSION));
@@ -65,8 +76,8 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
     return 2;
   }
   const bool touring = !options.tour.empty();
-  applyTheme(application, touring ? ThemeChoice::Light
-                                  : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
+  applyTheme(application,
+             touring ? ThemeChoice::Light : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
   std::unique_ptr<Workshop> workshop;
   if (options.mock) {
     workshop = std::make_unique<MockWorkshop>(MockScript{.steps_per_second = 60}, 200);

@@ -118,11 +118,12 @@ void RunBar::refreshBudget() {
     bytes_->setText({});
     return;
   }
-  const Placement placement = searched ? run.placement() : Placement::uniform(layers, std::min(kept, layers), 0, MixerKind::GdnWindow);
+  const Placement placement =
+      searched ? run.placement() : Placement::uniform(layers, std::min(kept, layers), 0, MixerKind::GdnWindow);
   kept_->setText(!searched && !counts ? qt(wanted.text()) : tr("%1 of %2 layers").arg(kept).arg(layers));
-  bytes_->setText(tr("= %1 at %2 tokens")
-                      .arg(bytesText(cacheBytes(costsAt(studio_.costs(), kQuotedContext), placement)),
-                           tokensText(kQuotedContext)));
+  bytes_->setText(
+      tr("= %1 at %2 tokens")
+          .arg(bytesText(cacheBytes(costsAt(studio_.costs(), kQuotedContext), placement)), tokensText(kQuotedContext)));
 }
 
 void RunBar::refreshProgress() {
@@ -142,22 +143,29 @@ void RunBar::refreshProgress() {
     fraction = static_cast<double>(alignment.step) / static_cast<double>(std::max<std::int64_t>(alignment.steps, 1));
     doing_->setText(tr("Candidates: %1 of %2").arg(alignment.step).arg(alignment.steps));
   } else {
-    doing_->setText(!running && record.id == 0            ? tr("Ready")
-                    : phase.phase == Phase::Evaluating ? tr("Evaluating")
-                                                       : qt(phase.title.empty() ? std::string(name(phase.phase)) : phase.title));
+    doing_->setText(!running && record.id == 0 ? tr("Ready")
+                    : phase.phase == Phase::Evaluating
+                        ? tr("Evaluating")
+                        : qt(phase.title.empty() ? std::string(name(phase.phase)) : phase.title));
   }
   progress_->setValue(static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * 1000)));
-  const double elapsed = newest != nullptr ? newest->seconds : phase.elapsed;
+  const AlignmentEvent* aligned = newest == nullptr && !record.alignments.empty() ? &record.alignments.back() : nullptr;
+  const double elapsed = newest != nullptr ? newest->seconds : aligned != nullptr ? aligned->seconds : phase.elapsed;
   double left = phase.remaining;
   if (running && left < 0 && newest != nullptr && newest->step > 0) {
     left = newest->seconds / static_cast<double>(newest->step) * static_cast<double>(newest->steps - newest->step);
   }
-  times_->setText(running ? tr("%1 elapsed · %2 left").arg(durationText(elapsed), durationText(left))
-                          : newest != nullptr ? tr("%1 · %2").arg(durationText(elapsed), qt(name(phase.phase))) : QString());
+  if (running && left < 0 && aligned != nullptr && aligned->step > 0) {
+    left = aligned->seconds / static_cast<double>(aligned->step) * static_cast<double>(aligned->steps - aligned->step);
+  }
+  times_->setText(running             ? tr("%1 elapsed · %2 left").arg(durationText(elapsed), durationText(left))
+                  : newest != nullptr ? tr("%1 · %2").arg(durationText(elapsed), qt(name(phase.phase)))
+                                      : QString());
   const auto metric = [&](Metric which) { return newest->metrics[static_cast<std::size_t>(which)]; };
-  rates_->setText(newest == nullptr ? QString()
-                                    : tr("%1 tokens/s · %2")
-                                          .arg(numberText(metric(Metric::TokensPerSecond)), bytesText(metric(Metric::PeakBytes))));
+  rates_->setText(newest == nullptr
+                      ? QString()
+                      : tr("%1 tokens/s · %2")
+                            .arg(numberText(metric(Metric::TokensPerSecond)), bytesText(metric(Metric::PeakBytes))));
 }
 
 }  // namespace interleave::gui

@@ -44,6 +44,7 @@ void RunLibrary::open(const std::filesystem::path& file) {
   read_only_reason_ = reason;
   file_ = file;
   undo_.clear();
+  final_.clear();
   reload();
 }
 
@@ -56,15 +57,20 @@ void RunLibrary::reload() {
   runs_ = std::move(runs);
   verdicts_.clear();
   for (const RunSummary& run : runs_) verdicts_.push_back(verdictOf(run));
+  const RunSummary* pinned = baseline();
+  const std::vector<PlacementEvent> found =
+      pinned == nullptr ? std::vector<PlacementEvent>{} : store_->placements(pinned->id);
+  baseline_placement_ = found.empty() ? Placement() : found.front().placement;
   if (!same) endResetModel();
   if (same && !runs_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
   Q_EMIT changed();
 }
 
-RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) const {
+RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) {
   if (run.phase != Phase::Done) {
     return {run.steps > 0 ? QStringLiteral("%1/%2").arg(run.step).arg(run.steps) : QString(), QString()};
   }
+  if (const auto known = final_.find(run.id); known != final_.end()) return known->second;
   Verdict quality;
   const std::vector<PlacementEvent> placements = store_->placements(run.id);
   for (const ScoreEvent& event : store_->scores(run.id)) {
@@ -75,7 +81,7 @@ RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) const {
     }
   }
   if (quality.value.isEmpty()) quality.value = tr("%1 steps").arg(run.step);
-  return quality;
+  return final_[run.id] = quality;
 }
 
 const RunSummary* RunLibrary::find(RunId id) const {
@@ -121,7 +127,9 @@ void RunLibrary::rename(RunId id, const QString& title) {
   reload();
 }
 
-int RunLibrary::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(runs_.size()); }
+int RunLibrary::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(runs_.size());
+}
 
 QVariant RunLibrary::data(const QModelIndex& index, int role) const {
   if (!index.isValid()) return {};

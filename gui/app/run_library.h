@@ -6,6 +6,7 @@
 #include <QStringList>
 #include <QUndoStack>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -38,6 +39,7 @@ class RunLibrary final : public QAbstractTableModel {
   const std::vector<RunSummary>& runs() const { return runs_; }
   const RunSummary* find(RunId id) const;
   const RunSummary* baseline() const;
+  const Placement& baselinePlacement() const { return baseline_placement_; }  ///< Empty: none found yet.
   const Store& store() const { return *store_; }
 
   /// Changes; Usage error when read-only. Removing can be undone.
@@ -61,14 +63,16 @@ class RunLibrary final : public QAbstractTableModel {
     QString value, recall;  // as the list shows them
   };
   StoreWriter& writable();
-  Verdict verdictOf(const RunSummary& run) const;
+  Verdict verdictOf(const RunSummary& run);
 
   std::filesystem::path file_;
   std::unique_ptr<StoreWriter> writer_;
   std::optional<Store> store_;
   QString read_only_reason_;
-  std::vector<RunSummary> runs_;  // newest first
-  std::vector<Verdict> verdicts_;  // as runs_
+  std::vector<RunSummary> runs_;    // newest first
+  std::vector<Verdict> verdicts_;   // as runs_
+  std::map<RunId, Verdict> final_;  // of runs that are done, which do not change
+  Placement baseline_placement_;
   QUndoStack undo_;
 };
 

@@ -18,7 +18,10 @@ Studio::Studio(Workshop& workshop)
     : workshop_(workshop),
       setup_(workshop),
       model_(workshop, jobs_),
-      evaluation_(workshop, jobs_, book_) {
+      judging_(workshop, jobs_, book_, {.slot = QStringLiteral("judge")}, [this] { return evaluationRequest(); }),
+      what_if_(workshop, jobs_, book_,
+               {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
+               [this] { return evaluationRequest(); }) {
   clock_.addSource([this] {
     const bool going_on = controller_.drain();
     drainPreparation();
@@ -55,15 +58,6 @@ Studio::Studio(Workshop& workshop)
   connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
   connect(&run_, &RunModel::changed, this, &Studio::runChanged);
   connect(&editor_, &PlacementEditor::changed, this, &Studio::editorChanged);
-  evaluation_.setRequestMaker([this]() -> std::optional<Workbench::EvaluationRequest> {
-    const RunSpec& spec = run_.record().spec;
-    Workbench::EvaluationRequest request;
-    request.model = spec.model_path.empty() ? setup_.modelPath() : spec.model_path;
-    request.bank = spec.bank_dir.empty() ? setup_.bankDir() : spec.bank_dir;
-    request.execution.device = spec.device;
-    if (request.model.empty()) return std::nullopt;
-    return request;
-  });
   since_reload_.start();
 }
 
@@ -183,14 +177,13 @@ void Studio::showRun(RunId id) {
 
 void Studio::exportShown(const std::string& format, const std::filesystem::path& folder) {
   const RunRecord& record = run_.record();
-  Workbench::ExportRequest request{.model = record.spec.model_path.empty() ? setup_.modelPath() : record.spec.model_path,
-                                   .bank = record.spec.bank_dir.empty() ? setup_.bankDir() : record.spec.bank_dir,
-                                   .out = folder,
-                                   .format = format,
-                                   .placement = editor_.placement(),
-                                   .provenance = {{"run", record.id},
-                                                  {"spec", toJson(record.spec)},
-                                                  {"edited_by_hand", editor_.edited()}}};
+  Workbench::ExportRequest request{
+      .model = record.spec.model_path.empty() ? setup_.modelPath() : record.spec.model_path,
+      .bank = record.spec.bank_dir.empty() ? setup_.bankDir() : record.spec.bank_dir,
+      .out = folder,
+      .format = format,
+      .placement = editor_.placement(),
+      .provenance = {{"run", record.id}, {"spec", toJson(record.spec)}, {"edited_by_hand", editor_.edited()}}};
   jobs_.start(tr("Export as %1").arg(qt(format)), QStringLiteral("export"),
               [this, &workshop = workshop_, request, id = record.id](Progress& progress) -> std::function<void()> {
                 const std::vector<std::string> files = workshop.exportPlacement(request, progress);
@@ -210,25 +203,46 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
 
 const std::vector<CostTable>& Studio::costs() const {
   const auto& environment = run_.record().environment;
-  return environment && !environment->costs.empty() ? environment->costs : model_.costs();
+  if (!environment || environment->costs.empty()) return model_.costs();
+  // The engine quotes a few lengths; those of the same model that is open draw the finer curve.
+  const bool same = model_.known() && model_.layers() == environment->layers &&
+                    std::filesystem::path(run_.record().spec.model_path) == model_.path();
+  return same && model_.costs().size() > environment->costs.size() ? model_.costs() : environment->costs;
 }
 
 KnownPlacement Studio::baseline() const {
   const Placement& shown = editor_.placement();
   if (const RunSummary* run = library_.baseline()) {
-    const std::vector<PlacementEvent> placements = library_.store().placements(run->id);
-    if (!placements.empty() && placements.front().placement.layers() == shown.layers()) {
-      return {.label = qt(run->title), .placement = placements.front().placement};
-    }
+    const Placement& placement = library_.baselinePlacement();
+    if (placement.layers() == shown.layers()) return {.label = qt(run->title), .placement = placement};
   }
   const int kept = shown.fullCount();
   return {.label = tr("uniform K = %1").arg(kept),
           .placement = Placement::uniform(shown.layers(), kept, 0, restOf(shown, MixerKind::GdnWindow))};
 }
 
+std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
+  const RunSpec& spec = run_.record().spec;
+  Workbench::EvaluationRequest request;
+  request.model = spec.model_path.empty() ? setup_.modelPath() : spec.model_path;
+  request.bank = spec.bank_dir.empty() ? setup_.bankDir() : spec.bank_dir;
+  request.execution.device = spec.device;
+  if (request.model.empty()) return std::nullopt;
+  return request;
+}
+
+void Studio::judgeCompared() {
+  std::vector<EvaluationQueue::Wanted> wanted;
+  for (const KnownPlacement* entry : book_.compared()) wanted.push_back({entry->label, entry->placement});
+  judging_.want(std::move(wanted));
+}
+
 void Studio::setKept(int kept) {
+  // The run's own placement for its own budget, which may be repaired; the logits for every other.
+  const std::vector<PlacementEvent>& found = run_.record().placements;
+  if (run_.following() && !found.empty() && found.front().placement.fullCount() == kept) kept = -1;
   run_.setKept(kept);
-  if (editor_.edited()) editor_.replace(run_.placement(), tr("budget %1").arg(kept));
+  if (editor_.edited()) editor_.replace(run_.placement(), tr("budget %1").arg(run_.kept()));
 }
 
 void Studio::runShown() {
@@ -237,9 +251,27 @@ void Studio::runShown() {
 }
 
 void Studio::runChanged() {
-  log_.follow(run_.shared(), controller_.active() && run_.shared() == controller_.record());
+  const bool live = controller_.active() && run_.shared() == controller_.record();
+  if (live) logMoves();
+  log_.follow(run_.shared(), live);
   if (!editor_.edited()) editor_.load(run_.placement(), run_.record().operators());
   collectPlacements();
+}
+
+void Studio::logMoves() {
+  const RunRecord& record = run_.record();
+  if (record.steps.empty()) return;
+  const StepEvent& step = record.steps.back();
+  const Placement before = std::exchange(logged_, step.if_stopped_now);
+  if (before.layers() != logged_.layers() || before == logged_) return;
+  QStringList words;
+  for (const int layer : differingLayers(before, logged_)) {
+    words << (logged_[layer] == MixerKind::Full ? tr("layer %1 in") : tr("layer %1 out")).arg(layer);
+  }
+  log_.add(LogEvent::Level::Info, tr("search step %1: %2; margin %3")
+                                      .arg(step.step)
+                                      .arg(words.join(QStringLiteral(", ")),
+                                           numberText(step.metrics[static_cast<std::size_t>(Metric::Margin)])));
 }
 
 void Studio::collectPlacements() {
@@ -249,8 +281,10 @@ void Studio::collectPlacements() {
   collected_ = known;
   const QString run = qt(record.spec.title);
   book_.add(tr("teacher"), teacher());
-  for (const PlacementEvent& event : record.placements) {
-    book_.add(tr("%1: K = %2").arg(run).arg(event.placement.fullCount()), event.placement);
+  if (!record.placements.empty()) {
+    // The one for the budget asked for; the others are a move of the budget slider away.
+    const Placement& found = record.placements.front().placement;
+    book_.add(tr("%1, K = %2").arg(run).arg(found.fullCount()), found);
   }
   for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
   if (!record.placements.empty()) {
@@ -260,11 +294,11 @@ void Studio::collectPlacements() {
 }
 
 void Studio::editorChanged() {
-  if (!editor_.edited()) return evaluation_.want({});
+  if (!editor_.edited()) return what_if_.want({});
   const KnownPlacement reference = baseline();
-  evaluation_.want({{tr("edited, K = %1").arg(editor_.placement().fullCount()), editor_.placement()},
-                    {reference.label, reference.placement},
-                    {tr("teacher"), teacher()}});
+  what_if_.want({{tr("edited, K = %1").arg(editor_.placement().fullCount()), editor_.placement()},
+                 {reference.label, reference.placement},
+                 {tr("teacher"), teacher()}});
 }
 
 }  // namespace interleave::gui

@@ -6,11 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "gui/app/evaluation_queue.h"
 #include "gui/app/frame_clock.h"
-#include "gui/app/live_evaluation.h"
 #include "gui/app/open_model.h"
 #include "gui/app/run_controller.h"
 #include "gui/app/run_library.h"
@@ -42,18 +43,19 @@ class Studio final : public QObject {
   OpenModel& model() { return model_; }
   PlacementBook& book() { return book_; }
   PlacementEditor& editor() { return editor_; }
-  LiveEvaluation& evaluation() { return evaluation_; }
+  EvaluationQueue& judging() { return judging_; }  ///< Asked for: with all samples.
+  EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
 
   void openStore(const std::filesystem::path& file);
   void openModel(const std::filesystem::path& path);
   void prepareCandidates();
 
-  void startRun();                                ///< What Setup says.
-  void resumeRun(RunId id);                       ///< From its newest checkpoint.
-  void forkRun(RunId id, std::int64_t step);      ///< A new run with Setup's settings from that checkpoint.
-  void replayRun(RunId id, double speed);         ///< Recorded nowhere; at `speed` times its pace.
-  void showRun(RunId id);                         ///< As it is stored; the run going on is shown live.
-  void judge(std::vector<LiveEvaluation::Wanted> placements) { evaluation_.judge(std::move(placements)); }
+  void startRun();                            ///< What Setup says.
+  void resumeRun(RunId id);                   ///< From its newest checkpoint.
+  void forkRun(RunId id, std::int64_t step);  ///< A new run with Setup's settings from that checkpoint.
+  void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
+  void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
+  void judgeCompared();                       ///< The placements ticked in Compare.
   void exportShown(const std::string& format, const std::filesystem::path& folder);
 
   /// Every budget from the same run: shows the `kept` layers with the largest advantage.
@@ -75,6 +77,8 @@ class Studio final : public QObject {
   void runShown();
   void runChanged();
   void editorChanged();
+  std::optional<Workbench::EvaluationRequest> evaluationRequest() const;
+  void logMoves();
   void collectPlacements();
   void drainPreparation();
   void launch(std::unique_ptr<Engine> engine, RunSpec spec, bool record, RunId into = 0,
@@ -90,10 +94,11 @@ class Studio final : public QObject {
   PlacementEditor editor_;
   JobList jobs_;  // its threads use what stands above
   OpenModel model_;
-  LiveEvaluation evaluation_;
-  RunController controller_;  // first to go: its engine records into the library
-  std::shared_ptr<Mailbox> preparing_;     ///< Of the preparation of candidates shown last.
+  EvaluationQueue judging_, what_if_;
+  RunController controller_;            // first to go: its engine records into the library
+  std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
   std::shared_ptr<RunRecord> prepared_;
+  Placement logged_;           ///< As the log told it last.
   std::size_t collected_ = 0;  ///< Placements and scores of the shown record that the book has.
   QElapsedTimer since_reload_;
 };

@@ -39,20 +39,28 @@ void Tour::plan() {
              (step != nullptr && static_cast<double>(step->step) >= share * static_cast<double>(step->steps));
     };
   };
-  const auto quiet = [&studio] { return !studio.jobs().anyRunning() && !studio.evaluation().busy(); };
+  const auto held = [&studio] { return !studio.controller().active() || studio.controller().paused(); };
+  const auto photograph_and_resume = [this, &studio](const QString& name) {
+    return [this, &studio, name] {
+      photographWindow(name);
+      studio.controller().resume();
+    };
+  };
+  const auto quiet = [&studio] {
+    return !studio.jobs().anyRunning() && !studio.whatIf().busy() && !studio.judging().busy();
+  };
   const auto at_once = [] { return true; };
   stops_ = {
       {tr("open the model"), [] {}, [&studio] { return studio.model().known(); }},
       {tr("start a search"), [&studio] { studio.startRun(); },
        [&studio] { return !studio.run().record().alignments.empty() || studio.run().step() != nullptr; }},
-      {tr("prepare candidates"), [this] { photographWindow(u"1-preparing"_s); }, searching(0.6)},
-      {tr("watch the search"), [this] { photographWindow(u"2-searching"_s); },
+      {tr("hold it"), [&studio] { studio.controller().pause(); }, held},
+      {tr("photograph the candidates"), photograph_and_resume(u"1-preparing"_s), searching(0.6)},
+      {tr("hold it"), [&studio] { studio.controller().pause(); }, held},
+      {tr("photograph the search going on"), photograph_and_resume(u"2-searching"_s),
        [&studio] { return !studio.controller().active(); }},
       {tr("wait for the store"), [] {}, quiet},
-      {tr("judge what was found"), [&studio] { studio.judge({{tr("found"), studio.run().placement()},
-                                                             {studio.baseline().label, studio.baseline().placement},
-                                                             {tr("teacher"), studio.teacher()}}); },
-       quiet},
+      {tr("judge what was found"), [&studio] { studio.judgeCompared(); }, quiet},
       {tr("edit the placement"),
        [this, &studio] {
          const std::vector<int> kept = studio.editor().placement().kept();
@@ -62,7 +70,7 @@ void Tour::plan() {
          window_.placement().chips().setFocus();
        },
        quiet},
-      {tr("photograph the search"),
+      {tr("photograph what was found"),
        [this] {
          window_.arrangeAs(Arrangement::Search);
          photographWindow(u"3-found"_s);
@@ -114,7 +122,8 @@ void Tour::photographDocks() {
 }
 
 void Tour::save(QWidget& widget, const QString& name) {
-  for (const auto& [theme_name, choice] : {std::pair{u"light"_s, ThemeChoice::Light}, std::pair{u"dark"_s, ThemeChoice::Dark}}) {
+  for (const auto& [theme_name, choice] :
+       {std::pair{u"light"_s, ThemeChoice::Light}, std::pair{u"dark"_s, ThemeChoice::Dark}}) {
     window_.setThemeChoice(choice);
     // Let style, layout and the queued repaints of plots settle, without taking in the user's clicks.
     for (int turn = 0; turn < 4; ++turn) QApplication::processEvents(QEventLoop::ExcludeUserInputEvents);

@@ -23,7 +23,7 @@ class Tour final : public QObject {
   const QStringList& pictures() const { return pictures_; }  ///< Files written so far.
 
  Q_SIGNALS:
-  void said(const QString& line);     ///< What it is doing, for a terminal.
+  void said(const QString& line);  ///< What it is doing, for a terminal.
   void finished(bool well, const QString& reason);
 
  private:

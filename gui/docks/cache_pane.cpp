@@ -74,10 +74,11 @@ void CachePane::refresh() {
     }
     const double bytes = cacheBytes(quoted, line.placement), full = cacheBytes(quoted, shown.front().placement);
     const bool teacher = &line == &shown.front();
-    legend += QStringLiteral("<div style='margin-bottom:5px'><span style='color:%1'><b>%2</b></span> %3<br>"
-                             "<span style='color:%4'>%5</span></div>")
-                  .arg(line.color.name(), line.dashed ? QStringLiteral("╌╌") : QStringLiteral("━━"), line.name.toHtmlEscaped(),
-                       theme().muted.name(),
+    legend += QStringLiteral(
+                  "<div style='margin-bottom:5px'><span style='color:%1'><b>%2</b></span> %3<br>"
+                  "<span style='color:%4'>%5</span></div>")
+                  .arg(line.color.name(), line.dashed ? QStringLiteral("╌╌") : QStringLiteral("━━"),
+                       line.name.toHtmlEscaped(), theme().muted.name(),
                        tr("%1 at %2").arg(bytesText(bytes), tokensText(kQuotedContext)) +
                            (teacher ? QString() : QStringLiteral("  ") + percentText(bytes / full - 1)));
     panel.series.push_back(std::move(series));

@@ -18,9 +18,19 @@ namespace {
 
 enum ListColumn { Name, Layers, Kept, Bytes, kListColumns };
 
-QString shortLabel(int index) { return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString()); }
+QString shortLabel(int index) {
+  return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString());
+}
 
-/// The layers of a placement as cells; those that differ from the first one's are framed.
+/// What the others are compared with: the first ticked placement that is not all full attention.
+const Placement* referenceOf(const PlacementBook& book) {
+  for (const KnownPlacement* entry : book.compared()) {
+    if (entry->placement.fullCount() < entry->placement.layers()) return &entry->placement;
+  }
+  return nullptr;
+}
+
+/// The layers of a placement as cells; those that differ from the reference are framed.
 class StripDelegate final : public QStyledItemDelegate {
  public:
   StripDelegate(const PlacementBook& book, QObject* parent) : QStyledItemDelegate(parent), book_(book) {}
@@ -28,16 +38,17 @@ class StripDelegate final : public QStyledItemDelegate {
     const std::vector<KnownPlacement>& entries = book_.entries();
     if (static_cast<std::size_t>(index.row()) >= entries.size()) return;
     const Placement& placement = entries[static_cast<std::size_t>(index.row())].placement;
-    const std::vector<const KnownPlacement*> compared = book_.compared();
-    const Placement* first = compared.empty() ? nullptr : &compared.front()->placement;
+    const Placement* first = referenceOf(book_);
+    const bool hybrid = placement.fullCount() < placement.layers();
     const QRectF area = QRectF(option.rect).adjusted(4, 4, -4, -4);
     const double pitch = area.width() / std::max(placement.layers(), 1), gap = std::min(1.5, pitch * 0.15);
     painter->save();
     painter->setFont(textFont(TextSize::Tick));
     for (int layer = 0; layer < placement.layers(); ++layer) {
       const QRectF cell(area.left() + layer * pitch, area.top(), pitch - gap, area.height());
-      drawChip(*painter, cell, placement[layer], pitch > 9 ? QString(QLatin1Char(letter(placement[layer]))) : QString());
-      if (first == nullptr || *first == placement || (*first)[layer] == placement[layer]) continue;
+      drawChip(*painter, cell, placement[layer],
+               pitch > 9 ? QString(QLatin1Char(letter(placement[layer]))) : QString());
+      if (first == nullptr || !hybrid || (*first)[layer] == placement[layer]) continue;
       painter->setPen(QPen(theme().changed, 1.4));
       painter->setBrush(Qt::NoBrush);
       painter->drawRoundedRect(cell.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3);
@@ -56,7 +67,7 @@ ComparePane::ComparePane(Studio& studio)
       studio_(studio),
       list_(new QTreeWidget),
       figure_(new Figure(tr("Overlap of placements, and quality against bytes"))) {
-  list_->setHeaderLabels({tr("placement"), tr("layers (framed: not as the first)"), tr("K"), tr("cache")});
+  list_->setHeaderLabels({tr("placement"), tr("layers (framed: not as the first hybrid)"), tr("K"), tr("cache")});
   list_->setRootIsDecorated(false);
   list_->setUniformRowHeights(true);
   list_->setAccessibleName(tr("Placements to compare"));
@@ -166,8 +177,9 @@ QString ComparePane::csv() const {
   for (const KnownPlacement& entry : studio_.book().entries()) {
     QString label = entry.label;
     text += QStringLiteral("\"%1\",%2,\"%3\",%4\n")
-                .arg(label.replace(QLatin1Char('"'), QStringLiteral("\"\"")), entry.compared ? QStringLiteral("1") : QStringLiteral("0"),
-                     qt(entry.placement.line()), QString::number(entry.placement.fullCount()));
+                .arg(label.replace(QLatin1Char('"'), QStringLiteral("\"\"")),
+                     entry.compared ? QStringLiteral("1") : QStringLiteral("0"), qt(entry.placement.line()),
+                     QString::number(entry.placement.fullCount()));
   }
   return text + Pane::csv();
 }

@@ -14,6 +14,24 @@ namespace {
 
 bool isHard(Metric metric) { return metric == Metric::HardTextLoss || metric == Metric::HardPromptLoss; }
 
+/// A name that fits a legend; the hint above says which mark is hard.
+QString shortTitle(Metric metric) {
+  switch (metric) {
+    case Metric::TextLoss:
+      return CurvesPane::tr("text, soft");
+    case Metric::PromptLoss:
+      return CurvesPane::tr("prompts, soft");
+    case Metric::HardTextLoss:
+      return CurvesPane::tr("text, hard");
+    case Metric::HardPromptLoss:
+      return CurvesPane::tr("prompts, hard");
+    case Metric::Margin:
+      return CurvesPane::tr("margin");
+    default:
+      return qt(interleave::title(metric)).toLower();
+  }
+}
+
 }  // namespace
 
 CurvesPane::CurvesPane(Studio& studio)
@@ -33,19 +51,19 @@ void CurvesPane::refresh() {
   figure_->setPanels(
       {panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true),
        panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
-       panelOf(tr("Budget"), {Metric::ExpectedBudget}, false),
-       panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
+       panelOf(tr("Budget"), {Metric::ExpectedBudget}, false), panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
 }
 
 Panel CurvesPane::panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const {
   const RunModel& run = studio_.run();
   Panel panel{.title = title, .x = {.label = tr("step"), .whole = true}, .y = {.logarithmic = logarithmic}};
   panel.legend = metrics.size() > 1;
+  panel.stretch = metrics.size() > 1 ? 1.5 : 1;
   const bool bytes = run.record().spec.budget.unit == Budget::Unit::CacheBytes;
   if (bytes && *metrics.begin() == Metric::ExpectedBudget) panel.y.kind = Axis::Kind::Bytes;
   int colour = 1;
   for (const Metric metric : metrics) {
-    Series series{.name = qt(interleave::title(metric)),
+    Series series{.name = shortTitle(metric),
                   .color = category(isHard(metric) ? colour - 2 : colour),
                   .style = isHard(metric) ? Series::Style::DashedPoints : Series::Style::Line,
                   .width = isHard(metric) ? 1.0 : 1.4};

@@ -39,11 +39,7 @@ EvaluationPane::EvaluationPane(Studio& studio)
   column->addWidget(figure_, 1);
   column->addLayout(tools);
   samples_->setContentsMargins(6, 0, 0, 0);
-  connect(judge_, &QPushButton::clicked, this, [this] {
-    std::vector<LiveEvaluation::Wanted> wanted;
-    for (const KnownPlacement* entry : studio_.book().compared()) wanted.push_back({entry->label, entry->placement});
-    studio_.judge(std::move(wanted));
-  });
+  connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeCompared);
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
 }
 
@@ -60,18 +56,20 @@ void EvaluationPane::refresh() {
       most = std::max(most, score->samples);
     }
     if (most == 0) continue;
-    counts << (least == most ? tr("%1 n = %2").arg(qt(task)).arg(most) : tr("%1 n = %2–%3").arg(qt(task)).arg(least).arg(most));
+    counts << (least == most ? tr("%1 n = %2").arg(qt(task)).arg(most)
+                             : tr("%1 n = %2–%3").arg(qt(task)).arg(least).arg(most));
     panels.push_back(taskPanel(task, title, panels.empty()));
   }
   judge_->setEnabled(!studio_.book().compared().empty());
   if (panels.empty()) {
-    panels.push_back({.x = {.least = 0, .most = 1},
-                      .y = {.ticks = false, .least = 0, .most = 1},
-                      .marks = {{.shape = Mark::Shape::Text,
-                                 .x = 0.2,
-                                 .y = 0.6,
-                                 .text = tr("Scores of the compared placements stand here, with their standard errors."),
-                                 .color = theme().muted}}});
+    panels.push_back(
+        {.x = {.least = 0, .most = 1},
+         .y = {.ticks = false, .least = 0, .most = 1},
+         .marks = {{.shape = Mark::Shape::Text,
+                    .x = 0.2,
+                    .y = 0.6,
+                    .text = tr("Scores of the compared placements stand here, with their standard errors."),
+                    .color = theme().muted}}});
   }
   figure_->setPanels(std::move(panels));
   samples_->setText(counts.isEmpty() ? QString() : tr("± standard error; %1").arg(counts.join(QStringLiteral(" · "))));

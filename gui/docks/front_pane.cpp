@@ -97,13 +97,15 @@ FrontPane::FrontPane(Studio& studio)
 }
 
 void FrontPane::refresh() {
-  const Measure across = kMeasures[std::max(across_->currentIndex(), 0)], up = kMeasures[std::max(up_->currentIndex(), 0)];
+  const Measure across = kMeasures[std::max(across_->currentIndex(), 0)],
+                up = kMeasures[std::max(up_->currentIndex(), 0)];
   const double sign_x = across == Measure::Recall ? -1 : 1, sign_y = up == Measure::Recall ? -1 : 1;
   const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
   std::vector<Point> points;
   for (const KnownPlacement& entry : studio_.book().entries()) {
     const Reading x = read(entry, across, costs), y = read(entry, up, costs);
-    if (std::isfinite(x.value) && std::isfinite(y.value)) points.push_back({&entry, x.value, y.value, x.error, y.error});
+    if (std::isfinite(x.value) && std::isfinite(y.value))
+      points.push_back({&entry, x.value, y.value, x.error, y.error});
   }
   const auto beaten = [&](const Point& point) {
     return std::ranges::any_of(points, [&](const Point& other) {
@@ -153,7 +155,7 @@ void FrontPane::refresh() {
                            .color = theme().muted});
   }
   figure_->setPanels({std::move(panel)});
-  setHint(tr("%n placement(s)", nullptr, static_cast<int>(points.size())));
+  setHint(points.size() == 1 ? tr("1 placement") : tr("%1 placements").arg(points.size()));
 }
 
 }  // namespace interleave::gui

@@ -27,7 +27,8 @@ class BarDelegate final : public QStyledItemDelegate {
   BarDelegate(const JobList& jobs, QObject* parent) : QStyledItemDelegate(parent), jobs_(jobs) {}
   void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
     const double fraction = jobs_.state(index.row()) == JobList::JobState::Done ? 1 : jobs_.fraction(index.row());
-    const QRectF track = QRectF(option.rect).adjusted(4, option.rect.height() / 2.0 - 3, -4, -option.rect.height() / 2.0 + 3);
+    const QRectF track =
+        QRectF(option.rect).adjusted(4, option.rect.height() / 2.0 - 3, -4, -option.rect.height() / 2.0 + 3);
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
     painter->setPen(Qt::NoPen);
@@ -115,7 +116,8 @@ void LogPane::refresh() { lines_->scrollToBottom(); }
 
 QString LogPane::csv() const {
   QString text;
-  for (int row = 0; row < filter_.rowCount(); ++row) text += filter_.index(row, 0).data().toString() + QLatin1Char('\n');
+  for (int row = 0; row < filter_.rowCount(); ++row)
+    text += filter_.index(row, 0).data().toString() + QLatin1Char('\n');
   return text;
 }
 

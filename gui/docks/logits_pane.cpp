@@ -34,8 +34,8 @@ std::vector<const AlignmentEvent*> trainingOf(const RunRecord& record) {
 }
 
 /// Lying bars, one a layer, in two series: those of `chosen` and the others.
-std::vector<Series> layerBars(const std::vector<double>& values, const std::vector<bool>& chosen, const QString& chosen_name,
-                              const QString& other_name) {
+std::vector<Series> layerBars(const std::vector<double>& values, const std::vector<bool>& chosen,
+                              const QString& chosen_name, const QString& other_name) {
   Series yes{.name = chosen_name, .color = theme().accent, .style = Series::Style::Bars};
   Series no{.name = other_name, .color = theme().track, .style = Series::Style::Bars};
   for (std::size_t layer = 0; layer < values.size(); ++layer) {
@@ -108,7 +108,8 @@ std::vector<Panel> LogitsPane::searchPanels() const {
   const RunRecord& record = studio_.run().record();
   const StepEvent& step = *studio_.run().step();
   const int columns = static_cast<int>(record.steps.size()), layers = record.layers();
-  const double first = static_cast<double>(record.steps.front().step), last = static_cast<double>(record.steps.back().step);
+  const double first = static_cast<double>(record.steps.front().step),
+               last = static_cast<double>(record.steps.back().step);
   Grid grid{.name = tr("p(full)"),
             .rows = layers,
             .columns = columns,
@@ -118,7 +119,8 @@ std::vector<Panel> LogitsPane::searchPanels() const {
   for (int column = 0; column < columns; ++column) {
     const std::vector<double> full = fullProbabilities(record.steps[static_cast<std::size_t>(column)]);
     for (int layer = 0; layer < std::min(layers, static_cast<int>(full.size())); ++layer) {
-      grid.values[static_cast<qsizetype>(layer) * columns + column] = static_cast<float>(full[static_cast<std::size_t>(layer)]);
+      grid.values[static_cast<qsizetype>(layer) * columns + column] =
+          static_cast<float>(full[static_cast<std::size_t>(layer)]);
     }
   }
   Panel map{.x = {.label = tr("step"),
@@ -131,7 +133,8 @@ std::vector<Panel> LogitsPane::searchPanels() const {
             .stretch = 4.6};
   const Placement placement = studio_.run().placement();
   std::vector<bool> kept(static_cast<std::size_t>(layers));
-  for (int layer = 0; layer < layers; ++layer) kept[static_cast<std::size_t>(layer)] = placement[layer] == MixerKind::Full;
+  for (int layer = 0; layer < layers; ++layer)
+    kept[static_cast<std::size_t>(layer)] = placement[layer] == MixerKind::Full;
   Panel now{.x = {.label = tr("p(full) now"), .least = 0, .most = 1.0},
             .y = layerAxis(layers, false),
             .series = layerBars(fullProbabilities(step), kept, tr("kept"), tr("not kept")),
@@ -147,7 +150,8 @@ Panel LogitsPane::bankPanel() const {
   const std::vector<float> error = bankError(record);
   return {.x = {.label = tr("candidate error"), .least = 0},
           .y = layerAxis(record.layers() > 0 ? record.layers() : static_cast<int>(error.size()), false),
-          .series = {layerBars({error.begin(), error.end()}, std::vector<bool>(error.size()), {}, tr("‖a−â‖²/‖a‖²")).back()},
+          .series =
+              {layerBars({error.begin(), error.end()}, std::vector<bool>(error.size()), {}, tr("‖a−â‖²/‖a‖²")).back()},
           .stretch = 1.2};
 }
 
@@ -202,7 +206,8 @@ void LogitsPane::refreshFoot() {
     where_->setText(tr("step –"));
     reading_->setText(alignments.empty() ? QString() : tr("mean error %1").arg(numberText([&] {
       const std::vector<float> error = bankError(run.record());
-      return std::accumulate(error.begin(), error.end(), 0.0) / static_cast<double>(std::max<std::size_t>(error.size(), 1));
+      return std::accumulate(error.begin(), error.end(), 0.0) /
+             static_cast<double>(std::max<std::size_t>(error.size(), 1));
     }())));
     return;
   }

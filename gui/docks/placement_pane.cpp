@@ -93,9 +93,10 @@ void PlacementPane::refresh() {
   fillColumn(0, {.placement = editor.placement()});
   fillColumn(1, baseline);
   fillColumn(2, {.placement = studio_.teacher()});
-  const QString text = studio_.evaluation().busy() ? tr("The edit is being measured in the background …")
-                       : editor.edited() ? tr("Edited by hand; measured on few samples. Evaluation measures on more.")
-                                         : tr("Click, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
+  const QString text =
+      studio_.whatIf().busy() ? tr("The edit is being measured in the background …")
+      : editor.edited()       ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
+                        : tr("Click, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
   note_->setText(text);
 }
 

@@ -109,9 +109,8 @@ RunsPane::RunsPane(Studio& studio)
   auto* removal = new QAction(tr("Delete run"), list_);
   removal->setShortcut(QKeySequence::Delete);
   removal->setShortcutContext(Qt::WidgetShortcut);
-  connect(removal, &QAction::triggered, this, [this] {
-    studio_.attempt(tr("Delete"), [this] { studio_.library().remove(selected()); });
-  });
+  connect(removal, &QAction::triggered, this,
+          [this] { studio_.attempt(tr("Delete"), [this] { studio_.library().remove(selected()); }); });
   list_->addAction(removal);
 
   auto* column = new QVBoxLayout(this);
@@ -139,8 +138,9 @@ void RunsPane::select(RunId id) {
 
 void RunsPane::refresh() {
   const int count = studio_.library().rowCount();
-  setHint(studio_.library().writer() == nullptr && studio_.library().isOpen() ? tr("read-only · %1").arg(count)
-                                                                              : tr("%n run(s)", nullptr, count));
+  const QString runs = count == 1 ? tr("1 run") : tr("%1 runs").arg(count);
+  const bool read_only = studio_.library().isOpen() && studio_.library().writer() == nullptr;
+  setHint(read_only ? tr("read-only · %1").arg(runs) : runs);
 }
 
 void RunsPane::openMenu(const QPoint& position) {
@@ -158,15 +158,13 @@ void RunsPane::openMenu(const QPoint& position) {
   add(tr("Re&play"), idle, [this, id] { studio_.replayRun(id, 4); });
   add(tr("&Fork from its last step"), writable && idle, [this, id, step = run->step] { studio_.forkRun(id, step); });
   menu->addSeparator();
-  add(run->baseline ? tr("No longer the &baseline") : tr("Pin as &baseline"), writable, [this, id, attempt] {
-    attempt(tr("Baseline"), [this, id] { studio_.library().setBaseline(id); });
-  });
+  add(run->baseline ? tr("No longer the &baseline") : tr("Pin as &baseline"), writable,
+      [this, id, attempt] { attempt(tr("Baseline"), [this, id] { studio_.library().setBaseline(id); }); });
   add(tr("&Tags…"), writable, [this, id] { editTags(id); });
   add(tr("Re&name…"), writable, [this, id] { rename(id); });
   menu->addSeparator();
-  add(tr("&Delete"), writable, [this, id, attempt] {
-    attempt(tr("Delete"), [this, id] { studio_.library().remove(id); });
-  });
+  add(tr("&Delete"), writable,
+      [this, id, attempt] { attempt(tr("Delete"), [this, id] { studio_.library().remove(id); }); });
   menu->popup(list_->viewport()->mapToGlobal(position));
 }
 

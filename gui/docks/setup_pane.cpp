@@ -194,8 +194,8 @@ void SetupPane::refresh() {
   const SetupModel& setup = studio_.setup();
   buildSettings();
   const bool running = studio_.controller().active();
-  const QString model = setup.modelPath().empty() ? tr("none open")
-                                                  : qt(std::filesystem::path(setup.modelPath()).filename().string());
+  const QString model =
+      setup.modelPath().empty() ? tr("none open") : qt(std::filesystem::path(setup.modelPath()).filename().string());
   model_->setText(model_->fontMetrics().elidedText(model, Qt::ElideMiddle, 120));
   model_->setToolTip(qt(setup.modelPath()));
   method_->setCurrentText(qt(setup.method()));
@@ -211,7 +211,7 @@ void SetupPane::refresh() {
     if (value != settings.json().end()) row.editor->setValue(*value);
     row.editor->setEnabled(!running || (live() && !row.of_bank && row.editor->spec().live));
   }
-  setHint(live() ? tr("live: changes are recorded with their step") : tr("preset: %1").arg(qt(setup.preset())));
+  setHint(live() ? tr("live · changes are recorded") : tr("preset: %1").arg(qt(setup.preset())));
   refreshEstimate();
 }
 

@@ -112,7 +112,8 @@ void JobList::cancelSlot(const QString& slot) {
 }
 
 bool JobList::running(const QString& slot) const {
-  return std::ranges::any_of(jobs_, [&](const auto& job) { return job->slot == slot && job->state == JobState::Running; });
+  return std::ranges::any_of(jobs_,
+                             [&](const auto& job) { return job->slot == slot && job->state == JobState::Running; });
 }
 
 bool JobList::anyRunning() const {

@@ -47,7 +47,7 @@ class JobList final : public QAbstractTableModel {
 
  Q_SIGNALS:
   void started();
-  void finished(const QString& slot);                       ///< Its result has been applied, or dropped.
+  void finished(const QString& slot);                        ///< Its result has been applied, or dropped.
   void failed(const QString& title, const QString& reason);  ///< Not sent for a job that was stopped.
 
  private:

@@ -38,7 +38,8 @@ std::ptrdiff_t bestOther(const StepEvent& step, std::size_t layer) {
 std::vector<int> ranking(const std::vector<double>& advantages) {
   std::vector<int> order(advantages.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::greater{}, [&](int layer) { return advantages[static_cast<std::size_t>(layer)]; });
+  std::ranges::stable_sort(order, std::greater{},
+                           [&](int layer) { return advantages[static_cast<std::size_t>(layer)]; });
   return order;
 }
 
@@ -62,31 +63,49 @@ std::vector<double> fullAdvantages(const StepEvent& step) {
   const std::size_t width = step.operators.size();
   for (std::size_t layer = 0; layer < values.size(); ++layer) {
     const std::ptrdiff_t other = bestOther(step, layer);
-    const double rival = other < 0 ? 0 : static_cast<double>(step.logits[layer * width + static_cast<std::size_t>(other)]);
+    const double rival =
+        other < 0 ? 0 : static_cast<double>(step.logits[layer * width + static_cast<std::size_t>(other)]);
     values[layer] = static_cast<double>(step.logits[layer * width + static_cast<std::size_t>(column)]) - rival;
   }
   return values;
 }
 
-Placement keepLargest(const StepEvent& step, int kept) {
+Placement keepLargest(const StepEvent& step, int kept, const Pins& pins) {
   std::vector<MixerKind> kinds(layersOf(step), MixerKind::Full);
   for (std::size_t layer = 0; layer < kinds.size(); ++layer) {
     const std::ptrdiff_t other = bestOther(step, layer);
     if (other >= 0) kinds[layer] = step.operators[static_cast<std::size_t>(other)];
   }
-  const std::vector<int> order = ranking(fullAdvantages(step));
+  std::vector<double> advantages = fullAdvantages(step);
+  for (const auto& [layer, kind] : pins) {
+    if (layer < 0 || static_cast<std::size_t>(layer) >= kinds.size()) continue;
+    const double infinity = std::numeric_limits<double>::infinity();
+    advantages[static_cast<std::size_t>(layer)] = kind == MixerKind::Full ? infinity : -infinity;
+  }
+  const std::vector<int> order = ranking(advantages);
   const std::size_t count = std::min(order.size(), static_cast<std::size_t>(std::max(kept, 0)));
   for (std::size_t i = 0; i < count; ++i) kinds[static_cast<std::size_t>(order[i])] = MixerKind::Full;
+  for (const auto& [layer, kind] : pins) {
+    if (layer >= 0 && static_cast<std::size_t>(layer) < kinds.size()) kinds[static_cast<std::size_t>(layer)] = kind;
+  }
   return Placement(std::move(kinds));
+}
+
+Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step) {
+  Pins pins;
+  for (const Intervention& change : changes) {
+    if (change.step > step) continue;
+    if (change.kind == Intervention::Kind::Pin) pins[change.layer] = change.mixer;
+    if (change.kind == Intervention::Kind::Release) pins.erase(change.layer);
+  }
+  return pins;
 }
 
 double marginAt(const StepEvent& step, int kept) {
   const std::vector<double> advantages = fullAdvantages(step);
   const std::vector<int> order = ranking(advantages);
   if (kept <= 0 || static_cast<std::size_t>(kept) >= order.size()) return kNone;
-  const auto at = [&](int rank) {
-    return advantages[static_cast<std::size_t>(order[static_cast<std::size_t>(rank)])];
-  };
+  const auto at = [&](int rank) { return advantages[static_cast<std::size_t>(order[static_cast<std::size_t>(rank)])]; };
   return at(kept - 1) - at(kept);
 }
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "gui/model/run_record.h"
 
 namespace interleave::gui {
+
+using Pins = std::map<int, MixerKind>;
 
 /// What views read off steps, costs and scores: pure functions.
 
@@ -16,7 +21,10 @@ std::vector<double> fullProbabilities(const StepEvent& step);
 std::vector<double> fullAdvantages(const StepEvent& step);
 /// The K layers with the largest advantage keep full attention (ties: the lower index), the others get the operator
 /// with their largest other logit: every budget from one run.
-Placement keepLargest(const StepEvent& step, int kept);
+/// Pinned layers keep what they are pinned to; those pinned to full attention count.
+Placement keepLargest(const StepEvent& step, int kept, const Pins& pins = {});
+/// The pins in force at a step.
+Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);
 /// Advantage of the last layer kept less that of the first left out; NaN at the ends.
 double marginAt(const StepEvent& step, int kept);
 

@@ -51,7 +51,7 @@ void RunModel::setKept(int kept) {
 Placement RunModel::placement() const {
   const StepEvent* at = step();
   if (at == nullptr) return {};
-  if (kept_ >= 0) return keepLargest(*at, kept_);
+  if (kept_ >= 0) return keepLargest(*at, kept_, pinsAt(record_->changes, at->step));
   // A finished run proposes placements (perhaps repaired); the first is for the budget that was asked for.
   if (following_ && !record_->placements.empty()) return record_->placements.front().placement;
   return at->if_stopped_now;

@@ -79,10 +79,11 @@ RunRecord loadRecord(const Store& store, RunId id) {
   record.log = store.log(id);
   record.logged = static_cast<std::int64_t>(record.log.size());
   const RunSummary summary = store.run(id);
-  record.phase = {.phase = summary.phase,
-                  .title = summary.reason,
-                  .fraction = summary.steps > 0 ? static_cast<double>(summary.step) / static_cast<double>(summary.steps) : -1,
-                  .elapsed = summary.seconds};
+  record.phase = {
+      .phase = summary.phase,
+      .title = summary.reason,
+      .fraction = summary.steps > 0 ? static_cast<double>(summary.step) / static_cast<double>(summary.steps) : -1,
+      .elapsed = summary.seconds};
   return record;
 }
 

@@ -4,6 +4,7 @@
 #include <QScopedValueRollback>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "gui/plots/tickers.h"
 #include "gui/style/format.h"
@@ -27,6 +28,8 @@ QCPColorGradient gradient(ColorMap map) {
   stops.setNanColor(theme().window);
   return stops;
 }
+
+constexpr double kLegendRoom = 0.35;  // Of the range, kept free above the curves.
 
 QString axisValue(const Axis& axis, double value) {
   switch (axis.kind) {
@@ -55,7 +58,7 @@ class Extent {
     double least = least_, most = most_;
     if (least > most) least = axis.logarithmic ? 1 : 0, most = axis.logarithmic ? 10 : 1;
     const bool padded = !axis.logarithmic && axis.kind != Axis::Kind::Category;
-    const double pad = padded ? std::max((most - least) * 0.06, std::max(std::abs(most), 1e-6) * 1e-3) : 0;
+    const double pad = padded ? std::max((most - least) * 0.06, std::abs(most) * (most > least ? 0 : 0.1)) : 0;
     const double low = std::isnan(axis.least) ? least - pad : axis.least;
     double high = std::isnan(axis.most) ? most + pad : axis.most;
     if (high <= low) high = axis.logarithmic ? low * 10 : low + 1;
@@ -75,8 +78,10 @@ Figure::Canvas::Canvas(Figure& figure, Link link) : figure_(figure), link_(link)
   plot_->setSelectionRectMode(QCP::srmZoom);
   plot_->setInteractions(QCP::iRangeZoom);
   plot_->layer(u"overlay"_s)->setMode(QCPLayer::lmBuffered);
+  plot_->setAutoAddPlottableToLegend(false);
   plot_->setMouseTracking(true);
   plot_->plotLayout()->clear();
+  QObject::connect(plot_, &QCustomPlot::afterLayout, &figure_, [this] { settle(); });
   QObject::connect(plot_, &QCustomPlot::mouseMove, &figure_, [this](QMouseEvent* event) { hover(event->position()); });
   QObject::connect(plot_, &QCustomPlot::mouseDoubleClick, &figure_, [this] { resetZoom(); });
   QObject::connect(plot_, &QCustomPlot::mousePress, &figure_, [this](QMouseEvent* event) {
@@ -100,8 +105,7 @@ void Figure::Canvas::show(std::vector<Panel> panels) {
 bool Figure::Canvas::sameStructure(const std::vector<Panel>& panels) const {
   return std::ranges::equal(panels, panels_, [](const Panel& a, const Panel& b) {
     return a.grid.has_value() == b.grid.has_value() && a.title.isEmpty() == b.title.isEmpty() && a.legend == b.legend &&
-           a.stretch == b.stretch &&
-           std::ranges::equal(a.series, b.series, [](const Series& s, const Series& t) {
+           a.stretch == b.stretch && std::ranges::equal(a.series, b.series, [](const Series& s, const Series& t) {
              return s.style == t.style && s.x_error.isEmpty() == t.x_error.isEmpty() &&
                     s.y_error.isEmpty() == t.y_error.isEmpty();
            });
@@ -163,6 +167,9 @@ Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, int col
     view.legend->setMargins({6, 3, 6, 3});
     view.legend->setRowSpacing(0);
     view.legend->setIconSize(16, 8);
+    view.legend->setFillOrder(QCPLegend::foColumnsFirst);
+    view.legend->setWrap(2);
+    view.legend->setColumnSpacing(6);
   }
   for (const Series& series : panel.series) view.series.push_back(buildSeries(series, view));
 
@@ -230,8 +237,8 @@ void Figure::Canvas::fill(std::size_t index) {
   styleAxis(*view.rect->axis(QCPAxis::atLeft), panel.y);
   if (panel.grid) fillMap(*panel.grid, *view.map);
   for (std::size_t i = 0; i < panel.series.size(); ++i) fillSeries(panel.series[i], view.series[i]);
-  fillMarks(panel, view);
   if (!zoomed_) setRanges(panel, view);
+  fillMarks(panel, view);
 }
 
 void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
@@ -259,11 +266,20 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
                                                 QBrush(ring ? theme().card : series.color),
                                                 series.style == Style::DashedPoints ? 6 : 8));
   }
-  view.graph->setData(series.x, series.y, false);
+  // Error bars belong to points by position, so the points must not be sorted behind their back.
+  std::vector<qsizetype> order(static_cast<std::size_t>(series.x.size()));
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](qsizetype i) { return std::isnan(series.x[i]) ? 0.0 : series.x[i]; });
+  const auto sorted = [&](const QVector<double>& values) {
+    QVector<double> copy;
+    for (const qsizetype i : order) copy.push_back(values.value(i, kAuto));
+    return copy;
+  };
+  view.graph->setData(sorted(series.x), sorted(series.y), true);
   for (auto [errors, bars] : {std::pair{&series.x_error, view.x_error}, std::pair{&series.y_error, view.y_error}}) {
     if (bars == nullptr) continue;
     bars->setPen(QPen(series.color, 1.2));
-    bars->setData(*errors);
+    bars->setData(sorted(*errors));
   }
 }
 
@@ -286,6 +302,7 @@ void Figure::Canvas::fillMap(const Grid& grid, QCPColorMap& map) {
 void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
   for (QCPAbstractItem* mark : view.marks) plot_->removeItem(mark);
   view.marks.clear();
+  view.labels.clear();
   QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
   const auto keep = [&](QCPAbstractItem* item) {
     item->setClipAxisRect(view.rect);
@@ -303,6 +320,7 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
     label->setFont(textFont(TextSize::Tick));
     keep(label);
     label->setClipToAxisRect(false);
+    return label;
   };
   for (const Mark& mark : panel.marks) {
     if (mark.shape == Mark::Shape::Vertical || mark.shape == Mark::Shape::Horizontal) {
@@ -331,18 +349,77 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
     } else if (!mark.text.isEmpty()) {
       // The text keeps to the side that has room.
       const QCPRange range = x->range();
-      const bool left_half = x->scaleType() == QCPAxis::stLogarithmic
-                                 ? mark.x * mark.x < range.lower * range.upper
-                                 : mark.x < (range.lower + range.upper) / 2;
+      const bool left_half = x->scaleType() == QCPAxis::stLogarithmic ? mark.x * mark.x < range.lower * range.upper
+                                                                      : mark.x < (range.lower + range.upper) / 2;
       text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop);
     }
   }
   for (const Series& series : panel.series) {
     for (qsizetype i = 0; i < std::min(series.labels.size(), series.x.size()); ++i) {
-      if (series.labels[i].isEmpty()) continue;
-      const bool left_half = series.x[i] < (x->range().lower + x->range().upper) / 2;
-      text(series.labels[i], series.color, series.x[i], series.y[i],
-           (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+      if (series.labels[i].isEmpty() || !std::isfinite(series.x[i])) continue;
+      QCPItemText* label = text(series.labels[i], series.color, series.x[i], series.y[i], Qt::AlignCenter);
+      label->setPadding({});
+      label->position->setType(QCPItemPosition::ptAbsolute);
+      view.labels.push_back({label, series.x[i], series.y[i], series.x_error.value(i, 0), series.y_error.value(i, 0)});
+    }
+  }
+}
+
+void Figure::Canvas::settle() {
+  bool moved = false;
+  for (PanelView& view : views_) {
+    moved = fitTicks(*view.rect->axis(QCPAxis::atBottom)) || moved;
+    moved = fitTicks(*view.rect->axis(QCPAxis::atLeft)) || moved;
+    placeLabels(view);
+  }
+  if (moved) plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+bool Figure::Canvas::fitTicks(QCPAxis& axis) const {
+  const bool across = axis.orientation() == Qt::Horizontal;
+  const QRect room = axis.axisRect()->rect();
+  const int fitting = std::clamp(across ? room.width() / 52 : room.height() / 26, 2, 9);
+  if (axis.ticker()->tickCount() == fitting) return false;
+  axis.ticker()->setTickCount(fitting);
+  return true;
+}
+
+void Figure::Canvas::placeLabels(PanelView& view) {
+  const QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
+  const QRectF room = QRectF(view.rect->rect()).adjusted(1, 1, -1, -1);
+  constexpr double kPoint = 7;
+  std::vector<QRectF> taken;
+  for (const PointLabel& label : view.labels) {
+    const QPointF at(x->coordToPixel(label.x), y->coordToPixel(label.y));
+    taken.emplace_back(at.x() - kPoint, at.y() - kPoint, 2 * kPoint, 2 * kPoint);
+  }
+  for (const PointLabel& label : view.labels) {
+    const QPointF at(x->coordToPixel(label.x), y->coordToPixel(label.y));
+    const double reach_x = kPoint + 1 + std::abs(x->coordToPixel(label.x + label.x_error) - at.x());
+    const double reach_y = kPoint + std::abs(y->coordToPixel(label.y + label.y_error) - at.y());
+    const QSizeF size = QFontMetricsF(label.text->font()).boundingRect(label.text->text()).size();
+    const double half_w = size.width() / 2, half_h = size.height() / 2;
+    // Beside the point where there is room, else above or below it; a text without room waits for the crosshair.
+    const QPointF places[] = {{reach_x + half_w, 0},
+                              {-reach_x - half_w, 0},
+                              {0, -reach_y - half_h},
+                              {0, reach_y + half_h},
+                              {kPoint + half_w, -kPoint - half_h},
+                              {-kPoint - half_w, -kPoint - half_h},
+                              {kPoint + half_w, kPoint + half_h},
+                              {-kPoint - half_w, kPoint + half_h}};
+    const auto free = [&](const QRectF& box) {
+      return room.contains(box) &&
+             std::ranges::none_of(taken, [&](const QRectF& other) { return other.intersects(box); });
+    };
+    label.text->setVisible(false);
+    for (const QPointF& place : places) {
+      const QRectF box(at + place - QPointF(half_w, half_h), size);
+      if (!free(box)) continue;
+      label.text->position->setPixelPosition(at + place);
+      label.text->setVisible(true);
+      taken.push_back(box);
+      break;
     }
   }
 }
@@ -365,10 +442,14 @@ void Figure::Canvas::setRanges(const Panel& panel, PanelView& view) {
   }
   const QScopedValueRollback guard(setting_, true);
   view.rect->axis(QCPAxis::atBottom)->setRange(xs.range(panel.x));
-  view.rect->axis(QCPAxis::atLeft)->setRange(ys.range(panel.y));
+  QCPRange upwards = ys.range(panel.y);
+  if (panel.legend && panel.y.logarithmic) upwards.upper *= std::pow(upwards.upper / upwards.lower, kLegendRoom);
+  if (panel.legend && !panel.y.logarithmic) upwards.upper += upwards.size() * kLegendRoom;
+  view.rect->axis(QCPAxis::atLeft)->setRange(upwards);
 }
 
-void Figure::Canvas::styleAxis(QCPAxis& axis, const Axis& as) const {
+void Figure::Canvas::styleAxis(QCPAxis& axis, const Axis& as) {
+  const QScopedValueRollback guard(setting_, true);
   const bool logarithmic = axis.scaleType() == QCPAxis::stLogarithmic;
   if (logarithmic != as.logarithmic) {
     axis.setScaleType(as.logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
@@ -376,6 +457,7 @@ void Figure::Canvas::styleAxis(QCPAxis& axis, const Axis& as) const {
   axis.setRangeReversed(as.reversed);
   axis.setTickLabels(as.ticks);
   axis.setTicker(tickerFor(as));
+  fitTicks(axis);
 }
 
 void Figure::Canvas::restyle() {
@@ -383,7 +465,7 @@ void Figure::Canvas::restyle() {
   plot_->setBackground(t.card);
   for (std::size_t i = 0; i < views_.size(); ++i) {
     PanelView& view = views_[i];
-    view.rect->setBackground(QBrush(t.card));
+    view.rect->setBackground(QBrush(panels_[i].grid ? t.window : t.card));
     for (const QCPAxis::AxisType side : {QCPAxis::atBottom, QCPAxis::atLeft, QCPAxis::atTop, QCPAxis::atRight}) {
       QCPAxis& axis = *view.rect->axis(side);
       const bool ours = side == QCPAxis::atBottom || side == QCPAxis::atLeft;
@@ -462,8 +544,8 @@ void Figure::Canvas::zoom(double factor) {
 }
 
 int Figure::Canvas::panelAt(const QPointF& position) const {
-  const auto found =
-      std::ranges::find_if(views_, [&](const PanelView& view) { return view.rect->rect().contains(position.toPoint()); });
+  const auto found = std::ranges::find_if(
+      views_, [&](const PanelView& view) { return view.rect->rect().contains(position.toPoint()); });
   return found == views_.end() ? -1 : static_cast<int>(found - views_.begin());
 }
 

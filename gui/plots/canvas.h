@@ -32,6 +32,11 @@ class Figure::Canvas final {
     QCPBars* bars = nullptr;
     QCPErrorBars *x_error = nullptr, *y_error = nullptr;
   };
+  /// A text beside a point, which finds its place once the layout is known.
+  struct PointLabel {
+    QCPItemText* text;
+    double x, y, x_error, y_error;
+  };
   struct PanelView {
     QCPAxisRect* rect = nullptr;
     QCPTextElement* title = nullptr;
@@ -41,6 +46,7 @@ class Figure::Canvas final {
     QCPItemText* readout = nullptr;
     std::vector<SeriesView> series;
     std::vector<QCPAbstractItem*> marks;
+    std::vector<PointLabel> labels;
   };
 
   bool sameStructure(const std::vector<Panel>& panels) const;
@@ -52,7 +58,10 @@ class Figure::Canvas final {
   void fillMap(const Grid& grid, QCPColorMap& map);
   void fillMarks(const Panel& panel, PanelView& view);
   void setRanges(const Panel& panel, PanelView& view);
-  void styleAxis(QCPAxis& axis, const Axis& as) const;
+  void styleAxis(QCPAxis& axis, const Axis& as);
+  void settle();
+  bool fitTicks(QCPAxis& axis) const;
+  void placeLabels(PanelView& view);
   void shareRange(QCPAxis& from, const QCPRange& range);
   void hover(const QPointF& position);
   void hideCrosshair();

@@ -16,13 +16,20 @@ namespace {
 
 using namespace Qt::StringLiterals;
 
+/// The figures on screen inside `view`, itself included.
+QList<Figure*> figuresOf(const QWidget& view) {
+  QList<Figure*> figures = view.findChildren<Figure*>();
+  figures.removeIf([&](const Figure* figure) { return !figure->isVisibleTo(&view); });
+  if (const auto* itself = qobject_cast<const Figure*>(&view)) figures.prepend(const_cast<Figure*>(itself));
+  return figures;
+}
+
 /// The widget as it paints itself, then its figures over it, as vectors.
 bool drawView(QWidget& view, QPaintDevice& device) {
   QCPPainter painter;
   if (!painter.begin(&device)) return false;
   view.render(&painter);
-  for (Figure* figure : view.findChildren<Figure*>()) {
-    if (!figure->isVisibleTo(&view)) continue;
+  for (Figure* figure : figuresOf(view)) {
     painter.save();
     painter.setClipping(false);
     painter.translate(figure->mapTo(&view, QPoint(0, 0)));
@@ -76,9 +83,7 @@ void exportView(QWidget& view, const QString& file) {
 
 QString viewCsv(const QWidget& view) {
   QString text;
-  for (const Figure* figure : view.findChildren<Figure*>()) {
-    if (figure->isVisibleTo(&view)) text += figure->csv();
-  }
+  for (const Figure* figure : figuresOf(view)) text += figure->csv();
   return text;
 }
 

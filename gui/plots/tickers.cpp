@@ -11,7 +11,7 @@ namespace {
 /// Ticks of numbers, written as numberText() does, so that screen and crosshair agree.
 class NumberTicker final : public QCPAxisTicker {
  public:
-  explicit NumberTicker(bool whole) : whole_(whole) { setTickCount(whole ? 8 : 4); }
+  explicit NumberTicker(bool whole) : whole_(whole) {}
 
  protected:
   double getTickStep(const QCPRange& range) override {
@@ -33,7 +33,6 @@ class PowerTicker final : public QCPAxisTickerLog {
   PowerTicker(double base, Axis::Kind kind) : kind_(kind) {
     setLogBase(base);
     setSubTickCount(0);
-    setTickCount(9);
   }
 
  protected:
@@ -48,8 +47,6 @@ class PowerTicker final : public QCPAxisTickerLog {
 
 class BytesTicker final : public QCPAxisTicker {
  public:
-  BytesTicker() { setTickCount(4); }
-
  protected:
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return bytesText(tick); }
 };

@@ -24,7 +24,12 @@ QString numberText(double value, int digits) {
   if (!std::isfinite(value)) return kUnknown;
   const double size = std::abs(value);
   if (size != 0 && (size < 1e-4 || size >= 1e7)) return QLocale().toString(value, 'e', digits - 1);
-  return QLocale().toString(value, 'f', decimalsFor(value, digits));
+  const QLocale locale;
+  QString text = locale.toString(value, 'f', decimalsFor(value, digits));
+  if (!text.contains(locale.decimalPoint())) return text;
+  while (text.endsWith(locale.zeroDigit())) text.chop(1);
+  if (text.endsWith(locale.decimalPoint())) text.chop(locale.decimalPoint().size());
+  return text;
 }
 
 QString fixedText(double value, int decimals) {
@@ -55,7 +60,8 @@ QString tokensText(double tokens) {
 QString durationText(double seconds) {
   if (!(seconds >= 0) || !std::isfinite(seconds)) return kUnknown;
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  const QString tail = u"%1:%2"_s.arg(whole / 60 % 60, whole >= 3600 ? 2 : 1, 10, QLatin1Char('0')).arg(whole % 60, 2, 10, QLatin1Char('0'));
+  const QString tail = u"%1:%2"_s.arg(whole / 60 % 60, whole >= 3600 ? 2 : 1, 10, QLatin1Char('0'))
+                           .arg(whole % 60, 2, 10, QLatin1Char('0'));
   return whole >= 3600 ? u"%1:%2"_s.arg(whole / 3600).arg(tail) : tail;
 }
 

@@ -9,14 +9,14 @@
 namespace interleave::gui {
 
 /// Numbers as the screen shows them, in the user's locale. Files use the C locale instead (see Figure::csv).
-QString numberText(double value, int digits = 3);          ///< Significant digits; "–" when not finite.
-QString fixedText(double value, int decimals);             ///< "–" when not finite.
-QString bytesText(double bytes);                           ///< "53.6 MB", decimal units.
-QString tokensText(double tokens);                         ///< "8k" for multiples of 1024, "11.6k" otherwise.
-QString durationText(double seconds);                      ///< "1:12", "1:02:03"; "–" when below 0.
-QString withError(double value, double standard_error);    ///< "0.66 ± 0.07".
-QString shareText(double share, std::int64_t samples);     ///< "10/10".
-QString percentText(double fraction);                      ///< "−72 %".
+QString numberText(double value, int digits = 3);        ///< Significant digits; "–" when not finite.
+QString fixedText(double value, int decimals);           ///< "–" when not finite.
+QString bytesText(double bytes);                         ///< "53.6 MB", decimal units.
+QString tokensText(double tokens);                       ///< "8k" for multiples of 1024, "11.6k" otherwise.
+QString durationText(double seconds);                    ///< "1:12", "1:02:03"; "–" when below 0.
+QString withError(double value, double standard_error);  ///< "0.66 ± 0.07".
+QString shareText(double share, std::int64_t samples);   ///< "10/10".
+QString percentText(double fraction);                    ///< "−72 %".
 
 inline QString qt(const std::string& text) { return QString::fromStdString(text); }
 inline QString qt(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }

@@ -6,6 +6,7 @@
 #include <QPalette>
 #include <QStyle>
 #include <QStyleFactory>
+#include <QStyleHints>
 #include <utility>
 
 namespace interleave::gui {
@@ -59,7 +60,8 @@ Theme& current() {
 }
 
 QString styleSheet(const Theme& t) {
-  const QString sheet = uR"(
+  const QString sheet =
+      uR"(
     QMainWindow, QDialog, QMessageBox { background: @window; }
     QMainWindow::separator { background: transparent; width: 7px; height: 7px; }
     QMainWindow::separator:hover { background: @track; }
@@ -73,6 +75,7 @@ QString styleSheet(const Theme& t) {
     QMenu::item:disabled { color: @muted; }
     QMenu::separator { height: 1px; background: @border; margin: 4px 8px; }
     QToolBar { background: @bar; border: none; border-bottom: 1px solid @border; padding: 6px 10px; spacing: 8px; }
+    QToolBar[edge="true"] { background: @window; border: none; padding: 0; }
     QStatusBar { background: @bar; border-top: 1px solid @border; }
     QStatusBar::item { border: none; }
     #card { background: @card; border: 1px solid @border; border-top: none; border-bottom-left-radius: 6px;
@@ -103,11 +106,14 @@ QString styleSheet(const Theme& t) {
     QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border-color: @accent; }
     QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { background: transparent;
       border-color: transparent; }
-    QComboBox::drop-down { border: none; width: 16px; }
+    QComboBox::drop-down { border: none; width: 18px; }
+    QComboBox::down-arrow { image: url(:/interleave/chevron.svg); width: 10px; height: 10px; }
+    QComboBox::down-arrow:disabled { image: none; }
     QComboBox QAbstractItemView { background: @card; border: 1px solid @border; selection-background-color: @selection;
       selection-color: @text; }
     QAbstractItemView { background: @card; border: none; alternate-background-color: @window; outline: none; }
     QTableView, QTreeView, QListView { selection-background-color: @selection; selection-color: @text; }
+    QTreeView::item { padding: 2px 0; }
     QHeaderView { background: @card; }
     QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @border;
       padding: 3px 6px; }
@@ -135,10 +141,9 @@ QString styleSheet(const Theme& t) {
     QCheckBox { spacing: 6px; }
   )"_s;
   const std::pair<QLatin1String, QColor> colours[] = {
-      {"@on_accent"_L1, t.on_accent}, {"@window"_L1, t.window}, {"@bar"_L1, t.bar},
-      {"@card"_L1, t.card},           {"@border"_L1, t.border}, {"@text"_L1, t.text},
-      {"@muted"_L1, t.muted},         {"@accent"_L1, t.accent}, {"@inferred"_L1, t.inferred},
-      {"@bad"_L1, t.bad},             {"@track"_L1, t.track},   {"@selection"_L1, t.selection}};
+      {"@on_accent"_L1, t.on_accent}, {"@window"_L1, t.window}, {"@bar"_L1, t.bar},     {"@card"_L1, t.card},
+      {"@border"_L1, t.border},       {"@text"_L1, t.text},     {"@muted"_L1, t.muted}, {"@accent"_L1, t.accent},
+      {"@inferred"_L1, t.inferred},   {"@bad"_L1, t.bad},       {"@track"_L1, t.track}, {"@selection"_L1, t.selection}};
   QString filled = sheet;
   for (const auto& [key, colour] : colours) filled.replace(key, colour.name());
   return filled;
@@ -173,8 +178,12 @@ QPalette paletteOf(const Theme& t) {
 
 /// Whether the desktop is dark, asked once before our own palette hides the answer.
 bool systemIsDark() {
+#if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
+  return QGuiApplication::styleHints()->colorScheme() == Qt::ColorScheme::Dark;
+#else
   static const bool dark = QApplication::palette().color(QPalette::Window).lightness() < 128;
   return dark;
+#endif
 }
 
 }  // namespace

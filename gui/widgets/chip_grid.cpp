@@ -72,7 +72,8 @@ QRect ChipGrid::chip(int layer) const {
   const double pitch_x = static_cast<double>(width() + kGap) / columns();
   const double pitch_y = std::min(static_cast<double>(height()) / rows(), 26.0);
   const int column = layer / rows(), row = layer % rows();
-  return QRectF(column * pitch_x + kNumberWidth, row * pitch_y + 1, pitch_x - kGap - kNumberWidth, pitch_y - 3).toRect();
+  return QRectF(column * pitch_x + kNumberWidth, row * pitch_y + 1, pitch_x - kGap - kNumberWidth, pitch_y - 3)
+      .toRect();
 }
 
 int ChipGrid::layerAt(const QPoint& point) const {
@@ -86,7 +87,8 @@ void ChipGrid::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   if (placement_.layers() == 0) {
     painter.setPen(theme().muted);
-    painter.drawText(rect(), Qt::AlignCenter | Qt::TextWordWrap, tr("A placement appears with the first step of a search."));
+    painter.drawText(rect(), Qt::AlignCenter | Qt::TextWordWrap,
+                     tr("A placement appears with the first step of a search."));
     return;
   }
   const bool compared = reference_.layers() == placement_.layers();
@@ -162,9 +164,9 @@ void ChipGrid::keyPressEvent(QKeyEvent* event) {
   const QString text = event->text().toUpper();
   for (const MixerKind kind : operators_) {
     // G means the Gated DeltaNet that the bank has, with its window or without.
-    const bool means = text == QLatin1Char(letter(kind)) ||
-                       (text == QStringLiteral("G") && kind == MixerKind::GdnWindow &&
-                        std::ranges::find(operators_, MixerKind::Gdn) == operators_.end());
+    const bool means =
+        text == QLatin1Char(letter(kind)) || (text == QStringLiteral("G") && kind == MixerKind::GdnWindow &&
+                                              std::ranges::find(operators_, MixerKind::Gdn) == operators_.end());
     if (!text.isEmpty() && means) {
       Q_EMIT changeRequested(current_, kind);
       return;

@@ -9,8 +9,8 @@
 
 namespace interleave::gui {
 
-/// The layers as chips in columns, to be changed by a click (the next operator) or the keyboard: arrows move, F, G, W, H
-/// choose an operator, Space the next one, P pins or releases.
+/// The layers as chips in columns, to be changed by a click (the next operator) or the keyboard: arrows move, F, G, W,
+/// H choose an operator, Space the next one, P pins or releases.
 class ChipGrid final : public QWidget {
   Q_OBJECT
  public:

@@ -40,7 +40,7 @@ Dock::Dock(Pane* pane, const QString& object_name, QWidget* parent)
   menu->addAction(tr("&Export…"), this, &Dock::askExport);
   more->setMenu(menu);
   row->addWidget(more);
-  QToolButton* afloat = headerButton(QStringLiteral("⧉"), tr("Float or dock %1").arg(pane->title()));
+  QToolButton* afloat = headerButton(QStringLiteral("❐"), tr("Float or dock %1").arg(pane->title()));
   connect(afloat, &QToolButton::clicked, this, [this] { setFloating(!isFloating()); });
   row->addWidget(afloat);
   QToolButton* hide = headerButton(QStringLiteral("✕"), tr("Hide %1").arg(pane->title()));

@@ -9,8 +9,8 @@ class QLabel;
 
 namespace interleave::gui {
 
-/// A pane as a card: header with title, hint, menu (copy, export), float and close; the pane below. Under a row of tabs,
-/// which name it, the header leaves its title out.
+/// A pane as a card: header with title, hint, menu (copy, export), float and close; the pane below. Under a row of
+/// tabs, which name it, the header leaves its title out.
 class Dock final : public QDockWidget {
   Q_OBJECT
  public:

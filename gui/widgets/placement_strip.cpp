@@ -56,7 +56,8 @@ void PlacementStrip::paintEvent(QPaintEvent*) {
   for (int layer = 0; layer < placement_.layers(); ++layer) {
     const bool full = placement_[layer] == MixerKind::Full;
     painter.setFont(textFont(TextSize::Tick, full));
-    drawChip(painter, cell(layer), placement_[layer], letters ? QString(QLatin1Char(letter(placement_[layer]))) : QString());
+    drawChip(painter, cell(layer), placement_[layer],
+             letters ? QString(QLatin1Char(letter(placement_[layer]))) : QString());
     if (!flags || full == (before_[layer] == MixerKind::Full)) continue;
     painter.setPen(theme().changed);
     painter.setFont(textFont(TextSize::Tick));

@@ -7,6 +7,7 @@
 #include <QLineEdit>
 #include <QLocale>
 #include <QSignalBlocker>
+#include <cmath>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -25,7 +26,8 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
     case SettingSpec::Type::Choice:
       field = choice_ = new QComboBox;
       for (const std::string& choice : spec.choices) choice_->addItem(qt(choice));
-      connect(choice_, &QComboBox::textActivated, this, [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
+      connect(choice_, &QComboBox::textActivated, this,
+              [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
       break;
     default:
       field = line_ = new QLineEdit;
@@ -62,10 +64,11 @@ void SettingEditor::setValue(const nlohmann::json& value) {
   } else if (choice_ != nullptr && value.is_string()) {
     choice_->setCurrentText(qt(value.get<std::string>()));
   } else if (line_ != nullptr && !(line_->hasFocus() && line_->isModified())) {
-    const QString text = value.is_string()           ? qt(value.get<std::string>())
-                         : value.is_number_integer() ? QLocale().toString(static_cast<qlonglong>(value.get<std::int64_t>()))
-                         : value.is_number()         ? QLocale().toString(value.get<double>(), 'g', 6)
-                                                     : qt(value.dump());
+    const QString text = value.is_string() ? qt(value.get<std::string>())
+                         : value.is_number_integer()
+                             ? QLocale().toString(static_cast<qlonglong>(value.get<std::int64_t>()))
+                         : value.is_number() ? QLocale().toString(value.get<double>(), 'g', 6)
+                                             : qt(value.dump());
     line_->setText(text);
     line_->setCursorPosition(0);
   }

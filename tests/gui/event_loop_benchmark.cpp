@@ -70,8 +70,11 @@ int main(int argc, char** argv) {
   QApplication::exec();
   if (delays.empty()) return 1;
   std::sort(delays.begin(), delays.end());
-  const auto at = [&](double share) { return delays[static_cast<std::size_t>(share * static_cast<double>(delays.size() - 1))]; };
-  std::printf("events/s %.0f  delay of the event loop, ms: median %.2f  p99 %.2f  worst %.2f  (%zu samples, %zu steps kept)\n",
-              rate, at(0.5), at(0.99), delays.back(), delays.size(), studio.run().record().steps.size());
+  const auto at = [&](double share) {
+    return delays[static_cast<std::size_t>(share * static_cast<double>(delays.size() - 1))];
+  };
+  std::printf(
+      "events/s %.0f  delay of the event loop, ms: median %.2f  p99 %.2f  worst %.2f  (%zu samples, %zu steps kept)\n",
+      rate, at(0.5), at(0.99), delays.back(), delays.size(), studio.run().record().steps.size());
   return at(0.99) < 50 ? 0 : 1;
 }

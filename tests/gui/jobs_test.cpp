@@ -34,9 +34,8 @@ class JobsTest final : public QObject {
       second_started.wait();  // finishes only after it has become stale, and does not look at its stop token
       return [&] { applied << QStringLiteral("first"); };
     });
-    jobs.start(QStringLiteral("second"), QStringLiteral("slot"), [&](Progress&) -> std::function<void()> {
-      return [&] { applied << QStringLiteral("second"); };
-    });
+    jobs.start(QStringLiteral("second"), QStringLiteral("slot"),
+               [&](Progress&) -> std::function<void()> { return [&] { applied << QStringLiteral("second"); }; });
     second_started.count_down();
     QTRY_VERIFY(!jobs.anyRunning());
     QCOMPARE(applied, QStringList{QStringLiteral("second")});

@@ -38,6 +38,12 @@ TEST(Readings, KeepsTheLayersWithTheLargestAdvantage) {
   EXPECT_EQ(keepLargest(step, 2), Placement({H, F, F, H}));
   EXPECT_EQ(keepLargest(step, 4), Placement(4, F));
   EXPECT_EQ(keepLargest(step, 99), Placement(4, F));
+  EXPECT_EQ(keepLargest(step, 2, {{3, F}, {1, W}}), Placement({H, W, F, F})) << "pins count";
+  const std::vector<Intervention> changes{{.kind = Intervention::Kind::Pin, .step = 2, .layer = 3, .mixer = F},
+                                          {.kind = Intervention::Kind::Release, .step = 4, .layer = 3}};
+  EXPECT_TRUE(pinsAt(changes, 1).empty());
+  EXPECT_EQ(pinsAt(changes, 2), (Pins{{3, F}}));
+  EXPECT_TRUE(pinsAt(changes, 4).empty());
   EXPECT_DOUBLE_EQ(marginAt(step, 2), 1.5);
   EXPECT_DOUBLE_EQ(marginAt(step, 1), 0);
   EXPECT_TRUE(std::isnan(marginAt(step, 0)));

@@ -78,7 +78,7 @@ class PlacementTest final : public QObject {
       return studio.editor().placement();
     };
     const Placement first = flip(1);
-    QTRY_VERIFY(studio.jobs().running(QStringLiteral("evaluate")));
+    QTRY_VERIFY(studio.jobs().running(QStringLiteral("what-if")));
     const Placement second = flip(2);
     QTRY_VERIFY(studio.book().find(second) != nullptr && !studio.book().find(second)->scores.empty());
     QVERIFY(studio.book().find(first) == nullptr);

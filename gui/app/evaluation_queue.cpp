@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/app/evaluation_queue.h"
+
+#include <utility>
+
+namespace interleave::gui {
+
+EvaluationQueue::EvaluationQueue(Workshop& workshop, JobList& jobs, PlacementBook& book, Manner manner,
+                                 RequestMaker make_request)
+    : workshop_(workshop),
+      jobs_(jobs),
+      book_(book),
+      manner_(std::move(manner)),
+      make_request_(std::move(make_request)) {
+  rest_.setSingleShot(true);
+  rest_.setInterval(manner_.rest);
+  connect(&rest_, &QTimer::timeout, this, &EvaluationQueue::next);
+}
+
+void EvaluationQueue::want(std::vector<Wanted> placements) {
+  std::erase_if(placements, [this](const Wanted& wanted) {
+    const KnownPlacement* known = book_.find(wanted.placement);
+    return manner_.skip_known && known != nullptr && !known->scores.empty();
+  });
+  jobs_.cancelSlot(manner_.slot);
+  waiting_ = std::move(placements);
+  if (waiting_.empty()) {
+    rest_.stop();
+  } else {
+    rest_.start();
+  }
+}
+
+void EvaluationQueue::next() {
+  std::optional<Workbench::EvaluationRequest> request = make_request_();
+  if (waiting_.empty() || !request) return;
+  if (manner_.text_tokens > 0) request->text_tokens = manner_.text_tokens;
+  if (manner_.prompts > 0) request->prompts = manner_.prompts;
+  const Wanted wanted = waiting_.front();
+  waiting_.erase(waiting_.begin());
+  jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
+              [this, &workshop = workshop_, wanted, request = *request](Progress& progress) -> std::function<void()> {
+                std::vector<Score> scores = workshop.evaluate(request, wanted.placement, progress);
+                return [this, wanted, scores = std::move(scores)] {
+                  book_.add(wanted.label, wanted.placement, scores);
+                  next();
+                };
+              });
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTimer>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "gui/app/workshop.h"
+#include "gui/model/job_list.h"
+#include "gui/model/placement_book.h"
+
+namespace interleave::gui {
+
+/// Judges placements in the background, one after another; results land in the placement book. Asking anew drops what
+/// is under way and what waits.
+class EvaluationQueue final : public QObject {
+  Q_OBJECT
+ public:
+  struct Manner {
+    QString slot;             ///< Of its jobs.
+    int rest = 0;             ///< Milliseconds without a new wish before it begins (typing, dragging).
+    bool skip_known = false;  ///< Leaves placements alone that have scores.
+    std::int64_t text_tokens = 0, prompts = 0;  ///< 0: as many as the request says.
+  };
+  struct Wanted {
+    QString label;
+    Placement placement;
+  };
+  /// Makes the request of an evaluation, or nothing while there is no model to judge with.
+  using RequestMaker = std::function<std::optional<Workbench::EvaluationRequest>()>;
+
+  EvaluationQueue(Workshop& workshop, JobList& jobs, PlacementBook& book, Manner manner, RequestMaker make_request);
+
+  void want(std::vector<Wanted> placements);  ///< In this order. None: stops.
+  bool busy() const { return jobs_.running(manner_.slot) || rest_.isActive(); }
+
+ private:
+  void next();
+
+  Workshop& workshop_;
+  JobList& jobs_;
+  PlacementBook& book_;
+  Manner manner_;
+  RequestMaker make_request_;
+  QTimer rest_;
+  std::vector<Wanted> waiting_;
+};
+
+}  // namespace interleave::gui
