@@ -173,6 +173,13 @@ const std::vector<SettingSpec>& table() {
        .type = Type::Text,
        .fallback = "",
        .help = "Further budgets (layer counts) to extract at the end, separated by commas."},
+      {.key = "side_budgets",
+       .type = Type::Text,
+       .fallback = "",
+       .inferred = true,
+       .help =
+           "Budgets (layer counts) met in turn with the run's own, one a round, so that their placements are searched "
+           "for and not only read off; separated by commas."},
       {.key = "repair",
        .type = Type::Choice,
        .fallback = "off",
@@ -353,7 +360,7 @@ class Dash {
                  steps > 1 ? static_cast<double>(state_.step) / static_cast<double>(steps - 1) : 1);
     const double rate = now.real("learning_rate") * 0.5 * (1 + std::cos(std::numbers::pi * progress));
     const bool exact = settings_.text("budget_mode") == "shift";
-    const Gates gate = gates(state_.budget);
+    const Gates gate = gates(budgetOf(state_.step));
     const Gates::Relaxed relaxed = gate.relax(state_.logits, temperature, exact);
     const std::vector<double>& p = relaxed.probabilities;
 
@@ -389,7 +396,8 @@ class Dash {
     ++state_.step;
     const auto tokens = static_cast<std::int64_t>(batch.ids.size());
     state_.tokens += tokens;
-    const Gates::Discrete now_discrete = gate.discretise(state_.logits);
+    const Gates own = gates(state_.budget);  // what is shown is always at the run's own budget
+    const Gates::Discrete now_discrete = own.discretise(state_.logits);
     metric(Metric::Margin) = now_discrete.margin;
     const std::int64_t hard_every = settings_.integer("hard_every");
     if (hard_every > 0 &&
@@ -410,7 +418,8 @@ class Dash {
     event.seconds = state_.seconds;
     event.operators = operators_;
     event.logits.assign(state_.logits.begin(), state_.logits.end());
-    event.probabilities.assign(p.begin(), p.end());
+    const std::vector<double> shown = own.relax(state_.logits, temperature, exact).probabilities;
+    event.probabilities.assign(shown.begin(), shown.end());
     event.metrics = metrics;
     event.if_stopped_now = now_discrete.placement;
     event.checkpoint = toCheckpoint(state_);
@@ -434,14 +443,21 @@ class Dash {
     return std::sqrt(square);
   }
 
-  std::vector<Budget> budgets() const {
+  /// The run's own budget, then those that a setting lists.
+  std::vector<Budget> budgets(const std::string& setting) const {
     std::vector<Budget> all{state_.budget};
-    std::istringstream words(settings_.text("extract"));
+    std::istringstream words(settings_.text(setting));
     for (std::string word; std::getline(words, word, ',');) {
       const Budget budget = Budget::parse(word);
       if (std::ranges::find(all, budget) == all.end()) all.push_back(budget);
     }
     return all;
+  }
+
+  /// A round is two steps, so that in a mixture each budget sees text and prompts.
+  Budget budgetOf(std::int64_t step) const {
+    const std::vector<Budget> all = budgets("side_budgets");
+    return all[static_cast<std::size_t>(step / 2) % all.size()];
   }
 
   struct Measured {
@@ -461,7 +477,7 @@ class Dash {
       measured.target = objective_.target(measured.batch);
     }
     std::vector<PlacementEvent> found;
-    for (const Budget& budget : budgets()) {
+    for (const Budget& budget : budgets("extract")) {
       context_.progress().throwIfStopped();
       PlacementEvent event;
       event.step = steps;
