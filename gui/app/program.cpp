@@ -6,8 +6,12 @@
 #include <QIcon>
 #include <QSettings>
 #include <QTimer>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "gui/app/main_window.h"
 #include "gui/app/mock_workshop.h"
@@ -25,7 +29,25 @@ struct Options {
   bool mock = false;
 };
 
-Options optionsFrom(const QApplication& application) {
+/// Without a display the pictures, the help and the version still come; a window cannot.
+void chooseScreen(std::span<char*> arguments) {
+#ifdef Q_OS_LINUX
+  for (const char* variable : {"QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"}) {
+    if (!qEnvironmentVariableIsEmpty(variable)) return;
+  }
+  const bool windowless = std::ranges::any_of(arguments, [](std::string_view word) {
+    return word.starts_with("--tour") || word == "--help" || word == "-h" || word == "--version" || word == "-v";
+  });
+  if (windowless) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+  } else {
+    std::fputs("interleave: there is no display; use interleave-cli, or --tour DIR for pictures\n", stderr);
+  }
+#endif
+}
+
+/// Nothing when the command line cannot be understood; said on stderr.
+std::optional<Options> optionsFrom() {
   QCommandLineParser parser;
   parser.setApplicationDescription(
       QApplication::translate("program", "Interleave: where should a pretrained Transformer keep softmax attention?"));
@@ -41,9 +63,14 @@ Options optionsFrom(const QApplication& application) {
                                 u"DIR"_s);
   const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
   parser.addOptions({model, store, bank, preset, tour, mock});
-  parser.process(application);
+  if (!parser.parse(QApplication::arguments())) {
+    std::fprintf(stderr, "interleave: %s\n", qPrintable(parser.errorText()));
+    return std::nullopt;
+  }
+  if (parser.isSet(u"help"_s)) parser.showHelp();
+  if (parser.isSet(u"version"_s)) parser.showVersion();
   const auto value = [&](const QCommandLineOption& option) { return parser.value(option).toStdString(); };
-  return {value(model), value(store), value(bank), value(preset), value(tour), parser.isSet(mock)};
+  return Options{value(model), value(store), value(bank), value(preset), value(tour), parser.isSet(mock)};
 }
 
 /// What happens once the window stands: it must show before anything is loaded.
@@ -64,13 +91,16 @@ void writeMessage(QtMsgType type, const QMessageLogContext& context, const QStri
 }  // namespace
 
 int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Workshop>()>& make_workshop) {
+  chooseScreen({argv, static_cast<std::size_t>(argc)});
   QApplication application(argc, argv);
   if (QGuiApplication::platformName() == u"offscreen"_s) qInstallMessageHandler(writeMessage);
   QApplication::setWindowIcon(QIcon(u":/interleave/interleave.svg"_s));
   QApplication::setOrganizationName(u"Interleave"_s);
   QApplication::setApplicationName(u"interleave"_s);
   QApplication::setApplicationVersion(QStringLiteral(INTERLEAVE_VERSION));
-  const Options options = optionsFrom(application);
+  const std::optional<Options> given = optionsFrom();
+  if (!given) return 2;
+  const Options& options = *given;
   if (!options.mock && !make_workshop) {
     std::fputs("interleave: this build has no backend; only --mock works\n", stderr);
     return 2;
@@ -91,7 +121,10 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
   if (!touring) return QApplication::exec();
 
   Tour tour(window, options.tour);
-  QObject::connect(&tour, &Tour::said, &tour, [](const QString& line) { std::printf("tour: %s\n", qPrintable(line)); });
+  QObject::connect(&tour, &Tour::said, &tour, [](const QString& line) {
+    std::printf("tour: %s\n", qPrintable(line));
+    std::fflush(stdout);
+  });
   QObject::connect(&tour, &Tour::finished, &tour, [&](bool well, const QString& reason) {
     if (!well) std::fprintf(stderr, "interleave: %s\n", qPrintable(reason));
     std::printf("tour: %d pictures in %s\n", static_cast<int>(tour.pictures().size()), options.tour.c_str());
