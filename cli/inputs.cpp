@@ -11,6 +11,8 @@
 namespace interleave::cli {
 namespace {
 
+constexpr std::string_view kBank = "bank.";
+
 bool hasKey(const Settings& settings, const std::string& key) {
   return std::ranges::any_of(settings.specs(), [&](const SettingSpec& spec) { return spec.key == key; });
 }
@@ -39,8 +41,7 @@ std::string readText(const std::filesystem::path& file) {
   return {reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size()};
 }
 
-void addExecutionOptions(CLI::App& command, Execution& execution, const std::string& precision) {
-  execution.precision = precision;
+void addExecutionOptions(CLI::App& command, Execution& execution) {
   command.add_option("--device", execution.device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
@@ -56,9 +57,12 @@ void PresetOptions::addTo(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
+void assignSetting(Settings& bank, const std::string& key_value) {
+  bank.assign(key_value.starts_with(kBank) ? key_value.substr(kBank.size()) : key_value);
+}
+
 void assignSetting(Settings& search, Settings& bank, const std::string& key_value) {
-  constexpr std::string_view kBank = "bank.";
-  if (key_value.starts_with(kBank)) return bank.assign(key_value.substr(kBank.size()));
+  if (key_value.starts_with(kBank)) return assignSetting(bank, key_value);
   const std::string key = key_value.substr(0, key_value.find('='));
   if (hasKey(search, key)) return search.assign(key_value);
   if (hasKey(bank, key)) return bank.assign(key_value);

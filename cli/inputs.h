@@ -21,7 +21,7 @@ std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_
 std::string readText(const std::filesystem::path& file);
 
 /// --device and --precision.
-void addExecutionOptions(CLI::App& command, Execution& execution, const std::string& precision);
+void addExecutionOptions(CLI::App& command, Execution& execution);
 
 /// --preset and --set.
 struct PresetOptions {
@@ -34,6 +34,9 @@ struct PresetOptions {
 /// Assigns "key=value" to the method's settings, or to the bank's recipe where only that has the key, or the key is
 /// "bank.KEY". Usage error naming the nearest key of both.
 void assignSetting(Settings& search, Settings& bank, const std::string& key_value);
+
+/// The same where only the bank's recipe is at hand.
+void assignSetting(Settings& bank, const std::string& key_value);
 
 /// The operator that stands where a placement on the command line keeps no full attention: `named`, or the best that
 /// the bank holds (GDN with window, GDN, sliding window).

@@ -56,7 +56,12 @@ std::int64_t Ledger::addRun(const RunSpec& spec) {
     throw usageError("run", "its title or a path is not valid UTF-8");
   }
   execute(add_run_, utcNow(), text, spec.title, static_cast<int>(Phase::Loading));
-  return database_.getLastInsertRowid();
+  const std::int64_t id = database_.getLastInsertRowid();
+  if (spec.resume_from) {  // A fork that is cut off before its first step begins from there again.
+    execute(set_position_, id, spec.resume_from->step, 0, 0, 0.0);
+    execute(add_checkpoint_, id, spec.resume_from->step, BlobOf{spec.resume_from->state});
+  }
+  return id;
 }
 
 void Ledger::setPhase(std::int64_t id, Phase phase, const std::string& reason) {

@@ -10,20 +10,15 @@
 #include <numbers>
 #include <utility>
 
-#include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 
 namespace interleave {
 namespace {
 
-constexpr std::uint64_t kTextPurpose = 1, kHeldOutPurpose = 2;
+constexpr std::uint64_t kTextPurpose = 1, kHeldOutPurpose = 2, kPromptPurpose = 3;
 constexpr double kAdamEpsilon = 1e-8;
 constexpr std::int64_t kSinks = 4;  // keys at the front that attention parks on
-
-at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
-  return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
-}
 
 bool isScalar(const at::Tensor& parameter) { return parameter.dim() == 1; }
 
@@ -45,6 +40,10 @@ Alignment::Alignment(std::shared_ptr<const Model> model, const std::shared_ptr<c
   std::erase_if(kinds_, [](MixerKind kind) { return kind == MixerKind::Full || kind == MixerKind::SlidingWindow; });
   const std::int64_t length = settings_.integer("sequence_length");
   steps_ = (settings_.integer("tokens") + length - 1) / length;
+  if (settings_.real("prompt_share") > 0) {
+    prompts_ = std::make_unique<PasskeyTask>(tokenizer, std::make_shared<TextSource>(text_), length, "standard",
+                                             derivedSeed(seed, kPromptPurpose));
+  }
   const Window window = operatorWindows(settings_).gdn;
   for (int layer = 0; layer < model_->config().layers; ++layer) {
     teacher_.push_back(SoftmaxAttention::full(model_, layer));
@@ -61,11 +60,16 @@ Alignment::Alignment(std::shared_ptr<const Model> model, const std::shared_ptr<c
   }
 }
 
+std::vector<std::int32_t> Alignment::trainingSequence(std::int64_t step) const {
+  const bool prompt = isPromptStep(step, settings_.real("prompt_share"));
+  return prompt ? prompts_->prompt(step).ids : text_.sequence(step);
+}
+
 template <class Visit>
 void Alignment::throughTeacher(const std::vector<std::int32_t>& ids, Progress& progress, Visit visit) const {
   const at::NoGradGuard no_grad;
   const Packing unpacked;
-  at::Tensor stream = model_->embed(asBatch(ids, model_->device()));
+  at::Tensor stream = model_->embed(tokenBatch(ids, model_->device()));
   for (int layer = 0; layer < model_->config().layers; ++layer) {
     progress.throwIfStopped();
     LayerInput input(*model_, layer, model_->attentionInput(layer, stream), unpacked);
@@ -106,39 +110,25 @@ at::Tensor Alignment::meanDistance(LayerInput& input) const {
 }
 
 /// The analytic part of Taylor-Calibrate: half-life = mean attention distance, and a scale per head by least squares to
-/// the teacher's context, or to what the window leaves of it. Ours: half-lives around that one and a few write
-/// strengths are tried, and each head keeps what leaves the least.
+/// the teacher's context. Ours: with a window, its gate is fitted first, and the scale to what it leaves.
 void Alignment::calibrate(GatedDeltaNet& candidate, LayerInput& input, const at::Tensor& teacher_context) const {
-  const at::Tensor window = candidate.windowContext(input);
-  const at::Tensor target = window.defined() ? teacher_context - window.to(at::kFloat) : teacher_context;
   const auto perHead = [](const at::Tensor& tensor) { return tensor.sum(c10::IntArrayRef{0, 1, 3}); };
-  const double least = window.defined() ? 0.02 : 0.1;
-
+  const auto leastSquares = [&](const at::Tensor& own, const at::Tensor& target) {
+    return perHead(own * target) / perHead(own.square()).clamp_min(1e-20);
+  };
   GdnParameters& values = candidate.values();
-  const at::Tensor distance = meanDistance(input);
-  at::Tensor explained = at::full_like(distance, -std::numeric_limits<double>::infinity()),
-             dt_bias = values.dt_bias.detach().clone(), write_bias = values.write_bias.detach().clone(),
-             scale = values.scale.detach().clone();
-  for (const double half_life : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0}) {
-    const at::Tensor decay = (std::numbers::ln2 / (half_life * distance)).clamp(1e-3, 5);
-    values.dt_bias.copy_(decay + at::log(-at::expm1(-decay)));  // softplus⁻¹
-    for (const double strength : {0.2, 0.4, 0.7}) {
-      values.write_bias.fill_(std::log(strength / (1 - strength)));
-      values.scale.fill_(1);
-      const at::Tensor own = candidate.recurrentContext(input).to(at::kFloat);
-      const at::Tensor along = perHead(own * target), square = perHead(own * own).clamp_min(1e-20);
-      const at::Tensor factor = (along / square).clamp(least, 10);
-      const at::Tensor here = 2 * factor * along - factor.square() * square;
-      const at::Tensor better = here > explained;
-      explained = at::where(better, here, explained);
-      dt_bias = at::where(better, values.dt_bias, dt_bias);
-      write_bias = at::where(better, values.write_bias, write_bias);
-      scale = at::where(better, factor, scale);
-    }
+  at::Tensor target = teacher_context, window = candidate.windowContext(input);
+  double least = 0.1;
+  if (window.defined()) {
+    window = window.to(at::kFloat);
+    const at::Tensor share = leastSquares(window, target).clamp(0.02, 1.98);
+    values.window_bias.copy_(at::logit(share / 2));
+    target = target - share.unsqueeze(1) * window;
+    least = 0.02;
   }
-  values.dt_bias.copy_(dt_bias);
-  values.write_bias.copy_(write_bias);
-  values.scale.copy_(scale);
+  const at::Tensor decay = (std::numbers::ln2 / meanDistance(input)).clamp(1e-3, 5);
+  values.dt_bias.copy_(decay + at::log(-at::expm1(-decay)));  // softplus⁻¹
+  values.scale.copy_(leastSquares(candidate.recurrentContext(input).to(at::kFloat), target).clamp(least, 10));
 }
 
 at::Tensor Alignment::loss(const at::Tensor& output, const at::Tensor& target) const {
@@ -205,7 +195,7 @@ std::vector<AlignmentEvent> Alignment::events(const std::map<MixerKind, std::vec
 std::vector<AlignmentEvent> Alignment::advance(Progress& progress) {
   const auto began = std::chrono::steady_clock::now();
   std::map<MixerKind, std::vector<Errors>> errors;
-  throughTeacher(text_.sequence(step_), progress, [&](int layer, LayerInput& input, const at::Tensor& target) {
+  throughTeacher(trainingSequence(step_), progress, [&](int layer, LayerInput& input, const at::Tensor& target) {
     for (MixerKind kind : kinds_) {
       GatedDeltaNet& candidate = *layers_[kind][static_cast<std::size_t>(layer)];
       at::Tensor output, objective;
@@ -264,7 +254,7 @@ void Alignment::finish() {
   }
 }
 
-void Alignment::save(const std::filesystem::path& file) const {
+NamedTensors Alignment::state() const {
   NamedTensors all;
   for (MixerKind kind : kinds_) {
     for (std::size_t layer = 0; layer < teacher_.size(); ++layer) {
@@ -278,29 +268,21 @@ void Alignment::save(const std::filesystem::path& file) const {
       }
     }
   }
-  writeTensors(file, all, {{"step", std::to_string(step_)}, {"seconds", std::to_string(seconds_)}});
+  return all;
+}
+
+void Alignment::save(const std::filesystem::path& file) const {
+  writeTensors(file, state(), {{"step", std::to_string(step_)}, {"seconds", std::to_string(seconds_)}});
 }
 
 void Alignment::load(const std::filesystem::path& file) {
   const SafetensorsFile stored = SafetensorsFile::open(file);
   const at::NoGradGuard no_grad;
-  const auto restore = [&](const std::string& name, at::Tensor target) {
+  for (const auto& [name, tensor] : state()) {
     const at::Tensor values = readTensor(stored, name);
-    if (values.sizes() != target.sizes())
+    if (values.sizes() != tensor.sizes())
       throw badInput(file.string(), name, "the tensor has another shape than expected");
-    target.detach().copy_(values);
-  };
-  for (MixerKind kind : kinds_) {
-    for (std::size_t layer = 0; layer < teacher_.size(); ++layer) {
-      const std::string prefix = std::string(name(kind)) + "." + std::to_string(layer) + ".";
-      const auto parameters = layers_.at(kind)[layer]->parameters();
-      const Moments& moments = moments_.at(kind)[layer];
-      for (std::size_t i = 0; i < parameters.size(); ++i) {
-        restore(prefix + parameters[i].first, parameters[i].second);
-        restore(prefix + parameters[i].first + ".first", moments.first[i]);
-        restore(prefix + parameters[i].first + ".second", moments.second[i]);
-      }
-    }
+    tensor.detach().copy_(values);
   }
   try {
     step_ = std::stoll(stored.metadata().at("step"));

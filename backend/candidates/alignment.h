@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "backend/candidates/bank.h"
+#include "backend/candidates/tensor_file.h"
+#include "backend/data/passkey.h"
 #include "backend/data/text_source.h"
 #include "backend/mixers/gated_delta_net.h"
 
@@ -48,6 +50,8 @@ class Alignment {
   struct Errors {
     double squared_error = 0, squared_norm = 0, dot = 0, squared_output = 0;
   };
+  std::vector<std::int32_t> trainingSequence(std::int64_t step) const;
+  NamedTensors state() const;  ///< All that training changes, sharing storage.
   at::Tensor meanDistance(LayerInput& input) const;
   void calibrate(GatedDeltaNet& candidate, LayerInput& input, const at::Tensor& teacher_context) const;
   at::Tensor loss(const at::Tensor& output, const at::Tensor& target) const;
@@ -61,6 +65,7 @@ class Alignment {
   Settings settings_;
   std::vector<MixerKind> kinds_;
   TextSource text_, held_out_;
+  std::unique_ptr<PasskeyTask> prompts_;  ///< Null where the recipe asks for none.
   std::vector<std::unique_ptr<SoftmaxAttention>> teacher_;
   std::map<MixerKind, std::vector<std::unique_ptr<GatedDeltaNet>>> layers_;
   std::map<MixerKind, std::vector<Moments>> moments_;

@@ -164,6 +164,7 @@ std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::
                            .write_bias = tensor("write_bias"),
                            .log_decay = tensor("log_decay"),
                            .scale = tensor("scale"),
+                           .window_bias = tensor("window_bias"),
                            .output = tensor("output")};
       bank->mixers_[kind].push_back(GatedDeltaNet::withParameters(model, layer, kind, bank->windows_.gdn,
                                                                   std::move(values), file.path().string()));

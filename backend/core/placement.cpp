@@ -27,7 +27,7 @@ const KindWords& words(MixerKind kind) { return kWords.at(static_cast<std::size_
 
 void checkCount(int layers, int kept) {
   if (kept < 0 || kept > layers) {
-    throw usageError("budget", "cannot keep " + std::to_string(kept) + " of " + std::to_string(layers) + " layers");
+    throw badInput({}, "budget", "cannot keep " + std::to_string(kept) + " of " + std::to_string(layers) + " layers");
   }
 }
 

@@ -59,6 +59,10 @@ Intervention interventionFromJson(const nlohmann::json& json, const std::string&
   return change;
 }
 
+bool RunSpec::startsFork() const {
+  return resume_from && forked_from.ends_with(std::string("@").append(std::to_string(resume_from->step)));
+}
+
 nlohmann::json toJson(const RunSpec& spec) {
   return {{"title", spec.title},
           {"model_path", spec.model_path},

@@ -58,6 +58,9 @@ struct RunSpec {
   std::optional<Checkpoint> resume_from;    ///< Continue after this step.
   std::vector<Intervention> interventions;  ///< To repeat, by step; those beyond resume_from.step count.
   std::string forked_from;                  ///< "RUN@STEP" of the run this was forked from; empty: none.
+
+  /// Whether `resume_from` is another run's checkpoint: the budget and settings above then replace those that it holds.
+  bool startsFork() const;
 };
 
 nlohmann::json toJson(const RunSpec& spec);  ///< Without resume_from and interventions, which are stored apart.

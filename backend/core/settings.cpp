@@ -24,6 +24,40 @@ Error wrong(const std::string& file, const std::string& key, const std::string& 
 
 }  // namespace
 
+namespace setting {
+
+SettingSpec integer(std::string key, std::int64_t fallback, double least, double most, std::string help) {
+  return {std::move(key), Type::Integer, fallback, std::move(help), least, most};
+}
+
+SettingSpec real(std::string key, double fallback, double least, double most, std::string help) {
+  return {std::move(key), Type::Real, fallback, std::move(help), least, most};
+}
+
+SettingSpec flag(std::string key, bool fallback, std::string help) {
+  return {std::move(key), Type::Flag, fallback, std::move(help)};
+}
+
+SettingSpec choice(std::string key, std::string fallback, std::vector<std::string> choices, std::string help) {
+  return {std::move(key), Type::Choice, std::move(fallback), std::move(help), 0, 0, std::move(choices)};
+}
+
+SettingSpec text(std::string key, std::string fallback, std::string help) {
+  return {std::move(key), Type::Text, std::move(fallback), std::move(help)};
+}
+
+SettingSpec inferred(SettingSpec spec) {
+  spec.inferred = true;
+  return spec;
+}
+
+SettingSpec live(SettingSpec spec) {
+  spec.live = true;
+  return spec;
+}
+
+}  // namespace setting
+
 Settings::Settings(std::span<const SettingSpec> specs) : specs_(specs) {
   for (const SettingSpec& entry : specs) values_[entry.key] = entry.fallback;
 }

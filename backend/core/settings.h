@@ -15,12 +15,23 @@ struct SettingSpec {
   std::string key;
   Type type = Type::Real;
   nlohmann::json fallback = {};           ///< The value when nothing else says.
+  std::string help = {};                  ///< One sentence: what it does, in which unit.
   double least = 0, most = 0;             ///< Range of numbers, inclusive.
   std::vector<std::string> choices = {};  ///< Of a Choice.
   bool inferred = false;                  ///< The source gives no value: shown as such wherever the setting is shown.
   bool live = false;                      ///< May be changed while a run goes on (an intervention).
-  std::string help = {};                  ///< One sentence: what it does, in which unit.
 };
+
+/// Rows of such a table. The range of numbers is inclusive.
+namespace setting {
+SettingSpec integer(std::string key, std::int64_t fallback, double least, double most, std::string help);
+SettingSpec real(std::string key, double fallback, double least, double most, std::string help);
+SettingSpec flag(std::string key, bool fallback, std::string help);
+SettingSpec choice(std::string key, std::string fallback, std::vector<std::string> choices, std::string help);
+SettingSpec text(std::string key, std::string fallback, std::string help);
+SettingSpec inferred(SettingSpec spec);
+SettingSpec live(SettingSpec spec);
+}  // namespace setting
 
 /// Values for a list of settings, complete and checked. A value type.
 class Settings {

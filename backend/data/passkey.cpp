@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -56,6 +57,10 @@ std::vector<std::string_view> sentences(std::string_view text) {
 }
 
 }  // namespace
+
+bool isPromptStep(std::int64_t step, double share) {
+  return std::floor(static_cast<double>(step + 1) * share) > std::floor(static_cast<double>(step) * share);
+}
 
 std::vector<std::string> PasskeyTask::wordings() {
   std::vector<std::string> names;

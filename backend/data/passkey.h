@@ -39,4 +39,7 @@ class PasskeyTask {
   std::uint64_t seed_;
 };
 
+/// Whether step i of a stream in which `share` of the steps are prompts is one; spread evenly.
+bool isPromptStep(std::int64_t step, double share);
+
 }  // namespace interleave

@@ -188,6 +188,7 @@ class Mock {
     State state;
     if (spec.resume_from) {
       state = State::from(*spec.resume_from, script_.layers);
+      if (spec.startsFork()) state.budget = spec.budget;
     } else {
       state.random = derivedSeed(spec.seed, 100);
       state.logits.assign(index(script_.layers), 0);

@@ -9,10 +9,6 @@
 namespace interleave {
 namespace {
 
-at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
-  return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
-}
-
 /// Rows whose logits are held at once: bounds memory at large vocabularies.
 constexpr std::int64_t kRows = 128;
 
@@ -45,7 +41,7 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
   const MixerRow row = bank_->row(placement);
   const Placement full(placement.layers(), MixerKind::Full);
   const auto lastHidden = [&](const MixerRow& mixers, const std::vector<std::int32_t>& ids) {
-    const at::Tensor stream = runLayers(model, mixers, asBatch(ids, model.device()))[0];
+    const at::Tensor stream = runLayers(model, mixers, tokenBatch(ids, model.device()))[0];
     return model.finalNorm(stream.narrow(0, 0, stream.size(0) - 1));
   };
   std::vector<double> divergences, likelihoods;
@@ -53,7 +49,7 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
     progress.throwIfStopped();
     if (teacher_.size() <= i) teacher_.push_back(lastHidden(bank_->row(full), sequences_[i]));
     const at::Tensor student = placement == full ? teacher_[i] : lastHidden(row, sequences_[i]);
-    const at::Tensor labels = asBatch(sequences_[i], model.device())[0].slice(0, 1);
+    const at::Tensor labels = tokenBatch(sequences_[i], model.device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
     const std::int64_t rows = student.size(0);
     for (std::int64_t first = 0; first < rows; first += kRows) {
@@ -85,7 +81,7 @@ std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progres
   std::vector<double> answered, likelihoods;
   for (const AnsweredPrompt& prompt : prompts_) {
     progress.throwIfStopped();
-    const at::Tensor ids = asBatch(prompt.ids, model.device());
+    const at::Tensor ids = tokenBatch(prompt.ids, model.device());
     const at::Tensor stream = runLayers(model, row, ids)[0];
     const std::int64_t first = prompt.answer_begin - 1, count = stream.size(0) - 1 - first;
     const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);

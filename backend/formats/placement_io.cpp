@@ -215,7 +215,8 @@ Placement readOurs(const Source& source) {
   constexpr std::array<std::string_view, 6> kKeys{"format",      "version",   "layers",
                                                   "kept_layers", "operators", "provenance"};
   json document = source.document;
-  document.emplace("provenance", nullptr);  // may be left out
+  for (const char* may_be_left_out : {"layers", "kept_layers", "provenance"})
+    document.emplace(may_be_left_out, nullptr);
   requireKeys(document, kKeys, source.file);
   if (const std::string format = source.word(document.at("format"), "format"); format != kOurs) {
     throw source.wrong("format", "is " + inQuotes(format) + "; expected '" + std::string(kOurs) + "'");
@@ -223,14 +224,13 @@ Placement readOurs(const Source& source) {
   const json& version = document.at("version");
   if (version != kVersion) throw source.wrong("version", "is " + version.dump() + "; this program reads version 1");
 
-  const int layers = source.integer(document.at("layers"), "layers", 1, kMostLayers);
   const json& operators = source.array(document.at("operators"), "operators");
-  if (operators.size() != static_cast<std::size_t>(source.count("layers", layers))) {
-    throw source.wrong(
-        "operators", "has " + std::to_string(operators.size()) + " entries for " + std::to_string(layers) + " layers");
+  const int layers = source.count("operators", static_cast<int>(operators.size()));
+  if (const json& stated = document.at("layers"); !stated.is_null() && stated != json(layers)) {
+    throw source.wrong("operators", "has " + std::to_string(layers) + " entries for " + stated.dump() + " layers");
   }
   Placement placement = source.operators(operators, "operators");
-  if (document.at("kept_layers") != json(placement.kept())) {
+  if (const json& stated = document.at("kept_layers"); !stated.is_null() && stated != json(placement.kept())) {
     throw source.wrong("kept_layers", "disagrees with the operators, which keep " + json(placement.kept()).dump());
   }
   return placement;

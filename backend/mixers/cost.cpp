@@ -44,12 +44,13 @@ MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const 
     cost.flops += 2 * (teacher_projections + out_projection);
     return cost;
   }
-  if (kind == MixerKind::GdnWindow) {  // the window reads the teacher's own projections
+  const std::int64_t heads = config.heads;
+  if (kind == MixerKind::GdnWindow) {  // the window reads the teacher's own projections, and has a gate per head
     cost = softmaxOver(config, in_window);
-    cost.parameters = teacher_projections;
-    cost.flops += 2 * teacher_projections;
+    cost.parameters = teacher_projections + hidden * heads + heads;
+    cost.flops += 2 * (teacher_projections + hidden * heads);
   }
-  const std::int64_t heads = config.heads, state = heads * config.head_dim * config.head_dim;
+  const std::int64_t state = heads * config.head_dim * config.head_dim;
   const std::int64_t gdn_projections = hidden * (4 * width + 2 * heads);
   cost.parameters += gdn_projections + out_projection + 4 * heads + (config.attention_bias ? 3 * width : 0);
   cost.flops += 2 * (gdn_projections + out_projection) + 7 * state;  // decay, Sᵀk, k uᵀ, Sᵀq

@@ -37,17 +37,19 @@ at::Tensor foldNorm(const at::Tensor& rows, const at::Tensor& norm, int heads, b
 
 std::vector<std::pair<std::string, at::Tensor>> GdnParameters::named() const {
   std::vector<std::pair<std::string, at::Tensor>> all{
-      {"projections", projections}, {"qkv_bias", qkv_bias}, {"dt_bias", dt_bias}, {"write_bias", write_bias},
-      {"log_decay", log_decay},     {"scale", scale},       {"output", output}};
+      {"projections", projections}, {"qkv_bias", qkv_bias}, {"dt_bias", dt_bias},         {"write_bias", write_bias},
+      {"log_decay", log_decay},     {"scale", scale},       {"window_bias", window_bias}, {"output", output}};
   std::erase_if(all, [](const auto& entry) { return !entry.second.defined(); });
   return all;
 }
 
-std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config) {
+std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config, MixerKind kind) {
   const std::int64_t heads = config.heads, width = heads * config.head_dim;
-  std::vector<TensorShape> shapes{{"projections", {4 * width + 2 * heads, config.hidden}}};
+  const bool window = kind == MixerKind::GdnWindow;
+  std::vector<TensorShape> shapes{{"projections", {4 * width + (window ? 3 : 2) * heads, config.hidden}}};
   if (config.attention_bias) shapes.push_back({"qkv_bias", {3 * width}});
   for (const char* per_head : {"dt_bias", "write_bias", "log_decay", "scale"}) shapes.push_back({per_head, {heads}});
+  if (window) shapes.push_back({"window_bias", {heads}});
   shapes.push_back({"output", {config.hidden, width}});
   return shapes;
 }
@@ -71,7 +73,7 @@ std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<
   const at::Tensor q = foldNorm(teacher.q.to(at::kFloat), teacher.q_norm, config.heads, plus_one);
   const at::Tensor k = foldNorm(teacher.k.to(at::kFloat), teacher.k_norm, config.kv_heads, plus_one);
   values.projections = at::cat({q, repeatHeads(k, config), repeatHeads(teacher.v.to(at::kFloat), config),
-                                at::zeros({width + 2 * config.heads, config.hidden}, options)});
+                                at::zeros({width + (mixer->window_ ? 3 : 2) * config.heads, config.hidden}, options)});
   if (teacher.q_bias.defined()) {
     const at::Tensor q_bias = foldNorm(teacher.q_bias.to(at::kFloat), teacher.q_norm, config.heads, plus_one);
     const at::Tensor k_bias = foldNorm(teacher.k_bias.to(at::kFloat), teacher.k_norm, config.kv_heads, plus_one);
@@ -82,6 +84,7 @@ std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<
   values.write_bias = at::zeros({config.heads}, options);
   values.log_decay = at::zeros({config.heads}, options);
   values.scale = at::ones({config.heads}, options);
+  if (mixer->window_) values.window_bias = at::zeros({config.heads}, options);
   values.output = teacher.o.to(at::kFloat).clone();
   return mixer;
 }
@@ -90,7 +93,7 @@ std::unique_ptr<GatedDeltaNet> GatedDeltaNet::withParameters(std::shared_ptr<con
                                                              MixerKind kind, Window window, GdnParameters values,
                                                              const std::string& file) {
   const auto named = values.named();
-  for (const TensorShape& expected : gdnParameterShapes(model->config())) {
+  for (const TensorShape& expected : gdnParameterShapes(model->config(), kind)) {
     const auto found = std::ranges::find(named, expected.name, &std::pair<std::string, at::Tensor>::first);
     if (found == named.end() || found->second.sizes() != at::IntArrayRef(expected.shape)) {
       throw badInput(file, "layer " + std::to_string(layer) + ", " + expected.name,
@@ -115,59 +118,72 @@ void GatedDeltaNet::setTrainable(bool trainable) {
   frozen_output_ = values_.output.detach().to(precision);
 }
 
-at::Tensor GatedDeltaNet::recurrent(LayerInput& input, at::Tensor* state) const {
-  const ModelConfig& config = model_->config();
-  const std::int64_t heads = config.heads, head_dim = config.head_dim, width = heads * head_dim;
+GatedDeltaNet::Projected GatedDeltaNet::project(LayerInput& input) const {
+  const std::int64_t heads = model_->config().heads, head_dim = model_->config().head_dim, width = heads * head_dim;
   const at::Tensor& weight = frozen_projections_.defined() ? frozen_projections_ : values_.projections;
   const at::Tensor all = model_->linear(input.x(), weight.to(model_->options().precision));
+  std::vector<std::int64_t> sizes{width, width, width, width, heads, heads};
+  if (window_) sizes.push_back(heads);
+  std::vector<at::Tensor> parts = all.split_with_sizes(sizes, 2);  // whose gradient is one concatenation
+  if (values_.qkv_bias.defined()) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto first = static_cast<std::int64_t>(i) * width;
+      parts[i] = parts[i] + values_.qkv_bias.narrow(0, first, width).to(all.scalar_type());
+    }
+  }
+  const auto byHead = [&](const at::Tensor& tensor) { return tensor.unflatten(2, {heads, head_dim}); };
+  return {.q = byHead(at::silu(parts[0])),
+          .k = byHead(at::silu(parts[1])),
+          .v = byHead(parts[2]),
+          .output_gate = byHead(parts[3]),
+          .decay = parts[4].to(at::kFloat),
+          .write = parts[5].to(at::kFloat),
+          .window_gate = window_ ? parts[6].to(at::kFloat) : at::Tensor{}};
+}
 
-  const auto part = [&](std::int64_t first, std::int64_t count) {
-    at::Tensor slice = all.narrow(2, first, count);
-    if (values_.qkv_bias.defined() && first < 3 * width)
-      slice = slice + values_.qkv_bias.narrow(0, first, count).to(slice.scalar_type());
-    return slice;
-  };
-  const auto byHead = [&](const at::Tensor& tensor) { return tensor.unflatten(2, {-1, head_dim}); };
-  const at::Tensor qk = byHead(at::silu(part(0, 2 * width)));
-  const at::Tensor q = qk.narrow(2, 0, heads), k = qk.narrow(2, heads, heads);
-  const at::Tensor v = byHead(part(2 * width, width));
-  const at::Tensor gate = byHead(part(3 * width, width));
-  const at::Tensor decay = part(4 * width, heads).to(at::kFloat), write = part(4 * width + heads, heads).to(at::kFloat);
+at::Tensor GatedDeltaNet::recurrent(const Projected& projected, const Packing& packing, at::Tensor* state) const {
+  const auto& [q, k, v, output_gate, decay, write, window_gate] = projected;
   const at::Tensor g = -at::exp(values_.log_decay) * at::softplus(decay + values_.dt_bias);
   const at::Tensor beta = at::sigmoid(write + values_.write_bias);
 
   at::Tensor out;
-  if (state != nullptr && all.size(1) == 1) {
+  if (state != nullptr && q.size(1) == 1) {
     const auto token = [](const at::Tensor& tensor) { return tensor.select(1, 0).contiguous(); };
     const at::Tensor normal_q = token(q), normal_k = token(k);
     out = kernels::gatedDeltaStep(normal_q, normal_k, token(v), token(g), token(beta), *state, {.l2_normalise = true})
               .unsqueeze(1);
   } else {
     kernels::DeltaRuleOptions options{.l2_normalise = true};
-    options.offsets = input.packing().offsets;
+    options.offsets = packing.offsets;
     const std::optional<at::Tensor> initial = state != nullptr ? std::optional(*state) : std::nullopt;
     kernels::DeltaRuleResult result = kernels::gatedDeltaRule(q, k, v, g, beta, initial, options);
     out = std::move(result.out);
     if (state != nullptr) *state = result.final_state;
   }
   const at::Tensor scale = (values_.scale * 2).to(out.scalar_type()).unsqueeze(1);
-  return out * (at::sigmoid(gate) * scale);
+  return out * (at::sigmoid(output_gate) * scale);
 }
 
-at::Tensor GatedDeltaNet::combine(at::Tensor recurrent, const at::Tensor& window) const {
-  if (window.defined()) recurrent = recurrent + window;
+at::Tensor GatedDeltaNet::output(const Projected& projected, at::Tensor context, const at::Tensor& window) const {
+  if (window.defined()) {
+    const at::Tensor gate = 2 * at::sigmoid(projected.window_gate + values_.window_bias);
+    context = at::addcmul(context, window, gate.to(window.scalar_type()).unsqueeze(3));
+  }
   const at::Tensor& weight = frozen_output_.defined() ? frozen_output_ : values_.output;
-  return model_->linear(recurrent.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
+  return model_->linear(context.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
 }
 
 at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {
   return window_ ? window_->context(input) : at::Tensor{};
 }
 
-at::Tensor GatedDeltaNet::recurrentContext(LayerInput& input) const { return recurrent(input, nullptr); }
+at::Tensor GatedDeltaNet::recurrentContext(LayerInput& input) const {
+  return recurrent(project(input), input.packing(), nullptr);
+}
 
 at::Tensor GatedDeltaNet::forward(LayerInput& input) const {
-  return combine(recurrent(input, nullptr), windowContext(input));
+  const Projected projected = project(input);
+  return output(projected, recurrent(projected, input.packing(), nullptr), windowContext(input));
 }
 
 std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
@@ -181,8 +197,9 @@ std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
 
 at::Tensor GatedDeltaNet::forward(LayerInput& input, MixerState& state) const {
   auto& mine = static_cast<GdnState&>(state);
-  const at::Tensor recurrent_part = recurrent(input, &mine.state);
-  return combine(recurrent_part, window_ ? window_->context(input, *mine.window) : at::Tensor{});
+  const Projected projected = project(input);
+  const at::Tensor context = recurrent(projected, input.packing(), &mine.state);
+  return output(projected, context, window_ ? window_->context(input, *mine.window) : at::Tensor{});
 }
 
 MixerCost GatedDeltaNet::cost(std::int64_t context_tokens) const {

@@ -9,29 +9,10 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/model/finite_watch.h"
 
 namespace interleave {
 namespace {
-
-/// Sums of the stream after each layer, looked at once at the end: a sum is finite exactly when its terms are, short of
-/// values that are about to overflow.
-class FiniteWatch {
- public:
-  void add(const at::Tensor& stream) { sums_.push_back(stream.detach().sum()); }
-
-  /// Failed, naming the first layer whose stream was not finite.
-  void check() const {
-    const at::Tensor finite = at::isfinite(at::stack(sums_)).cpu();
-    for (std::int64_t i = 0; i < finite.numel(); ++i) {
-      if (finite[i].item<bool>()) continue;
-      const std::string place = i == 0 ? "embedding" : "layer " + std::to_string(i - 1);
-      throw failure(place, "the values computed are not finite");
-    }
-  }
-
- private:
-  std::vector<at::Tensor> sums_;
-};
 
 void checkRow(const Model& model, const MixerRow& mixers) {
   if (mixers.size() != static_cast<std::size_t>(model.config().layers)) {

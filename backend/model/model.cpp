@@ -32,6 +32,10 @@ Model::Model(const ModelFiles& files, const ModelOptions& options, at::Device de
   options_.device = device.is_cuda() ? "cuda" : "cpu";
 }
 
+at::Tensor tokenBatch(std::span<const std::int32_t> ids, at::Device device) {
+  return at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kLong).unsqueeze(0).to(device);
+}
+
 at::Tensor Model::embed(const at::Tensor& ids) const {
   if (ids.numel() == 0) throw usageError("ids", "there are no tokens");
   const auto [least, most] = at::aminmax(ids);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "backend/core/progress.h"
@@ -21,6 +22,9 @@ struct ModelOptions {
   std::string device = "cpu";  ///< "cpu" or "cuda"; see resolveDevice().
   at::ScalarType precision = at::kFloat;
 };
+
+/// One sequence of token ids as the models take it: [1, T] int64 on the device.
+at::Tensor tokenBatch(std::span<const std::int32_t> ids, at::Device device);
 
 /// The frozen teacher: everything of a Llama-style decoder but the operator that stands in its layers. No weight
 /// requires a gradient; activations carry one when their input does. Immutable, so safe to use from several threads.

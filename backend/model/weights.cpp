@@ -27,6 +27,10 @@ std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
   std::vector<Slot> slots;
   const auto matrix = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, false}); };
   const auto norm = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, true}); };
+  const auto linear = [&](const std::string& name, at::Tensor& weight, at::Tensor& bias, bool has_bias) {
+    matrix(name + ".weight", weight);
+    if (has_bias) matrix(name + ".bias", bias);
+  };
 
   const ModelConfig& config = files.config();
   matrix("model.embed_tokens.weight", weights.embedding);
@@ -37,16 +41,10 @@ std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
     const std::string layer = "model.layers." + std::to_string(index) + ".", attention = layer + "self_attn.";
     LayerWeights& into = weights.layers[index];
     norm(layer + "input_layernorm.weight", into.input_norm);
-    matrix(attention + "q_proj.weight", into.q);
-    matrix(attention + "k_proj.weight", into.k);
-    matrix(attention + "v_proj.weight", into.v);
-    matrix(attention + "o_proj.weight", into.o);
-    if (config.attention_bias) {
-      matrix(attention + "q_proj.bias", into.q_bias);
-      matrix(attention + "k_proj.bias", into.k_bias);
-      matrix(attention + "v_proj.bias", into.v_bias);
-    }
-    if (config.output_bias) matrix(attention + "o_proj.bias", into.o_bias);
+    linear(attention + "q_proj", into.q, into.q_bias, config.attention_bias);
+    linear(attention + "k_proj", into.k, into.k_bias, config.attention_bias);
+    linear(attention + "v_proj", into.v, into.v_bias, config.attention_bias);
+    linear(attention + "o_proj", into.o, into.o_bias, config.output_bias);
     if (config.qk_norm) {
       norm(attention + "q_norm.weight", into.q_norm);
       norm(attention + "k_norm.weight", into.k_norm);
@@ -58,14 +56,9 @@ std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
     } else {
       norm(layer + "post_attention_layernorm.weight", into.mlp_norm);
     }
-    matrix(layer + "mlp.gate_proj.weight", into.gate);
-    matrix(layer + "mlp.up_proj.weight", into.up);
-    matrix(layer + "mlp.down_proj.weight", into.down);
-    if (config.mlp_bias) {
-      matrix(layer + "mlp.gate_proj.bias", into.gate_bias);
-      matrix(layer + "mlp.up_proj.bias", into.up_bias);
-      matrix(layer + "mlp.down_proj.bias", into.down_bias);
-    }
+    linear(layer + "mlp.gate_proj", into.gate, into.gate_bias, config.mlp_bias);
+    linear(layer + "mlp.up_proj", into.up, into.up_bias, config.mlp_bias);
+    linear(layer + "mlp.down_proj", into.down, into.down_bias, config.mlp_bias);
   }
   return slots;
 }

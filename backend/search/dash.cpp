@@ -23,193 +23,51 @@
 namespace interleave {
 namespace {
 
-using Type = SettingSpec::Type;
-
 constexpr std::uint64_t kTextPurpose = 11, kFillerPurpose = 12, kPromptPurpose = 13;
 constexpr double kAdamEpsilon = 1e-8;
 
 const std::vector<SettingSpec>& table() {
+  using namespace setting;
   static const std::vector<SettingSpec> specs{
-      {.key = "operators",
-       .type = Type::Text,
-       .fallback = "full,gdn-window",
-       .inferred = true,
-       .help = "Operators to choose from in each layer, separated by commas; full is one of them."},
-      {.key = "steps",
-       .type = Type::Integer,
-       .fallback = 48,
-       .least = 1,
-       .most = 1e7,
-       .inferred = true,
-       .help = "Optimiser steps."},
-      {.key = "text_tokens",
-       .type = Type::Integer,
-       .fallback = 256,
-       .least = 8,
-       .most = 1 << 20,
-       .inferred = true,
-       .help = "Tokens of a text sequence."},
-      {.key = "text_positions",
-       .type = Type::Integer,
-       .fallback = 128,
-       .least = 1,
-       .most = 1 << 20,
-       .inferred = true,
-       .help = "Positions of a text sequence at which the loss is taken, evenly spread over its later part."},
-      {.key = "prompt_share",
-       .type = Type::Real,
-       .fallback = 0.5,
-       .least = 0,
-       .most = 1,
-       .inferred = true,
-       .help = "Share of steps that use a retrieval prompt instead of text."},
-      {.key = "prompt_tokens",
-       .type = Type::Integer,
-       .fallback = 340,
-       .least = 32,
-       .most = 1 << 20,
-       .inferred = true,
-       .help = "Tokens of a retrieval prompt."},
-      {.key = "prompt_wording",
-       .type = Type::Text,
-       .fallback = "standard",
-       .inferred = true,
-       .help = "Wording of the retrieval prompts, or mixed."},
-      {.key = "text_loss",
-       .type = Type::Choice,
-       .fallback = "kl",
-       .choices = {"kl", "ce", "hidden-mse"},
-       .inferred = true,
-       .help = "Loss on text."},
-      {.key = "prompt_loss",
-       .type = Type::Choice,
-       .fallback = "kl",
-       .choices = {"kl", "ce", "hidden-mse"},
-       .inferred = true,
-       .help = "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision)."},
-      {.key = "text_weight",
-       .type = Type::Real,
-       .fallback = 1.0,
-       .least = 0,
-       .most = 1e6,
-       .inferred = true,
-       .live = true,
-       .help = "Factor on the loss of text steps."},
-      {.key = "prompt_weight",
-       .type = Type::Real,
-       .fallback = 1.0,
-       .least = 0,
-       .most = 1e6,
-       .inferred = true,
-       .live = true,
-       .help = "Factor on the loss of prompt steps."},
-      {.key = "learning_rate",
-       .type = Type::Real,
-       .fallback = 0.1,
-       .least = 0,
-       .most = 10,
-       .inferred = true,
-       .live = true,
-       .help = "Adam's peak rate on the logits; cosine to zero."},
-      {.key = "beta1",
-       .type = Type::Real,
-       .fallback = 0.9,
-       .least = 0,
-       .most = 0.9999,
-       .inferred = true,
-       .help = "Adam's decay of the first moment."},
-      {.key = "beta2",
-       .type = Type::Real,
-       .fallback = 0.999,
-       .least = 0,
-       .most = 0.999999,
-       .inferred = true,
-       .help = "Adam's decay of the second moment."},
-      {.key = "temperature_start",
-       .type = Type::Real,
-       .fallback = 1.0,
-       .least = 1e-3,
-       .most = 100,
-       .inferred = true,
-       .live = true,
-       .help = "Softmax temperature at the first step; geometric in between."},
-      {.key = "temperature_end",
-       .type = Type::Real,
-       .fallback = 0.3,
-       .least = 1e-3,
-       .most = 100,
-       .inferred = true,
-       .live = true,
-       .help = "Softmax temperature at the last step."},
-      {.key = "budget_mode",
-       .type = Type::Choice,
-       .fallback = "shift",
-       .choices = {"shift", "penalty"},
-       .inferred = true,
-       .help = "shift: the budget is met exactly at every step by a common shift; penalty: (expected − budget)²."},
-      {.key = "budget_weight",
-       .type = Type::Real,
-       .fallback = 1.0,
-       .least = 0,
-       .most = 1e6,
-       .inferred = true,
-       .live = true,
-       .help = "Factor on the budget penalty, of the relative excess."},
-      {.key = "entropy_weight",
-       .type = Type::Real,
-       .fallback = 0.0,
-       .least = 0,
-       .most = 1e6,
-       .inferred = true,
-       .live = true,
-       .help = "Factor on the mean entropy at the last step; ramps up linearly from 0."},
-      {.key = "hard_every",
-       .type = Type::Integer,
-       .fallback = 12,
-       .least = 0,
-       .most = 1e7,
-       .help = "Measure the discrete placement's loss every so many steps; 0: never."},
-      {.key = "extract",
-       .type = Type::Text,
-       .fallback = "",
-       .help = "Further budgets (layer counts) to extract at the end, separated by commas."},
-      {.key = "side_budgets",
-       .type = Type::Text,
-       .fallback = "",
-       .inferred = true,
-       .help =
-           "Budgets (layer counts) met in turn with the run's own, one a round, so that their placements are searched "
-           "for and not only read off; separated by commas."},
-      {.key = "repair",
-       .type = Type::Choice,
-       .fallback = "off",
-       .choices = {"off", "boundary", "full"},
-       .inferred = true,
-       .help = "One round of 1-swap search on the discrete loss: over the layers nearest the cut, or over all."},
-      {.key = "repair_layers",
-       .type = Type::Integer,
-       .fallback = 8,
-       .least = 2,
-       .most = 1000,
-       .inferred = true,
-       .help = "How many layers nearest the cut a boundary repair tries."},
-      {.key = "repair_batches",
-       .type = Type::Integer,
-       .fallback = 4,
-       .least = 1,
-       .most = 1000,
-       .inferred = true,
-       .help = "Search batches on which a repair measures the discrete loss."},
-      {.key = "recompute",
-       .type = Type::Flag,
-       .fallback = false,
-       .help = "Run each layer again for its gradient instead of keeping activations."},
-      {.key = "precision",
-       .type = Type::Choice,
-       .fallback = "fp32",
-       .choices = {"bf16", "fp32"},
-       .help = "Precision of the products."},
-      {.key = "text_file", .type = Type::Text, .fallback = "", .help = "Search text; empty: the bundled one."},
+      inferred(text("operators", "full,gdn-window",
+                    "Operators to choose from in each layer, separated by commas; full is one of them.")),
+      inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")),
+      inferred(integer("text_tokens", 256, 8, 1 << 20, "Tokens of a text sequence.")),
+      inferred(integer("text_positions", 128, 1, 1 << 20,
+                       "Positions of a text sequence at which the loss is taken, evenly spread over its later part.")),
+      inferred(real("prompt_share", 0.5, 0, 1, "Share of steps that use a retrieval prompt instead of text.")),
+      inferred(integer("prompt_tokens", 340, 32, 1 << 20, "Tokens of a retrieval prompt.")),
+      inferred(text("prompt_wording", "standard", "Wording of the retrieval prompts, or mixed.")),
+      inferred(choice("text_loss", "kl", {"kl", "ce", "hidden-mse"}, "Loss on text.")),
+      inferred(choice("prompt_loss", "kl", {"kl", "ce", "hidden-mse"},
+                      "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision).")),
+      live(inferred(real("text_weight", 1.0, 0, 1e6, "Factor on the loss of text steps."))),
+      live(inferred(real("prompt_weight", 1.0, 0, 1e6, "Factor on the loss of prompt steps."))),
+      live(inferred(real("learning_rate", 0.1, 0, 10, "Adam's peak rate on the logits; cosine to zero."))),
+      inferred(real("beta1", 0.9, 0, 0.9999, "Adam's decay of the first moment.")),
+      inferred(real("beta2", 0.999, 0, 0.999999, "Adam's decay of the second moment.")),
+      live(inferred(
+          real("temperature_start", 1.0, 1e-3, 100, "Softmax temperature at the first step; geometric in between."))),
+      live(inferred(real("temperature_end", 0.3, 1e-3, 100, "Softmax temperature at the last step."))),
+      inferred(
+          choice("budget_mode", "shift", {"shift", "penalty"},
+                 "shift: the budget is met exactly at every step by a common shift; penalty: (expected − budget)².")),
+      live(inferred(real("budget_weight", 1.0, 0, 1e6, "Factor on the budget penalty, of the relative excess."))),
+      live(inferred(real("entropy_weight", 0.0, 0, 1e6,
+                         "Factor on the mean entropy at the last step; ramps up linearly from 0."))),
+      integer("hard_every", 12, 0, 1e7, "Measure the discrete placement's loss every so many steps; 0: never."),
+      text("extract", "", "Further budgets (layer counts) to extract at the end, separated by commas."),
+      inferred(text("side_budgets", "",
+                    "Budgets (layer counts) met in turn with the run's own, one a round, so that their placements are "
+                    "searched for and not only read off; separated by commas.")),
+      inferred(
+          choice("repair", "off", {"off", "boundary", "full"},
+                 "One round of 1-swap search on the discrete loss: over the layers nearest the cut, or over all.")),
+      inferred(integer("repair_layers", 8, 2, 1000, "How many layers nearest the cut a boundary repair tries.")),
+      inferred(integer("repair_batches", 4, 1, 1000, "Search batches on which a repair measures the discrete loss.")),
+      flag("recompute", false, "Run each layer again for its gradient instead of keeping activations."),
+      choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."),
+      text("text_file", "", "Search text; empty: the bundled one."),
   };
   return specs;
 }
@@ -282,7 +140,13 @@ class Dash {
 
   SearchState initialState() const {
     if (input_.spec.resume_from) {
-      return fromCheckpoint(*input_.spec.resume_from, settings_, layers(), static_cast<int>(operators_.size()));
+      SearchState state =
+          fromCheckpoint(*input_.spec.resume_from, settings_, layers(), static_cast<int>(operators_.size()));
+      if (input_.spec.startsFork()) {
+        state.budget = input_.spec.budget;
+        state.settings = settings_;
+      }
+      return state;
     }
     const std::size_t cells = static_cast<std::size_t>(layers()) * operators_.size();
     SearchState state;
@@ -327,14 +191,11 @@ class Dash {
     }
   }
 
-  bool isPromptStep(std::int64_t step) const {
-    const double share = settings_.real("prompt_share");
-    return std::floor(static_cast<double>(step + 1) * share) > std::floor(static_cast<double>(step) * share);
-  }
+  bool isPrompt(std::int64_t step) const { return isPromptStep(step, settings_.real("prompt_share")); }
 
   SearchBatch batchFor(std::int64_t step) const {
     SearchBatch batch;
-    if (isPromptStep(step)) {
+    if (isPrompt(step)) {
       AnsweredPrompt prompt = prompts_->prompt(step);
       batch.loss = lossKindNamed(settings_.text("prompt_loss"));
       const auto end = static_cast<std::int64_t>(prompt.ids.size()) - 1;
@@ -364,7 +225,7 @@ class Dash {
     const Gates::Relaxed relaxed = gate.relax(state_.logits, temperature, exact);
     const std::vector<double>& p = relaxed.probabilities;
 
-    const bool prompt = isPromptStep(state_.step);
+    const bool prompt = isPrompt(state_.step);
     const SearchBatch batch = batchFor(state_.step);
     const TeacherTarget target = objective_.target(batch);
     const Objective::Soft soft = objective_.soft(batch, target, p);
@@ -443,13 +304,23 @@ class Dash {
     return std::sqrt(square);
   }
 
-  /// The run's own budget, then those that a setting lists.
+  bool reachable(const Budget& budget) const {
+    try {
+      gates(budget);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  /// The run's own budget, then those that a setting lists and that the model and the pins allow: a preset is made for
+  /// models of many depths.
   std::vector<Budget> budgets(const std::string& setting) const {
     std::vector<Budget> all{state_.budget};
     std::istringstream words(settings_.text(setting));
     for (std::string word; std::getline(words, word, ',');) {
       const Budget budget = Budget::parse(word);
-      if (std::ranges::find(all, budget) == all.end()) all.push_back(budget);
+      if (std::ranges::find(all, budget) == all.end() && reachable(budget)) all.push_back(budget);
     }
     return all;
   }

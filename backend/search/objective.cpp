@@ -11,6 +11,7 @@
 
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
+#include "backend/model/finite_watch.h"
 
 namespace interleave {
 namespace {
@@ -56,10 +57,6 @@ struct Divergence : torch::autograd::Function<Divergence> {
   }
 };
 
-at::Tensor asBatch(const std::vector<std::int32_t>& ids, at::Device device) {
-  return at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(device);
-}
-
 /// At least fp32, whatever the model's precision.
 at::Tensor widened(const at::Tensor& values) {
   return values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
@@ -94,7 +91,7 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
   }
   const Placement teacher(model_.config().layers, MixerKind::Full);
   const at::Tensor hidden =
-      selected(batch, runLayers(model_, bank_->row(teacher), asBatch(batch.ids, model_.device())));
+      selected(batch, runLayers(model_, bank_->row(teacher), tokenBatch(batch.ids, model_.device())));
   if (batch.loss == LossKind::HiddenMse) {
     target.hidden = widened(hidden);
   } else {
@@ -140,19 +137,29 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
   at::Tensor stream;
   {
     const at::NoGradGuard no_grad;
-    stream = model_.embed(asBatch(batch.ids, model_.device()));
+    stream = model_.embed(tokenBatch(batch.ids, model_.device()));
   }
+  FiniteWatch watch;
+  watch.add(stream);
   if (!recompute_) {
     const at::AutoGradMode with_grad(true);
     p.set_requires_grad(true);
-    for (int layer = 0; layer < layers; ++layer) stream = mixedLayer(layer, stream, p[layer]);
+    for (int layer = 0; layer < layers; ++layer) {
+      stream = mixedLayer(layer, stream, p[layer]);
+      watch.add(stream);
+    }
+    watch.check();
     loss = lossAt(batch, target, stream);
     gradient = torch::autograd::grad({loss}, {p})[0];
   } else {
     std::vector<at::Tensor> streams{stream};
     {
       const at::NoGradGuard no_grad;
-      for (int layer = 0; layer < layers; ++layer) streams.push_back(mixedLayer(layer, streams.back(), p[layer]));
+      for (int layer = 0; layer < layers; ++layer) {
+        streams.push_back(mixedLayer(layer, streams.back(), p[layer]));
+        watch.add(streams.back());
+      }
+      watch.check();
     }
     const at::AutoGradMode with_grad(true);
     at::Tensor last = streams.back().detach().set_requires_grad(true);
@@ -187,7 +194,7 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
 
 double Objective::hard(const SearchBatch& batch, const TeacherTarget& target, const Placement& placement) const {
   const at::NoGradGuard no_grad;
-  const at::Tensor stream = runLayers(model_, bank_->row(placement), asBatch(batch.ids, model_.device()));
+  const at::Tensor stream = runLayers(model_, bank_->row(placement), tokenBatch(batch.ids, model_.device()));
   return lossAt(batch, target, stream).item<double>();
 }
 

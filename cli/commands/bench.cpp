@@ -33,7 +33,7 @@ void declareBench(CLI::App& app, Terminal& terminal) {
   command->add_option("--repeats", request->repeats, "Medians of so many")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  addExecutionOptions(*command, request->execution, "bf16");
+  addExecutionOptions(*command, request->execution);
   command->callback([request, &terminal] { bench(*request, terminal); });
 }
 

@@ -28,7 +28,7 @@ void printCard(const nlohmann::json& card, Terminal& terminal) {
 
 void prepare(const CandidateOptions& options, Terminal& terminal) {
   Preset preset = loadPreset(options.preset.preset, options.preset.method);
-  for (const std::string& change : options.preset.changes) preset.bank.assign(change);
+  for (const std::string& change : options.preset.changes) assignSetting(preset.bank, change);
   printCard(Workbench().prepareCandidates(
                 options.model, options.bank, preset.bank, options.seed, options.device,
                 [&](const AlignmentEvent& event) { terminal.onEvent(event); }, terminal),

@@ -88,7 +88,7 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
       ->capture_default_str();
   command->add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
-  addExecutionOptions(*command, request.execution, "bf16");
+  addExecutionOptions(*command, request.execution);
   command->callback([options, &terminal] { evaluate(*options, terminal); });
 }
 

@@ -107,7 +107,7 @@ void declareModel(CLI::App& app, Terminal& terminal) {
   command->add_option("--bank", options->bank, "The candidates that stand in the hybrid");
   command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like")
       ->check(CLI::IsMember(restOperatorNames()));
-  addExecutionOptions(*command, options->execution, "fp32");
+  addExecutionOptions(*command, options->execution);
 }
 
 }  // namespace interleave::cli

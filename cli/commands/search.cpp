@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include "backend/core/error.h"
@@ -17,7 +19,7 @@ namespace {
 
 struct SearchOptions {
   std::string model, bank, store, title, device = "cpu";
-  std::optional<std::string> budget;
+  std::optional<std::string> budget, fork;
   std::uint64_t seed = 0;
   RunId resume = 0;
   PresetOptions preset;
@@ -36,13 +38,13 @@ class LastStep final : public EventSink {
 };
 
 /// A budget that this model cannot meet is bad input, told before anything is written.
-void checkBudget(const Budget& budget, const ModelFiles& files, const Preset& preset) {
+void checkBudget(const Budget& budget, const ModelFiles& files, const Settings& bank) {
   const int layers = files.config().layers;
   if (budget.unit == Budget::Unit::FullLayers) {
     if (budget.amount <= layers) return;
     throw badInput(files.path(), "--budget", "keeps " + budget.text() + " layers of " + std::to_string(layers));
   }
-  const CostTable costs = Workbench().costs(files.path(), preset.bank, std::span(&budget.context_tokens, 1)).at(0);
+  const CostTable costs = Workbench().costs(files.path(), bank, std::span(&budget.context_tokens, 1)).at(0);
   std::int64_t least = 0;
   for (const std::vector<MixerCost>& row : costs.rows) {
     least += std::ranges::min(row, {}, &MixerCost::cache_bytes).cache_bytes;
@@ -74,7 +76,7 @@ void takeRecipe(Preset& preset, const SearchOptions& options, const ModelFiles& 
 
 RunSpec newSpec(const SearchOptions& options) {
   if (options.model.empty() || options.bank.empty()) {
-    throw usageError("search", "MODEL and --bank are needed, unless a run is resumed");
+    throw usageError("search", "MODEL and --bank are needed, unless a run is resumed or forked");
   }
   const ModelFiles files = ModelFiles::open(options.model);
   Preset preset = loadPreset(options.preset.preset, options.preset.method);
@@ -91,41 +93,100 @@ RunSpec newSpec(const SearchOptions& options) {
   spec.bank_settings = preset.bank.json();
   spec.search_settings = preset.search.json();
   spec.device = options.device;
-  checkBudget(spec.budget, files, preset);
+  checkBudget(spec.budget, files, preset.bank);
   return spec;
 }
 
-/// The stored run's own settings. What the command line says beside them must agree: to change them is another run.
-RunSpec resumedSpec(const SearchOptions& options, const CLI::App& command, const Store& store) {
-  RunSpec spec = store.spec(options.resume);
-  const auto agree = [&](const char* option, bool same) {
-    if (command.count(option) == 0 || same) return;
-    throw usageError(option, "run " + std::to_string(options.resume) + " was started otherwise, and goes on as it was");
-  };
-  agree("--method", options.preset.method == spec.method);
-  agree("--preset", options.preset.preset == spec.preset);
-  agree("--seed", options.seed == spec.seed);
-  agree("--device", options.device == spec.device);
-  agree("--budget", !options.budget || Budget::parse(*options.budget) == spec.budget);
-  if (!options.preset.changes.empty()) {
-    Settings search(searchSettingSpecs(spec.method)), bank(bankSettingSpecs());
-    search.merge(spec.search_settings, options.store);
-    bank.merge(spec.bank_settings, options.store);
-    for (const std::string& change : options.preset.changes) assignSetting(search, bank, change);
-    agree("--set", search.json() == spec.search_settings && bank.json() == spec.bank_settings);
-  }
+/// A stored run's settings, with the model and bank of the command line where it names them; they may have moved.
+RunSpec storedSpec(const SearchOptions& options, const Store& store, RunId run) {
+  RunSpec spec = store.spec(run);
   if (!options.model.empty()) spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
   if (!options.bank.empty()) spec.bank_dir = std::filesystem::absolute(options.bank).lexically_normal();
-  const auto environment = store.environment(options.resume);
+  const auto environment = store.environment(run);
   const ModelFiles files = ModelFiles::open(spec.model_path);
   if (environment && environment->model_fingerprint != files.fingerprint()) {
-    throw badInput(options.store, "run " + std::to_string(options.resume),
+    throw badInput(options.store, "run " + std::to_string(run),
                    "is of the model \"" + environment->model_name + "\" (fingerprint " +
                        environment->model_fingerprint + "), not of " + spec.model_path + " (" + files.fingerprint() +
                        ")");
   }
+  return spec;
+}
+
+/// What the command line says beside a stored run must agree with it.
+void checkAgrees(const CLI::App& command, const char* option, bool same) {
+  if (command.count(option) == 0 || same) return;
+  throw usageError(option, "the run was started otherwise, and goes on as it was");
+}
+
+/// Settings that a run cannot change on its way, also not by a fork.
+void checkOrigin(const SearchOptions& options, const CLI::App& command, const RunSpec& spec) {
+  checkAgrees(command, "--method", options.preset.method == spec.method);
+  checkAgrees(command, "--preset", options.preset.preset == spec.preset);
+  checkAgrees(command, "--seed", options.seed == spec.seed);
+  checkAgrees(command, "--device", options.device == spec.device);
+}
+
+/// The settings of a run after the --set of the command line.
+struct ChangedSettings {
+  Settings search, bank;
+};
+ChangedSettings changedSettings(const SearchOptions& options, const RunSpec& spec) {
+  ChangedSettings settings{Settings(searchSettingSpecs(spec.method)), Settings(bankSettingSpecs())};
+  settings.search.merge(spec.search_settings, options.store);
+  settings.bank.merge(spec.bank_settings, options.store);
+  for (const std::string& change : options.preset.changes) assignSetting(settings.search, settings.bank, change);
+  return settings;
+}
+
+RunSpec resumedSpec(const SearchOptions& options, const CLI::App& command, const Store& store) {
+  RunSpec spec = storedSpec(options, store, options.resume);
+  checkOrigin(options, command, spec);
+  checkAgrees(command, "--budget", !options.budget || Budget::parse(*options.budget) == spec.budget);
+  const auto [search, bank] = changedSettings(options, spec);
+  checkAgrees(command, "--set", search.json() == spec.search_settings && bank.json() == spec.bank_settings);
   spec.resume_from = store.checkpoint(options.resume);
   return spec;
+}
+
+std::optional<std::int64_t> wholeNumber(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+/// "RUN@STEP", or "RUN" for its newest checkpoint, with another budget or other settings of the method.
+RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const Store& store) {
+  const std::string_view text = *options.fork;
+  const std::size_t at = std::min(text.find('@'), text.size());
+  const auto run = wholeNumber(text.substr(0, at));
+  const auto wanted = at < text.size() ? wholeNumber(text.substr(at + 1)) : std::optional<std::int64_t>(0);
+  if (!run || !wanted) throw usageError("--fork", "\"" + *options.fork + "\" is neither RUN nor RUN@STEP");
+  RunSpec spec = storedSpec(options, store, *run);
+  checkOrigin(options, command, spec);
+  spec.resume_from = at < text.size() ? store.checkpointAt(*run, *wanted) : store.checkpoint(*run);
+  if (!spec.resume_from) throw usageError("--fork", "the store has no checkpoint " + *options.fork);
+  const std::int64_t step = spec.resume_from->step;
+  for (const Intervention& change : spec.interventions) {
+    if (change.step > step || change.kind != Intervention::Kind::Set) continue;
+    if (change.key == "budget") spec.budget = Budget::parse(change.value.get<std::string>());
+    else spec.search_settings[change.key] = change.value;
+  }
+  spec.interventions.clear();
+  if (options.budget) spec.budget = Budget::parse(*options.budget);
+  const auto [search, bank] = changedSettings(options, spec);
+  if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
+  checkBudget(spec.budget, ModelFiles::open(spec.model_path), bank);
+  spec.search_settings = search.json();
+  spec.title = options.title;
+  spec.forked_from = std::to_string(*run) + "@" + std::to_string(step);
+  return spec;
+}
+
+RunSpec specOf(const SearchOptions& options, const CLI::App& command) {
+  if (options.resume != 0) return resumedSpec(options, command, Store::open(options.store));
+  if (options.fork) return forkedSpec(options, command, Store::open(options.store));
+  return newSpec(options);
 }
 
 /// Runs the engine to its end; the stop signals stop it.
@@ -144,16 +205,13 @@ Outcome runToEnd(RunSpec spec, EventSink& sink) {
 }
 
 void search(const SearchOptions& options, const CLI::App& command, Terminal& terminal) {
-  RunSpec spec;
+  RunSpec spec = specOf(options, command);
   if (options.resume != 0) {
     const Store store = Store::open(options.store);
-    spec = resumedSpec(options, command, store);
     if (store.run(options.resume).phase == Phase::Done) {
       const RunReport report = storedReport(store, options.resume);
       return terminal.print(report.json(), report.text(false));
     }
-  } else {
-    spec = newSpec(options);
   }
   RunReport report;
   std::string problem;
@@ -202,7 +260,9 @@ void declareSearch(CLI::App& app, Terminal& terminal) {
   command->add_option("--device", options->device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  command->add_option("--resume", options->resume, "Go on with a stopped run of the store")->check(CLI::PositiveNumber);
+  CLI::Option* resume = command->add_option("--resume", options->resume, "Go on with a stopped run of the store");
+  resume->check(CLI::PositiveNumber);
+  command->add_option("--fork", options->fork, "A new run from a run's checkpoint: RUN, or RUN@STEP")->excludes(resume);
   command->callback([options, command, &terminal] { search(*options, *command, terminal); });
 }
 

@@ -12,59 +12,26 @@
 namespace interleave::gui {
 namespace {
 
-using Type = SettingSpec::Type;
-
 std::span<const SettingSpec> bankTable() {
-  static const std::array<SettingSpec, 3> table{{{.key = "kinds",
-                                                  .type = Type::Choice,
-                                                  .fallback = "gdn-window",
-                                                  .choices = {"gdn", "gdn-window", "swa"},
-                                                  .help = "Operators that candidates are prepared for."},
-                                                 {.key = "tokens",
-                                                  .type = Type::Integer,
-                                                  .fallback = 10240,
-                                                  .least = 512,
-                                                  .most = 1e9,
-                                                  .help = "Text to align on."},
-                                                 {.key = "learning_rate",
-                                                  .fallback = 3e-3,
-                                                  .least = 1e-6,
-                                                  .most = 1,
-                                                  .inferred = true,
-                                                  .help = "Of the projections and gates."}}};
+  using namespace setting;
+  static const std::array table{
+      choice("kinds", "gdn-window", {"gdn", "gdn-window", "swa"}, "Operators that candidates are prepared for."),
+      integer("tokens", 10240, 512, 1e9, "Text to align on."),
+      inferred(real("learning_rate", 3e-3, 1e-6, 1, "Of the projections and gates.")),
+  };
   return table;
 }
 
 std::span<const SettingSpec> searchTable() {
-  static const std::array<SettingSpec, 6> table{
-      {{.key = "steps", .type = Type::Integer, .fallback = 48, .least = 1, .most = 1e7, .help = "Search steps."},
-       {.key = "prompt_share",
-        .fallback = 0.5,
-        .least = 0,
-        .most = 1,
-        .inferred = true,
-        .help = "Share of steps on retrieval prompts; the others are on text."},
-       {.key = "loss",
-        .type = Type::Choice,
-        .fallback = "kl",
-        .choices = {"kl", "ce", "mse"},
-        .inferred = true,
-        .help = "What is minimised."},
-       {.key = "temperature",
-        .fallback = 1.0,
-        .least = 0.01,
-        .most = 100,
-        .inferred = true,
-        .live = true,
-        .help = "Of the softmax over operators."},
-       {.key = "learning_rate",
-        .fallback = 0.1,
-        .least = 1e-6,
-        .most = 10,
-        .inferred = true,
-        .live = true,
-        .help = "Of Adam on the logits."},
-       {.key = "repair", .type = Type::Flag, .fallback = false, .help = "1-swap repair on the discrete loss."}}};
+  using namespace setting;
+  static const std::array table{
+      integer("steps", 48, 1, 1e7, "Search steps."),
+      inferred(real("prompt_share", 0.5, 0, 1, "Share of steps on retrieval prompts; the others are on text.")),
+      inferred(choice("loss", "kl", {"kl", "ce", "mse"}, "What is minimised.")),
+      live(inferred(real("temperature", 1.0, 0.01, 100, "Of the softmax over operators."))),
+      live(inferred(real("learning_rate", 0.1, 1e-6, 10, "Of Adam on the logits."))),
+      flag("repair", false, "1-swap repair on the discrete loss."),
+  };
   return table;
 }
 

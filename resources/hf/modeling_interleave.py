@@ -250,7 +250,7 @@ class SoftmaxAttention(nn.Module):
 
 
 class GatedDeltaNet(nn.Module):
-    """y = W_o (s · o · 2σ(W_g x) [+ window]) with o the gated delta rule of q, k = SiLU(W x), L2-normalised, v = W_v x,
+    """y = W_o (s · o · 2σ(W_g x) [+ 2σ(W_c x + c) · window]) with o the gated delta rule of q, k = SiLU(W x), L2-normalised, v = W_v x,
     g = −e^A softplus(W_a x + dt_bias) and β = σ(W_b x + b_bias); no rotary embedding, no convolution."""
 
     def __init__(self, config, layer):
@@ -267,6 +267,9 @@ class GatedDeltaNet(nn.Module):
         self.b_bias = nn.Parameter(torch.zeros(heads))
         self.A_log = nn.Parameter(torch.zeros(heads))
         self.scale = nn.Parameter(torch.ones(heads))
+        if config.layer_operators[layer] == "gdn-window":
+            self.c_proj = nn.Linear(hidden, heads, bias=False)
+            self.c_bias = nn.Parameter(torch.zeros(heads))
         self.o_proj = nn.Linear(heads * dim, hidden, bias=config.output_bias)
 
     def recurrent(self, x, tokens, memory):
@@ -296,7 +299,10 @@ class GatedDeltaNet(nn.Module):
 
     def forward(self, x, tokens, memory, window=None):
         out = self.recurrent(x, tokens, memory)
-        return self.o_proj(out if window is None else out + window)
+        if window is not None:
+            share = 2 * torch.sigmoid(self.c_proj(x).float() + self.c_bias.float())
+            out = out + (window.unflatten(-1, (-1, self.head_dim)) * share.to(window.dtype)[..., None]).flatten(2)
+        return self.o_proj(out)
 
 
 class MLP(nn.Module):

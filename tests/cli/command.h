@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/backend/support/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 
@@ -30,7 +30,7 @@ class Command {
   CommandResult wait();
 
  private:
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   pid_t process_ = -1;
 };
 

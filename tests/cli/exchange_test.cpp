@@ -23,7 +23,7 @@ class Exchange : public ::testing::Test {
                                          .dump());
   }
 
-  const TemporaryFolder folder_;
+  const test::TemporaryFolder folder_;
   const std::string model_ = writeModelWithTokenizer(folder_ / "model");
 };
 

@@ -34,7 +34,7 @@ class ModelCommands : public ::testing::Test {
     EXPECT_EQ(filesNow(), before);
   }
 
-  const TemporaryFolder folder_;
+  const test::TemporaryFolder folder_;
   const std::string model_ = writeModelWithTokenizer(folder_ / "model");
 };
 

@@ -35,7 +35,7 @@ class SearchCommands : public ::testing::Test {
                 "--set",
                 "prompt_share=0",
                 "--set",
-                "extract=1",
+                "extract=1,9",
                 "--set",
                 "sliding_window=8"};
     words.insert(words.end(), more.begin(), more.end());
@@ -43,7 +43,7 @@ class SearchCommands : public ::testing::Test {
     return words;
   }
 
-  const TemporaryFolder folder_;
+  const test::TemporaryFolder folder_;
   const std::string model_ = writeModelWithTokenizer(folder_ / "model");
   const std::string store_ = folder_ / "store.sqlite";
 };
@@ -124,6 +124,24 @@ TEST_F(SearchCommands, AResumedRunKeepsItsSettings) {
   const CommandResult result = run({"search", other, "--store", store_, "--resume", "1"});
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.log, HasSubstr("fingerprint"));
+}
+
+TEST_F(SearchCommands, AForkGoesOnFromACheckpoint) {
+  const nlohmann::json whole = run(search(store_, 6)).json();
+  const CommandResult same = run({"search", "--store", store_, "--fork", "1@3", "--json"});
+  ASSERT_EQ(same.code, 0) << same.log;
+  EXPECT_EQ(same.json().at("run"), 2);
+  EXPECT_EQ(same.json().at("logits"), whole.at("logits")) << "nothing was changed";
+  const nlohmann::json shown = run({"runs", "show", "2", "--store", store_, "--json"}).json();
+  EXPECT_EQ(shown.at("spec").at("forked_from"), "1@3");
+
+  const CommandResult other = run({"search", "--store", store_, "--fork", "1@3", "--budget", "1", "--json"});
+  ASSERT_EQ(other.code, 0) << other.log;
+  EXPECT_EQ(other.json().at("placement").at("kept_layers").size(), 1);
+  EXPECT_NE(other.json().at("logits"), whole.at("logits"));
+  EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@99"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--fork", "1:3"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@3", "--seed", "4"}).code, 2);
 }
 
 TEST_F(SearchCommands, BadInputLeavesNoStore) {

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Cli, Misuse,
                                            Words{"export", "--placement", "p", "--format", "onnx", "--out", "x"}));
 
 TEST(Cli, MessagesNameTheNearestSetting) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string model = writeModelWithTokenizer(folder / "model");
   const CommandResult result = run(
       {"search", model, "--bank", folder / "bank", "--store", folder / "store.sqlite", "--set", "temprature_start=2"});

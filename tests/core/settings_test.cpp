@@ -9,15 +9,14 @@ namespace interleave {
 namespace {
 
 using testing::HasSubstr;
-using Type = SettingSpec::Type;
 
 std::span<const SettingSpec> specs() {
   static const std::vector<SettingSpec> kSpecs{
-      {"steps", Type::Integer, 48, 1, 1e6, {}, false, false, "Steps in all."},
-      {"learning_rate", Type::Real, 0.1, 0, 10, {}, true, true, "Of the logits."},
-      {"repair", Type::Flag, false, 0, 0, {}, false, false, "1-swap repair."},
-      {"loss", Type::Choice, "kl", 0, 0, {"kl", "ce", "mse"}, false, false, "What is minimised."},
-      {"text", Type::Text, "", 0, 0, {}, false, false, "Path of a text."},
+      setting::integer("steps", 48, 1, 1e6, "Steps in all."),
+      setting::live(setting::inferred(setting::real("learning_rate", 0.1, 0, 10, "Of the logits."))),
+      setting::flag("repair", false, "1-swap repair."),
+      setting::choice("loss", "kl", {"kl", "ce", "mse"}, "What is minimised."),
+      setting::text("text", "", "Path of a text."),
   };
   return kSpecs;
 }

@@ -132,6 +132,9 @@ TEST_F(PlacementIo, NamesWhatIsWrongInOurs) {
   EXPECT_THAT(refusal(with("kept_layer", json({1}))), HasSubstr("kept_layers"));
   EXPECT_THAT(refusal(with("version", 2)), HasSubstr("version"));
   EXPECT_THAT(refusal(with("format", "interleave-card")), HasSubstr("format"));
+  json short_form = good;
+  for (const char* derived : {"layers", "kept_layers", "provenance"}) short_form.erase(derived);
+  EXPECT_EQ(read(short_form), read(good)) << "the operators say it all";
   EXPECT_THAT(refusal(with("layers", 7)), HasSubstr("operators"));
   EXPECT_THAT(refusal(with("layers", -1)), HasSubstr("layers"));
   EXPECT_THAT(refusal(with("layers", 1e300)), HasSubstr("layers"));

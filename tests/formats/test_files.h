@@ -17,24 +17,9 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/model_config.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::test {
-
-/// A folder of its own for each object, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  std::filesystem::path write(const std::string& name, std::string_view bytes) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string readBytes(const std::filesystem::path& path);
 

@@ -71,15 +71,6 @@ bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.tex
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "interleave-XXXXXX").string();
-  path_ = mkdtemp(name.data());
-}
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code none;
-  std::filesystem::remove_all(path_, none);
-}
-
 RunSpec sampleSpec(const std::string& title) {
   RunSpec spec;
   spec.title = title;

@@ -6,21 +6,11 @@
 #include <vector>
 
 #include "backend/core/events.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 
-/// A folder of its own that goes with the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TemporaryFolder;
 
 RunSpec sampleSpec(const std::string& title);
 /// Depends on `step` alone; every tenth has hard losses; 30 layers, two operators.

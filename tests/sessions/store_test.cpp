@@ -38,6 +38,18 @@ TEST_F(StoreTest, GivesBackTheSpecOfARun) {
   EXPECT_EQ(store.runs().size(), 1u);
 }
 
+TEST_F(StoreTest, AForkHasItsOriginsCheckpointBeforeItsFirstStep) {
+  RunSpec spec = sampleSpec("fork");
+  spec.resume_from = Checkpoint{40, "state at 40"};
+  spec.forked_from = "3@40";
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(spec);
+  const Store store = Store::open(file_);
+  EXPECT_EQ(store.checkpoint(id), spec.resume_from);
+  EXPECT_EQ(store.run(id).step, 40);
+  EXPECT_THAT(checkStore(file_).problems, IsEmpty());
+}
+
 TEST_F(StoreTest, GivesBackEveryKindOfEventInOrder) {
   std::vector<Event> events = sampleEvents();
   StoreWriter writer(file_);

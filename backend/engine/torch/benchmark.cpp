@@ -108,7 +108,7 @@ nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress) {
   for (std::int64_t i = 0; i < request.tokens; ++i) {
     ids.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config.vocabulary))));
   }
-  const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0).to(model.device());
+  const at::Tensor batch = tokenBatch(ids, model.device());
   nlohmann::json results = nlohmann::json::array();
 
   for (const MixerKind kind : {MixerKind::Full, other}) {

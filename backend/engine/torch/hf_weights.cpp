@@ -82,13 +82,13 @@ class Pieces {
   void addGatedDeltaNet(int layer, const std::string& to) {
     const ModelConfig& model = hybrid_.model.config();
     const std::int64_t heads = model.heads, width = heads * model.head_dim, hidden = model.hidden;
-    candidate(layer, "projections",
-              {{to + "q_proj.weight", {width, hidden}},
-               {to + "k_proj.weight", {width, hidden}},
-               {to + "v_proj.weight", {width, hidden}},
-               {to + "g_proj.weight", {width, hidden}},
-               {to + "a_proj.weight", {heads, hidden}},
-               {to + "b_proj.weight", {heads, hidden}}});
+    const bool window = hybrid_.placement[layer] == MixerKind::GdnWindow;
+    std::vector<TensorShape> projections{
+        {to + "q_proj.weight", {width, hidden}}, {to + "k_proj.weight", {width, hidden}},
+        {to + "v_proj.weight", {width, hidden}}, {to + "g_proj.weight", {width, hidden}},
+        {to + "a_proj.weight", {heads, hidden}}, {to + "b_proj.weight", {heads, hidden}}};
+    if (window) projections.push_back({to + "c_proj.weight", {heads, hidden}});
+    candidate(layer, "projections", projections);
     if (model.attention_bias) {
       candidate(layer, "qkv_bias",
                 {{to + "q_proj.bias", {width}}, {to + "k_proj.bias", {width}}, {to + "v_proj.bias", {width}}});
@@ -97,6 +97,7 @@ class Pieces {
     candidate(layer, "write_bias", {{to + "b_bias", {heads}}});
     candidate(layer, "log_decay", {{to + "A_log", {heads}}});
     candidate(layer, "scale", {{to + "scale", {heads}}});
+    if (window) candidate(layer, "window_bias", {{to + "c_bias", {heads}}});
     candidate(layer, "output", {{to + "o_proj.weight", {hidden, width}}});
   }
 
@@ -123,7 +124,7 @@ class Pieces {
     const SafetensorsFile& file = hybrid_.bank->file(hybrid_.placement[layer]);
     const std::string stored = StoredBank::tensorName(layer, label);
     const TensorView view = file.view(stored);
-    const auto shapes = gdnParameterShapes(hybrid_.model.config());
+    const auto shapes = gdnParameterShapes(hybrid_.model.config(), hybrid_.placement[layer]);
     const auto expected = std::ranges::find(shapes, label, &TensorShape::name);
     if (view.shape != expected->shape) {
       throw badInput(file.path().string(), stored, "has another shape than the model's candidates have");

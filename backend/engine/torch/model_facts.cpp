@@ -76,6 +76,7 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
     return Placement::random(layers, numberIn<int>(words[1], text), numberIn<std::uint64_t>(words[2], text), rest);
   }
   if (!std::filesystem::exists(text)) {
+    if (text.find_first_of("./") != std::string::npos) throw badInput(text, {}, "there is no such file");
     throw usageError(
         "placement",
         "\"" + text + "\" is neither a file nor uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all, none");

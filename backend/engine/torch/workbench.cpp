@@ -80,9 +80,8 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
   const MixerRow row = impl_->bankAt(bank)->row(wanted);
   progress.throwIfStopped();
   const at::NoGradGuard no_grad;
-  const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kLong).unsqueeze(0);
-  const at::Tensor result =
-      interleave::logits(*loaded.model, row, batch.to(loaded.model->device()))[0].to(at::kCPU, at::kFloat).contiguous();
+  const at::Tensor batch = tokenBatch(ids, loaded.model->device());
+  const at::Tensor result = interleave::logits(*loaded.model, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
   const float* values = result.const_data_ptr<float>();
   return {values, values + result.numel()};
 }

@@ -8,15 +8,15 @@
 #include "backend/candidates/alignment.h"
 #include "backend/formats/atomic_file.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
 
+using test::TemporaryFolder;
 using ::testing::HasSubstr;
 using testing::Teacher;
-using testing::TemporaryFolder;
 
 /// Stops once it has been asked `calls` times.
 struct StopAfter final : Progress {
@@ -104,6 +104,16 @@ TEST_F(BankTest, AStoppedBankGoesOnBitForBit) {
       EXPECT_TRUE(output(*loaded, kind, layer).equal(output(*parts, kind, layer)));
     }
   }
+}
+
+TEST_F(BankTest, TrainsOnPromptsToTheShareAskedFor) {
+  settings_.merge({{"kinds", "gdn"}, {"tokens", 1024}, {"sequence_length", 512}}, "test");
+  const auto text = prepare(folder_ / "text", progress_);
+  settings_.merge({{"prompt_share", 0.5}}, "test");
+  const auto mixed = prepare(folder_ / "mixed", progress_);
+  EXPECT_FALSE(output(*text, MixerKind::Gdn, 1).equal(output(*mixed, MixerKind::Gdn, 1)));
+  settings_.merge({{"sequence_length", 16}}, "test");
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "short", progress_); }), HasSubstr("too few"));
 }
 
 TEST_F(BankTest, RefusesAnotherModelByName) {

@@ -6,8 +6,8 @@
 #include "backend/core/error.h"
 #include "backend/data/passkey.h"
 #include "backend/data/text_source.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
@@ -22,7 +22,7 @@ class DataTest : public ::testing::Test {
     tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(folder_.path())));
   }
 
-  testing::TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   std::shared_ptr<const Tokenizer> tokenizer_;
 };
 

@@ -6,14 +6,14 @@
 #include "backend/engine/workbench.h"
 #include "backend/evaluation/evaluate.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/engine/engine_contract.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
 
-using testing::TemporaryFolder;
+using test::TemporaryFolder;
 
 const std::vector<int> kNeeded{1, 4};
 

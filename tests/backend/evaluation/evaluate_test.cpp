@@ -7,8 +7,8 @@
 
 #include "backend/model/decoder.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
@@ -28,7 +28,7 @@ class EvaluationTest : public ::testing::Test {
     bank_ = CandidateBank::untrained(teacher_.model, {.sliding = {2, 0}});
   }
 
-  testing::TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   testing::Teacher teacher_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<const CandidateBank> bank_;
@@ -46,7 +46,7 @@ TEST_F(EvaluationTest, TextScoresFollowTheirDefinitions) {
   const at::NoGradGuard no_grad;
   for (std::int64_t i = 0; i < 2; ++i) {
     const auto ids = text.sequence(i);
-    const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(ids), at::kLong).unsqueeze(0);
+    const at::Tensor batch = tokenBatch(ids, at::kCPU);
     const auto logP = [&](const Placement& placement) {
       return at::log_softmax(logits(*teacher_.model, bank_->row(placement), batch)[0].slice(0, 0, -1).to(at::kDouble),
                              -1);

@@ -14,8 +14,8 @@
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/safetensors.h"
 #include "tests/backend/export/tiny_bank.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 namespace {
@@ -68,7 +68,7 @@ class Exporter : public ::testing::Test {
     return reason;
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   fs::path model_, bank_;
 };
 

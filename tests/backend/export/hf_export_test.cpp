@@ -15,8 +15,8 @@
 #include "backend/formats/tokenizer.h"
 #include "backend/model/decoder.h"
 #include "tests/backend/export/tiny_bank.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 namespace {
@@ -108,7 +108,7 @@ class HuggingFaceExport : public ::testing::Test {
 
     const MixerRow row = bank->row(placement);
     const at::NoGradGuard no_grad;
-    const at::Tensor batch = at::tensor(at::ArrayRef<std::int32_t>(made.ids), at::kLong).unsqueeze(0);
+    const at::Tensor batch = tokenBatch(made.ids, at::kCPU);
     made.logits = logits(*model, row, batch)[0];
     made.continuation = generateGreedy(model, row, made.ids, kNewTokens, {});
     if (path.extension() == ".gguf") {
@@ -163,7 +163,7 @@ class HuggingFaceExport : public ::testing::Test {
     EXPECT_EQ(result.at("chat"), "<|im_start|>user\nhello<|im_end|>\n");
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   std::vector<Case> cases_;
 };
 

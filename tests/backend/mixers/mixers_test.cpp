@@ -6,8 +6,8 @@
 #include "backend/mixers/gated_delta_net.h"
 #include "kernels/reference/gated_delta_rule.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
@@ -41,7 +41,7 @@ class MixerTest : public ::testing::TestWithParam<std::tuple<std::string, MixerK
   }
 
   const at::NoGradGuard no_grad_;
-  testing::TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   testing::Teacher teacher_;
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Mixer> mixer_;
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(All, MixerTest,
 
 TEST(SlidingWindow, AWindowOverEverythingIsFullAttention) {
   const at::NoGradGuard no_grad;
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const testing::Teacher teacher(testing::writeTinyModel(folder / "model", testing::tinyConfig("llama")));
   at::manual_seed(1);
   const at::Tensor x = at::randn({1, kTokens, 24});
@@ -124,7 +124,7 @@ TEST(SlidingWindow, AWindowOverEverythingIsFullAttention) {
 /// The layer written out from its equations, with the recurrent reference.
 TEST(GatedDeltaNet, IsItsEquations) {
   const at::NoGradGuard no_grad;
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const testing::Teacher teacher(testing::writeTinyModel(folder / "model", testing::tinyConfig("llama")));
   const ModelConfig& config = teacher.model->config();
   at::manual_seed(2);
@@ -148,7 +148,9 @@ TEST(GatedDeltaNet, IsItsEquations) {
   const Packing unpacked;
   LayerInput input(*teacher.model, 0, x, unpacked);
   const auto window = SoftmaxAttention::slidingWindow(teacher.model, 0, kWindow.tokens, kWindow.sinks);
-  const at::Tensor expected = at::matmul((gated + window->context(input)).flatten(2), p.output.t());
+  const at::Tensor share = 2 * at::sigmoid(all.narrow(2, 4 * width + 2 * heads, heads) + p.window_bias);
+  const at::Tensor context = gated + share.unsqueeze(3) * window->context(input);
+  const at::Tensor expected = at::matmul(context.flatten(2), p.output.t());
 
   LayerInput again(*teacher.model, 0, x, unpacked);
   EXPECT_LT((mixer->forward(again) - expected).abs().max().item<double>(), 1e-5);

@@ -15,8 +15,8 @@
 #include "backend/model/decoder.h"
 #include "backend/model/device.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 namespace {
@@ -50,7 +50,7 @@ class EachFamily : public ::testing::TestWithParam<json> {
   Teacher teacher(const ModelOptions& options = {}) const {
     return Teacher(writeTinyModel(folder_ / "model", GetParam()), options);
   }
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, EachFamily,
@@ -182,7 +182,7 @@ class ModelTest : public ::testing::Test {
   std::shared_ptr<const ModelFiles> files(const json& config = tinyConfig("llama"), DType type = DType::F32) const {
     return std::make_shared<const ModelFiles>(ModelFiles::open(writeTinyModel(folder_ / "model", config, 0, type)));
   }
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   NoProgress quiet_;
 };
 

@@ -13,7 +13,7 @@
 #include "backend/model/decoder.h"
 #include "backend/model/model.h"
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 namespace {
@@ -67,7 +67,7 @@ class Parity : public ::testing::Test {
   void SetUp() override {
     if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
   }
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(Parity, TinyModelsOfEveryFamily) {

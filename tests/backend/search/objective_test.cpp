@@ -4,14 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/backend/support/teacher.h"
-#include "tests/backend/support/temporary_folder.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace interleave {
 namespace {
 
+using test::TemporaryFolder;
 using testing::Teacher;
-using testing::TemporaryFolder;
 
 constexpr int kLayers = 3;
 const std::vector<MixerKind> kOperators{MixerKind::Full, MixerKind::SlidingWindow};

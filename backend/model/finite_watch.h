@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace interleave {
+
+/// Where a model's stream first stops being finite. Keeps one sum a layer and looks at them once at the end, so a
+/// device need not wait in between: a sum is finite exactly when its terms are, short of values about to overflow.
+class FiniteWatch {
+ public:
+  /// To be called with the embedding, then with the stream after each layer.
+  void add(const at::Tensor& stream);
+  /// Failed, naming the first place whose values were not finite.
+  void check() const;
+
+ private:
+  std::vector<at::Tensor> sums_;
+};
+
+}  // namespace interleave
