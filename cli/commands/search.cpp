@@ -169,8 +169,10 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   const std::int64_t step = spec.resume_from->step;
   for (const Intervention& change : spec.interventions) {
     if (change.step > step || change.kind != Intervention::Kind::Set) continue;
-    if (change.key == "budget") spec.budget = Budget::parse(change.value.get<std::string>());
-    else spec.search_settings[change.key] = change.value;
+    if (change.key == "budget")
+      spec.budget = Budget::parse(change.value.get<std::string>());
+    else
+      spec.search_settings[change.key] = change.value;
   }
   spec.interventions.clear();
   if (options.budget) spec.budget = Budget::parse(*options.budget);
