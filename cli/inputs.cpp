@@ -50,6 +50,12 @@ void addExecutionOptions(CLI::App& command, Execution& execution) {
       ->capture_default_str();
 }
 
+void addRecipeOption(CLI::App& command, std::vector<std::string>& changes) {
+  command.add_option("--set", changes, "Windows of operators that need no bank: sliding_window=…, sliding_sinks=…")
+      ->type_size(1)
+      ->allow_extra_args(false);
+}
+
 void PresetOptions::addTo(CLI::App& command) {
   command.add_option("--preset", preset, "A preset's name, or a file of the same form")->capture_default_str();
   command.add_option("--set", changes, "Change a setting, key=value; may be repeated")
@@ -75,9 +81,11 @@ void assignSetting(Settings& search, Settings& bank, const std::string& key_valu
                    "unknown setting \"" + key + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
-MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank) {
+MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank,
+                       const std::string& placement) {
   if (named) return mixerKindNamed(*named).value();
-  if (bank.empty()) return MixerKind::SlidingWindow;
+  const bool in_file = std::filesystem::exists(placement);
+  if (bank.empty() || (in_file && !std::filesystem::exists(bank / "card.json"))) return MixerKind::SlidingWindow;
   const nlohmann::json card = readBankCard(bank);
   for (const MixerKind kind : {MixerKind::GdnWindow, MixerKind::Gdn}) {
     if (card.at("quality").contains(name(kind))) return kind;
@@ -97,6 +105,16 @@ nlohmann::json provenanceOf(const std::string& text) {
   const nlohmann::json origin =
       document.is_object() ? document.value("provenance", nlohmann::json()) : nlohmann::json();
   return origin.is_object() ? origin : nlohmann::json::object();
+}
+
+Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
+                                    const std::vector<std::string>& changes) {
+  Settings recipe(bankSettingSpecs());
+  const nlohmann::json origin = provenanceOf(placement);
+  const bool told = origin.contains("bank_settings");
+  if (told) recipe.merge(origin.at("bank_settings"), placement);
+  for (const std::string& change : changes) assignSetting(recipe, change);
+  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json()};
 }
 
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {

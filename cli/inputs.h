@@ -23,6 +23,9 @@ std::string readText(const std::filesystem::path& file);
 /// --device and --precision.
 void addExecutionOptions(CLI::App& command, Execution& execution);
 
+/// --set for the recipe of what needs no bank.
+void addRecipeOption(CLI::App& command, std::vector<std::string>& changes);
+
 /// --preset and --set.
 struct PresetOptions {
   std::string method = "dash", preset = "laptop";
@@ -38,15 +41,22 @@ void assignSetting(Settings& search, Settings& bank, const std::string& key_valu
 /// The same where only the bank's recipe is at hand.
 void assignSetting(Settings& bank, const std::string& key_value);
 
-/// The operator that stands where a placement on the command line keeps no full attention: `named`, or the best that
-/// the bank holds (GDN with window, GDN, sliding window).
-MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank);
+/// The operator that stands where `placement` on the command line keeps no full attention: `named`, or the best that
+/// the bank holds (GDN with window, GDN, sliding window). A search that trained nothing made no bank: then a file's own
+/// words count, and sliding windows where it has none.
+MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank,
+                       const std::string& placement);
 
 /// The names that --operator takes.
 std::vector<std::string> restOperatorNames();
 
 /// What a placement's file says of its origin; an empty object where it, or the file, says nothing.
 nlohmann::json provenanceOf(const std::string& text);
+
+/// Where the operators of placements come from: the bank, and where there is none the recipe that `changes` (--set)
+/// make of the one that the placement's file tells of, or else of the fallbacks.
+Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
+                                    const std::vector<std::string>& changes);
 
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);

@@ -26,10 +26,10 @@ struct AttentionOptions {
            ///< token sees another sequence. Empty: every batch row is one sequence.
 };
 
-/// Softmax attention within a band, in O(T·(window + sinks)) time and without a T×T matrix. q: [B,H,Tq,d]; k, v:
-/// [B,Hkv,Tk,d] with H a multiple of Hkv (query head h reads key head h·Hkv/H). Where Tq < Tk the last query stands at
-/// the last key (prefill onto a cache, decoding). One dtype (fp32, bf16, fp64) for all three, fp32 arithmetic inside
-/// (fp64 for fp64). Any strides. Returns [B,H,Tq,d], laid out in memory as [B,Tq,H,d], so that
+/// Softmax attention within a band; on the CPU in O(T·(window + sinks)) time and without a T×T matrix. q: [B,H,Tq,d];
+/// k, v: [B,Hkv,Tk,d] with H a multiple of Hkv (query head h reads key head h·Hkv/H). Where Tq < Tk the last query
+/// stands at the last key (prefill onto a cache, decoding). One dtype (fp32, bf16, fp64) for all three, fp32 arithmetic
+/// inside (fp64 for fp64). Any strides. Returns [B,H,Tq,d], laid out in memory as [B,Tq,H,d], so that
 /// `.transpose(1, 2).flatten(2)` is a view. Differentiable once. Throws c10::Error on shapes that do not fit.
 /// CPU fp32 and bf16 run fused, the rest as the reference.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Band& band = {},

@@ -17,6 +17,7 @@ namespace {
 
 struct Plugin {
   InterleaveDeltaRuleFunction forward = nullptr, step = nullptr;
+  int (*fits)(std::int64_t dk) = nullptr;
 };
 
 /// Its functions, or nulls. The library stays loaded for good: it holds no state of its own.
@@ -30,8 +31,9 @@ Plugin loadPlugin() {
     const auto version = reinterpret_cast<int (*)()>(dlsym(library, "interleaveCudaAbiVersion"));
     if (!version || version() != INTERLEAVE_CUDA_ABI_VERSION) continue;
     const Plugin found{reinterpret_cast<InterleaveDeltaRuleFunction>(dlsym(library, "interleaveDeltaRuleForward")),
-                       reinterpret_cast<InterleaveDeltaRuleFunction>(dlsym(library, "interleaveDeltaRuleStep"))};
-    if (found.forward && found.step) return found;
+                       reinterpret_cast<InterleaveDeltaRuleFunction>(dlsym(library, "interleaveDeltaRuleStep")),
+                       reinterpret_cast<int (*)(std::int64_t)>(dlsym(library, "interleaveDeltaRuleFits"))};
+    if (found.forward && found.step && found.fits) return found;
   }
   return {};
 }
@@ -81,6 +83,8 @@ bool cudaPluginTakes(const at::Tensor& q, const at::Tensor& v) {
   if (!q.is_cuda() || !hasCudaPlugin()) return false;
   if (q.scalar_type() != at::kFloat && q.scalar_type() != at::kBFloat16) return false;
   if (q.size(3) > INTERLEAVE_CUDA_MAX_DK || q.numel() == 0 || v.numel() == 0) return false;
+  const c10::DeviceGuard guard(q.device());
+  if (plugin().fits(q.size(3)) == 0) return false;
   const c10::impl::VirtualGuardImpl device(c10::kCUDA);
   return device.getStream(q.device()) == device.getDefaultStream(q.device());
 }

@@ -5,12 +5,12 @@
 
 namespace interleave::kernels {
 
-/// Whether `interleave_cuda_kernels`, the CUDA plug-in, is loaded. The first call looks for it beside the program and
-/// in
-/// ../lib from there. Thread-safe.
+/// Whether `interleave_cuda_kernels`, the CUDA plug-in, is loaded. The first call looks for it in ../lib and
+/// ../lib/interleave from the program, and beside it. Thread-safe.
 bool hasCudaPlugin();
 
-/// Whether the plug-in computes the rule for these inputs on their device; where it does not, ATen's form serves.
+/// Whether the plug-in computes the rule for these inputs on their device: type, width, and what the device has of
+/// shared memory. Where it does not, ATen's form serves.
 bool cudaPluginTakes(const at::Tensor& q, const at::Tensor& v);
 
 /// The chunkwise rule on the GPU: `state`, fp32 and dense, turns from the initial into the final one. The arguments

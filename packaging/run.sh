@@ -9,7 +9,8 @@ build/release, and opens the studio on the demonstration: SmolLM2-135M-Instruct,
 Without a display the same job runs in the terminal, and leaves under demo/
   bank/             the candidates
   store.sqlite      the store with the run
-  placement/        the hybrid found, as files for this program and others
+  placement/        the placement found, as files for this program and others
+  hybrid/           the hybrid as a Hugging Face folder, with its weights
   evaluation.txt    the placement found beside uniform ones (and evaluation.json)
   pictures/         every view of the studio, light and dark
 What is there already is not done again.
@@ -47,7 +48,7 @@ if [ -z "$terminal" ] && [ -n "${WAYLAND_DISPLAY-}${DISPLAY-}" ]; then
   exec "$bin/interleave" --model "$model" --bank "$demo/bank" --store "$demo/store.sqlite" --preset laptop
 fi
 
-if [ -n "$again" ]; then rm -rf "$demo/search.json" "$demo/placement" "$demo"/evaluation.* "$demo/pictures"; fi
+if [ -n "$again" ]; then rm -rf "$demo/search.json" "$demo/placement" "$demo/hybrid" "$demo"/evaluation.* "$demo/pictures"; fi
 cli=$bin/interleave-cli
 
 say "Preparing candidates"
@@ -67,6 +68,8 @@ if [ ! -e "$demo/placement/placement.json" ]; then
     "$cli" export --store "$demo/store.sqlite" --run "$run" --format "$format" --out "$demo/placement" \
       --model "$model" --bank "$demo/bank"
   done
+fi
+if [ ! -e "$demo/hybrid/config.json" ]; then
   "$cli" export --store "$demo/store.sqlite" --run "$run" --format hf --out "$demo/hybrid" \
     --model "$model" --bank "$demo/bank"
 fi

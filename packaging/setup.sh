@@ -44,6 +44,6 @@ build() {
   local preset=$1
   shift
   say "Building ($preset)"
-  if [ $# -gt 0 ] || [ ! -e "$root/build/$preset/build.ninja" ]; then (cd "$root" && cmake --preset "$preset" "$@"); fi
+  if [ $# -gt 0 ] || [ ! -e "$root/build/$preset/build.ninja" ]; then (cd "$root" && cmake --preset "$preset" "$@") || return; fi
   cmake --build "$root/build/$preset"
 }

@@ -16,8 +16,6 @@ std::string chunkSelect(const char* condition) {
   return std::string("SELECT ") + kChunkColumns + " FROM chunks WHERE " + condition;
 }
 
-bool isFinal(Phase phase) { return phase == Phase::Done || phase == Phase::Stopped || phase == Phase::Failed; }
-
 }  // namespace
 
 Chunk chunkFrom(SQLite::Statement& row, int at, const std::string& place) {

@@ -46,13 +46,9 @@ std::size_t bytesOf(const Event& event) {
   return bytes;
 }
 
-bool isFinal(const PhaseEvent& event) {
-  return event.phase == Phase::Done || event.phase == Phase::Stopped || event.phase == Phase::Failed;
-}
-
 /// May be lost when the disk takes nothing: a point of a curve, a log line, a fraction. Never a result.
 bool isDroppable(const Event& event) {
-  if (const auto* phase = std::get_if<PhaseEvent>(&event)) return !isFinal(*phase);
+  if (const auto* phase = std::get_if<PhaseEvent>(&event)) return !isFinal(phase->phase);
   return std::holds_alternative<StepEvent>(event) || std::holds_alternative<AlignmentEvent>(event) ||
          std::holds_alternative<LogEvent>(event);
 }
@@ -323,7 +319,10 @@ struct StoreWriter::Impl {
   std::thread worker;
 };
 
-StoreWriter::StoreWriter(const std::filesystem::path& file) : impl_(std::make_unique<Impl>(file)) {}
+StoreWriter::StoreWriter(const std::filesystem::path& file) try : impl_(std::make_unique<Impl>(file)) {
+} catch (const SQLite::Exception& problem) {  // Our header, but not our tables.
+  throw storeError(file, problem);
+}
 StoreWriter::~StoreWriter() = default;
 
 const std::filesystem::path& StoreWriter::file() const { return impl_->file; }

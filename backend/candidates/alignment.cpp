@@ -37,12 +37,12 @@ Alignment::Alignment(std::shared_ptr<const Model> model, const std::shared_ptr<c
             derivedSeed(seed, kTextPurpose)),
       held_out_(tokenizer, heldOutText(settings_.text("held_out_file")), settings_.integer("held_out_length"),
                 derivedSeed(0, kHeldOutPurpose)) {
-  std::erase_if(kinds_, [](MixerKind kind) { return kind == MixerKind::Full || kind == MixerKind::SlidingWindow; });
+  std::erase_if(kinds_, [](MixerKind kind) { return !isTrained(kind); });
   const std::int64_t length = settings_.integer("sequence_length");
   steps_ = (settings_.integer("tokens") + length - 1) / length;
   if (settings_.real("prompt_share") > 0) {
-    prompts_ = std::make_unique<PasskeyTask>(tokenizer, std::make_shared<TextSource>(text_), length, "standard",
-                                             derivedSeed(seed, kPromptPurpose));
+    prompts_ = std::make_unique<PasskeyTask>(tokenizer, std::make_shared<TextSource>(text_), length,
+                                             settings_.text("prompt_wording"), derivedSeed(seed, kPromptPurpose));
   }
   const Window window = operatorWindows(settings_).gdn;
   for (int layer = 0; layer < model_->config().layers; ++layer) {
@@ -164,7 +164,7 @@ void Alignment::update(GatedDeltaNet& candidate, Moments& moments, const at::Ten
       slopes.push_back(gradients[j]);
       first.push_back(moments.first[i]);
       second.push_back(moments.second[i]);
-      steps.push_back(at::full({}, static_cast<double>(step_ + 1), at::kFloat));
+      steps.push_back(at::full({}, static_cast<double>(step_ + 1), inputs[j].options()));
     }
     const double rate = settings_.real(scalars ? "scalar_learning_rate" : "learning_rate") * schedule;
     at::_fused_adam_(values, slopes, first, second, {}, steps, rate, settings_.real("beta1"), settings_.real("beta2"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/candidates/bank.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <string_view>
@@ -23,6 +24,8 @@ const char* const kTrainingName = "training.safetensors";
 
 constexpr std::array<std::string_view, 9> kCardKeys{"format",   "version", "model_name", "layers", "key",
                                                     "complete", "tokens",  "seconds",    "quality"};
+
+constexpr std::array<std::string_view, 3> kKeyKeys{"model", "settings", "seed"};
 
 std::filesystem::path kindFile(const std::filesystem::path& dir, MixerKind kind) {
   return dir / (std::string(name(kind)) + ".safetensors");
@@ -92,7 +95,34 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
     throw badInput(file.string(), "version",
                    card.at("version").dump() + " is not supported; this program reads " + std::to_string(kCardVersion));
   }
+  const auto check = [&](const char* key, bool right) {
+    if (!right) throw badInput(file.string(), key, "has the wrong type");
+  };
+  const nlohmann::json &key = card.at("key"), &quality = card.at("quality");
+  check("model_name", card.at("model_name").is_string());
+  check("complete", card.at("complete").is_boolean());
+  check("tokens", card.at("tokens").is_number_integer());
+  check("seconds", card.at("seconds").is_number());
+  check("key", key.is_object());
+  requireKeys(key, kKeyKeys, file.string());
+  check("key.model", key.at("model").is_string());
+  check("key.settings", key.at("settings").is_object());
+  check("key.seed", key.at("seed").is_number_unsigned());
+  check("quality", quality.is_object());
+  for (const auto& [kind, values] : quality.items()) {
+    const std::string place = "quality." + kind;
+    check(place.c_str(), mixerKindNamed(kind) && values.is_object());
+    for (const char* list : {"relative_error", "cosine"}) {
+      const auto found = values.find(list);
+      check(place.c_str(), found != values.end() && found->is_array() &&
+                               std::ranges::all_of(*found, [](const auto& value) { return value.is_number(); }));
+    }
+  }
   return card;
+}
+
+bool holdsBank(const std::filesystem::path& dir) {
+  return !dir.empty() && std::filesystem::exists(dir / kCardName) && readCard(dir).at("complete").get<bool>();
 }
 
 CandidateBank::CandidateBank(std::shared_ptr<const Model> model, const OperatorWindows& windows)
@@ -123,7 +153,7 @@ StoredBank StoredBank::open(const std::filesystem::path& dir, const ModelConfig&
   settings.merge(bank.card_.at("key").at("settings"), (dir / kCardName).string());
   bank.windows_ = operatorWindows(settings);
   for (MixerKind kind : kindsListed(settings.text("kinds"), "kinds")) {
-    if (kind == MixerKind::Full || kind == MixerKind::SlidingWindow) continue;
+    if (!isTrained(kind)) continue;
     bank.files_.emplace(kind, SafetensorsFile::open(kindFile(dir, kind)));
   }
   return bank;
@@ -213,8 +243,9 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
       saved = now;
     }
     if (stop) throw stopped();
-    // A stop in the middle of a step leaves some layers moved and others not: the last save counts then.
-    for (const AlignmentEvent& event : alignment.advance(progress)) watch(event);
+    // Not stopped in the middle of a step, which would leave some layers moved and others not.
+    NoProgress whole;
+    for (const AlignmentEvent& event : alignment.advance(whole)) watch(event);
     progress.report("Preparing candidates",
                     static_cast<double>(alignment.step()) / static_cast<double>(alignment.steps()));
   }

@@ -27,6 +27,9 @@ OperatorWindows operatorWindows(const Settings& settings);
 /// The operator kinds that a comma-separated setting names. Usage error for an unknown one.
 std::vector<MixerKind> kindsListed(const std::string& list, const std::string& setting);
 
+/// Whether `dir` holds a finished bank, of whatever model. BadInput: a card that is none.
+bool holdsBank(const std::filesystem::path& dir);
+
 /// A finished bank as it lies on disk. Tensors are read one at a time; safe to read from any thread.
 class StoredBank {
  public:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
-#include <sstream>
 
 #include "backend/candidates/bank.h"
 #include "backend/core/error.h"
+#include "backend/data/passkey.h"
 
 namespace interleave {
 namespace {
@@ -28,6 +28,8 @@ const std::vector<SettingSpec>& table() {
       inferred(
           real("prompt_share", 0.0, 0, 1,
                "Share of training sequences that are retrieval prompts in the model's chat form instead of text.")),
+      inferred(choice("prompt_wording", "standard", PasskeyTask::mixtures(),
+                      "Wording of these prompts; mixed: four, which leaves three to evaluation.")),
       inferred(real("learning_rate", 3e-3, 0, 1, "Adam's peak rate for matrices; cosine to zero.")),
       inferred(real("scalar_learning_rate", 1e-2, 0, 1, "Adam's peak rate for decays, biases and scales.")),
       inferred(real("beta1", 0.9, 0, 0.9999, "Adam's decay of the first moment.")),
@@ -54,9 +56,7 @@ OperatorWindows operatorWindows(const Settings& settings) {
 
 std::vector<MixerKind> kindsListed(const std::string& list, const std::string& setting) {
   std::vector<MixerKind> kinds;
-  std::istringstream words(list);
-  for (std::string word; std::getline(words, word, ',');) {
-    std::erase(word, ' ');
+  for (const std::string& word : wordsOf(list)) {
     const auto kind = mixerKindNamed(word);
     if (!kind) {
       const std::string near = nearestOf(word, mixerKindNames());

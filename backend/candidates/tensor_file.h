@@ -19,7 +19,7 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 void writeTensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
 
-/// A tensor of a file as an fp32 copy. BadInput, naming the first, when a value is not finite.
+/// A tensor of a file as an fp32 copy. BadInput, naming the tensor, when a value is not finite.
 at::Tensor readTensor(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace interleave

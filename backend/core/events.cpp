@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, 8> kPhaseNames{"loading", "preparing", "s
 
 std::string_view name(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).name; }
 std::string_view title(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).title; }
+bool isFinal(Phase phase) { return phase == Phase::Done || phase == Phase::Stopped || phase == Phase::Failed; }
+
 std::string_view name(Phase phase) { return kPhaseNames.at(static_cast<std::size_t>(phase)); }
 
 }  // namespace interleave

@@ -29,7 +29,7 @@ enum class Metric : std::uint8_t {
   EntropyWeight,
   GradientNorm,
   TokensPerSecond,
-  PeakBytes,  ///< Resident memory of the process.
+  PeakBytes,  ///< Resident memory of the process at the step's end.
 };
 inline constexpr int kMetrics = 14;
 std::string_view name(Metric metric);   ///< "loss", "text_loss", …: the word used in files.
@@ -67,6 +67,7 @@ struct AlignmentEvent {
 
 enum class Phase { Loading, Preparing, Searching, Evaluating, Paused, Done, Stopped, Failed };
 std::string_view name(Phase phase);  ///< "loading", "preparing", …
+bool isFinal(Phase phase);           ///< Done, stopped or failed: nothing of the run comes after it.
 struct PhaseEvent {
   Phase phase = Phase::Loading;
   std::string title;                   ///< What is being done, or why it failed.

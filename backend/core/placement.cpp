@@ -50,6 +50,8 @@ std::vector<std::string> mixerKindNames() {
   return names;
 }
 
+bool isTrained(MixerKind kind) { return kind == MixerKind::Gdn || kind == MixerKind::GdnWindow; }
+
 Placement Placement::keeping(int layers, std::span<const int> kept, MixerKind rest) {
   Placement placement(layers, rest);
   for (int layer : kept) {

@@ -27,6 +27,9 @@ char letter(MixerKind kind);             ///< 'F', 'W', 'G', 'H': the key and th
 std::optional<MixerKind> mixerKindNamed(std::string_view name);
 std::vector<std::string> mixerKindNames();
 
+/// Whether its candidates are trained for the bank, and not made of the teacher's own weights alone.
+bool isTrained(MixerKind kind);
+
 /// Which operator stands in each layer: a value, ordered and hashable.
 class Placement {
  public:

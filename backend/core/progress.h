@@ -7,8 +7,8 @@
 
 namespace interleave {
 
-/// What a long job tells its owner, and how the owner stops it. Implementations are thread-safe and never block; a job
-/// calls throwIfStopped() often enough to act within a second.
+/// What a long job tells its owner, and how the owner stops it. report() is called by the job's own thread, which it
+/// may hold while the job is paused; stopRequested() by any of its threads, often enough to act within seconds.
 class Progress {
  public:
   virtual ~Progress() = default;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <utility>
 
 #include "backend/core/error.h"
@@ -57,6 +58,16 @@ SettingSpec live(SettingSpec spec) {
 }
 
 }  // namespace setting
+
+std::vector<std::string> wordsOf(const std::string& list) {
+  std::vector<std::string> words;
+  std::istringstream rest(list);
+  for (std::string word; std::getline(rest, word, ',');) {
+    std::erase(word, ' ');
+    words.push_back(std::move(word));
+  }
+  return words;
+}
 
 Settings::Settings(std::span<const SettingSpec> specs) : specs_(specs) {
   for (const SettingSpec& entry : specs) values_[entry.key] = entry.fallback;

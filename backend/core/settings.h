@@ -33,6 +33,9 @@ SettingSpec inferred(SettingSpec spec);
 SettingSpec live(SettingSpec spec);
 }  // namespace setting
 
+/// The words of a list separated by commas, without spaces.
+std::vector<std::string> wordsOf(const std::string& list);
+
 /// Values for a list of settings, complete and checked. A value type.
 class Settings {
  public:

@@ -17,11 +17,20 @@ namespace {
 struct Wording {
   std::string_view name, opening, needle, question, answer_prefix;
 };
-constexpr std::array<Wording, 4> kWordings{{
+constexpr std::size_t kMixed = 4;  ///< The first so many make up "mixed"; the others are never trained or searched on.
+constexpr std::array<Wording, 7> kWordings{{
     {"standard",
      "There is an important pass key hidden inside the following text. Find it and remember it. I will ask you about "
      "it.",
      "The pass key is {}. Remember it. {} is the pass key.", "What is the pass key?", "The pass key is "},
+    {"badge", "The following report names the badge of one visitor. Remember it.",
+     "The visitor's badge number was {}, as the guard wrote down.", "What was the visitor's badge number?",
+     "The visitor's badge number was "},
+    {"order", "Here is a long document. In one place it mentions an order.",
+     "We have received your order, and its number is {}.", "What is the number of the order?",
+     "The number of the order is "},
+    {"account", "Look through these notes for the number of an account.", "Send the money to account {} by Friday.",
+     "To which account should the money be sent?", "The money should be sent to account "},
     {"vault", "Read this story carefully. Somewhere in it the code of a vault is mentioned.",
      "To open the vault, enter the code {} on the panel.", "Which code opens the vault?",
      "The vault opens with the code "},
@@ -68,6 +77,12 @@ std::vector<std::string> PasskeyTask::wordings() {
   return names;
 }
 
+std::vector<std::string> PasskeyTask::mixtures() {
+  std::vector<std::string> names = wordings();
+  names.emplace_back("mixed");
+  return names;
+}
+
 PasskeyTask::PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const TextSource> filler,
                          std::int64_t tokens, std::string wording, std::uint64_t seed)
     : tokenizer_(std::move(tokenizer)),
@@ -75,8 +90,8 @@ PasskeyTask::PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared
       tokens_(tokens),
       wording_(std::move(wording)),
       seed_(seed) {
-  const std::vector<std::string> known = wordings();
-  if (wording_ != "mixed" && std::ranges::find(known, wording_) == known.end()) {
+  const std::vector<std::string> known = mixtures();
+  if (std::ranges::find(known, wording_) == known.end()) {
     throw usageError("wording", "\"" + wording_ + "\" is not known");
   }
 }
@@ -84,8 +99,7 @@ PasskeyTask::PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared
 AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
   Random random(derivedSeed(seed_, static_cast<std::uint64_t>(index)));
   const auto chosen = std::ranges::find(kWordings, std::string_view(wording_), &Wording::name);
-  const Wording& wording =
-      chosen != kWordings.end() ? *chosen : kWordings[static_cast<std::size_t>(index) % kWordings.size()];
+  const Wording& wording = chosen != kWordings.end() ? *chosen : kWordings[random.below(kMixed)];
   const std::string key = std::to_string(1'000'000 + random.below(9'000'000));
   const double depth = random.uniform();
 
@@ -114,9 +128,7 @@ AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
 
   // Sentences are added while they fit; their tokens are counted one by one, which is right to a few tokens.
   std::int64_t room = tokens_ - static_cast<std::int64_t>(encoded(whole({})).size() + key.size());
-  if (room < 0) {
-    throw usageError("prompt_tokens", std::to_string(tokens_) + " tokens are too few for the prompt's own words");
-  }
+  const bool overlong = room < 0;
   std::vector<std::string_view> filler;
   for (std::int64_t passage = 0; room > 0; ++passage) {
     const std::int64_t from = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(filler_->count())));
@@ -135,7 +147,7 @@ AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
 
   const std::string question = whole(filler);
   const std::vector<std::int32_t> before = encoded(question);
-  AnsweredPrompt prompt{.ids = encoded(question + key), .answer_begin = 0};
+  AnsweredPrompt prompt{.ids = encoded(question + key), .answer_begin = 0, .overlong = overlong};
   const auto [end, unused] = std::ranges::mismatch(prompt.ids, before);
   prompt.answer_begin = end - prompt.ids.begin();
   return prompt;

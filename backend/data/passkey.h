@@ -14,6 +14,7 @@ namespace interleave {
 struct AnsweredPrompt {
   std::vector<std::int32_t> ids;
   std::int64_t answer_begin = 0;
+  bool overlong = false;  ///< Its own words alone take more tokens than were asked for.
 };
 
 /// A seven-digit pass key hidden in running text at a random depth, asked for at the end (FlashMorph's retrieval data
@@ -21,15 +22,16 @@ struct AnsweredPrompt {
 /// it.
 class PasskeyTask {
  public:
-  /// `tokens`: the prompt's length, met to within a sentence. `wording`: one of wordings(), or "mixed", which takes
-  /// them in turn. In the model's chat form where it has one, as plain text otherwise. Usage error: unknown wording,
-  /// too few tokens.
+  /// `tokens`: the prompt's length, met to within a sentence. `wording`: one of wordings(), or "mixed", which draws
+  /// from the first four of them and leaves the others to evaluation. In the model's chat form where it has one, as
+  /// plain text otherwise. Usage error: unknown wording, too few tokens.
   PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const TextSource> filler, std::int64_t tokens,
               std::string wording, std::uint64_t seed);
 
   AnsweredPrompt prompt(std::int64_t index) const;
 
   static std::vector<std::string> wordings();
+  static std::vector<std::string> mixtures();  ///< The wordings, and "mixed".
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

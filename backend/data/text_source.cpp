@@ -30,11 +30,16 @@ std::string readText(const std::string& file, std::string_view bundled) {
   return text;
 }
 
-/// The first place at or after `from` where a word begins, so that a sequence does not start inside one.
+/// The first place at or after `from` where a word begins, so that a sequence does not start inside one. Scripts
+/// without spaces have none near: then where a character begins.
 std::size_t wordStart(std::string_view text, std::size_t from) {
   if (from == 0) return 0;
-  const std::size_t space = text.find_first_of(" \n", from);
-  return space == std::string_view::npos ? text.size() : space + 1;
+  constexpr std::size_t kFarthest = 64;
+  const std::size_t space = text.substr(from, kFarthest).find_first_of(" \n");
+  if (space != std::string_view::npos) return from + space + 1;
+  const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; };
+  while (from < text.size() && continues(text[from])) ++from;
+  return from;
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class TextSource {
   /// Distinct sequences; further indices come round again.
   std::int64_t count() const { return static_cast<std::int64_t>(starts_.size()); }
   std::vector<std::int32_t> sequence(std::int64_t index) const;
-  /// The paragraph-aligned text from which sequence(index) is made, for use as filler.
+  /// The text from which sequence(index) is made, for use as filler.
   std::string_view passage(std::int64_t index) const;
 
  private:

@@ -2,6 +2,7 @@
 #include "backend/engine/replay_engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "backend/engine/thread_engine.h"
@@ -16,20 +17,19 @@ class Replay {
 
   void operator()(const RunSpec&, RunControl& control) const {
     const PhaseEvent* end = nullptr;
-    double steps = 0, alignments = 0;  // The clocks of the search and of the preparation.
+    std::optional<double> steps, alignments;  // The clocks of the search and of the preparation.
     for (const Event& event : events_) {
       control.proceed();
       if (!control.takeAsked().empty()) {
         control.emit(LogEvent{LogEvent::Level::Warning, "a replay cannot be changed"});
       }
       if (const auto* step = std::get_if<StepEvent>(&event)) {
-        pass(step->seconds - std::exchange(steps, step->seconds), control);
+        pass(step->seconds - std::exchange(steps, step->seconds).value_or(step->seconds), control);
       } else if (const auto* alignment = std::get_if<AlignmentEvent>(&event)) {
-        pass(alignment->seconds - std::exchange(alignments, alignment->seconds), control);
+        pass(alignment->seconds - std::exchange(alignments, alignment->seconds).value_or(alignment->seconds), control);
       } else if (const auto* phase = std::get_if<PhaseEvent>(&event)) {
         // Pauses and ends are the engine's own to tell; the last end decides, for a run may have been resumed.
-        const bool ends =
-            phase->phase == Phase::Done || phase->phase == Phase::Stopped || phase->phase == Phase::Failed;
+        const bool ends = isFinal(phase->phase);
         if (ends) end = phase;
         if (ends || phase->phase == Phase::Paused) continue;
         end = nullptr;

@@ -15,6 +15,10 @@ RunControl::RunControl(const RunSpec& spec, EventSink& sink) : sink_(sink), repe
 void RunControl::emit(const Event& event) {
   if (const auto* step = std::get_if<StepEvent>(&event)) outcome_.step = step->step;
   if (const auto* placement = std::get_if<PlacementEvent>(&event)) outcome_.placements.push_back(*placement);
+  if (const auto* phase = std::get_if<PhaseEvent>(&event)) {
+    phase_ = phase->phase;
+    title_ = phase->title;
+  }
   sink_.onEvent(event);
 }
 
@@ -28,6 +32,8 @@ void RunControl::enter(Phase phase, std::string title) {
 void RunControl::report(std::string_view title, double fraction) {
   title_ = title;
   emit(phaseEvent(fraction));
+  std::unique_lock guard(mutex_);
+  if (pause_ && !stop_) hold(guard);
 }
 
 PhaseEvent RunControl::phaseEvent(double fraction) const {

@@ -30,6 +30,8 @@ std::unique_ptr<Engine> makeEngine();
 /// The settings tables. References to static storage.
 std::span<const SettingSpec> bankSettingSpecs();
 std::span<const SettingSpec> searchSettingSpecs(const std::string& method);  ///< Usage error for an unknown method.
+/// Usage error for values that are wrong beyond their type and range.
+void checkSearchSettings(const std::string& method, const Settings& settings);
 std::vector<std::string> methodNames();
 
 /// A named preset from resources/presets, or a path to a file of the same form: {"bank": {…}, "search": {…}}.
@@ -55,8 +57,8 @@ struct Execution {
   std::string precision = "fp32";  ///< "fp32" or "bf16".
 };
 
-/// Where a placement comes from on a command line: a JSON file, uniform:K[:OFFSET], first:K, last:K, random:K:SEED,
-/// all, none. BadInput or Usage error.
+/// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
+/// last:K, random:K:SEED, all, none. BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
@@ -71,9 +73,15 @@ class Workbench {
   /// What `model info` prints: format, family, sizes, tokenizer, parameters; no weight is read.
   nlohmann::json modelInfo(const std::filesystem::path& model);
 
-  /// Logits [T, V] in fp32 of one sequence, row-major.
+  /// Where a hybrid's operators come from.
+  struct Candidates {
+    std::filesystem::path bank;    ///< A finished bank's folder; may be empty or absent where none need training.
+    nlohmann::json bank_settings;  ///< The recipe (windows) of what needs no training where there is no bank.
+  };
+
+  /// Logits [T, V] in fp32 of one sequence, row-major; of the teacher where `placement` is null.
   std::vector<float> logits(const std::filesystem::path& model, std::span<const std::int32_t> ids,
-                            const Placement* placement, const std::filesystem::path& bank, const Execution& execution,
+                            const Placement* placement, const Candidates& candidates, const Execution& execution,
                             Progress& progress);
 
   /// Makes, or loads when its key matches, the candidates of every trained kind in `settings`; returns the card.
@@ -82,7 +90,8 @@ class Workbench {
                                    const std::function<void(const AlignmentEvent&)>& watch, Progress& progress);
 
   struct EvaluationRequest {
-    std::filesystem::path model, bank;
+    std::filesystem::path model;
+    Candidates candidates;
     std::vector<std::string> tasks{"kl", "nll", "passkey"};
     std::int64_t text_tokens = 3072;  ///< Held-out text in all.
     std::int64_t sequence_length = 512;
@@ -99,7 +108,9 @@ class Workbench {
                                std::span<const std::int64_t> context_tokens);
 
   struct ExportRequest {
-    std::filesystem::path model, bank, out;
+    std::filesystem::path model;
+    Candidates candidates;
+    std::filesystem::path out;
     std::string format;  ///< See exportFormats().
     Placement placement;
     nlohmann::json provenance;  ///< Run, seed, settings, scores: written with the files.

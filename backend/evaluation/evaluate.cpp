@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/evaluation/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "backend/core/error.h"
 #include "backend/model/decoder.h"
 
 namespace interleave {
@@ -32,7 +34,9 @@ Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample
 TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text,
                                std::int64_t sequences)
     : bank_(std::move(bank)) {
-  for (std::int64_t i = 0; i < sequences; ++i) sequences_.push_back(text.sequence(i));
+  if (text.length() < 2) throw usageError("sequence", "a token is judged from the one before it: two are needed");
+  // Those beyond the text's end would be the first ones again, and no samples of their own.
+  for (std::int64_t i = 0; i < std::min(sequences, text.count()); ++i) sequences_.push_back(text.sequence(i));
 }
 
 std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& progress) {
@@ -71,7 +75,10 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
 PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, const PasskeyTask& task,
                                      std::int64_t prompts)
     : bank_(std::move(bank)) {
-  for (std::int64_t i = 0; i < prompts; ++i) prompts_.push_back(task.prompt(i));
+  for (std::int64_t i = 0; i < prompts; ++i) {
+    prompts_.push_back(task.prompt(i));
+    if (prompts_.back().overlong) throw usageError("prompt_tokens", "they are too few for the prompt's own words");
+  }
 }
 
 std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {

@@ -14,10 +14,11 @@
 
 namespace interleave {
 
-/// Held-out text: KL to the teacher and NLL. The teacher's log-probabilities are kept between placements as long as
-/// they fit; every placement sees the same sequences, so that differences are paired. Not thread-safe.
+/// Held-out text: KL to the teacher and NLL. The teacher's last hidden states are kept between placements; every
+/// placement sees the same sequences, so that differences are paired. Not thread-safe.
 class TextEvaluation {
  public:
+  /// At most as many sequences as the text has. Usage error: sequences of one token.
   TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text, std::int64_t sequences);
   /// "kl" and "nll", nats a token; a sample is a sequence.
   std::vector<Score> scores(const Placement& placement, Progress& progress);

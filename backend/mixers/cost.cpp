@@ -33,26 +33,26 @@ MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const 
   const Window& window = kind == MixerKind::SlidingWindow ? windows.sliding : windows.gdn;
   const std::int64_t in_window = std::min(reach, window.tokens + window.sinks);
   const std::int64_t teacher_projections = hidden * (width + 2 * kv_width), out_projection = width * hidden;
-  const std::int64_t teacher_parameters =
-      teacher_projections + out_projection + (config.attention_bias ? width + 2 * kv_width : 0) +
-      (config.output_bias ? hidden : 0) + (config.qk_norm ? 2 * config.head_dim : 0);
+  const std::int64_t teacher_qkv = teacher_projections + (config.attention_bias ? width + 2 * kv_width : 0) +
+                                   (config.qk_norm ? 2 * config.head_dim : 0);
+  const std::int64_t output = out_projection + (config.output_bias ? hidden : 0);
 
   MixerCost cost;
   if (kind == MixerKind::Full || kind == MixerKind::SlidingWindow) {
     cost = softmaxOver(config, kind == MixerKind::Full ? reach : in_window);
-    cost.parameters = teacher_parameters;
+    cost.parameters = teacher_qkv + output;
     cost.flops += 2 * (teacher_projections + out_projection);
     return cost;
   }
   const std::int64_t heads = config.heads;
   if (kind == MixerKind::GdnWindow) {  // the window reads the teacher's own projections, and has a gate per head
     cost = softmaxOver(config, in_window);
-    cost.parameters = teacher_projections + hidden * heads + heads;
+    cost.parameters = teacher_qkv + hidden * heads + heads;
     cost.flops += 2 * (teacher_projections + hidden * heads);
   }
   const std::int64_t state = heads * config.head_dim * config.head_dim;
   const std::int64_t gdn_projections = hidden * (4 * width + 2 * heads);
-  cost.parameters += gdn_projections + out_projection + 4 * heads + (config.attention_bias ? 3 * width : 0);
+  cost.parameters += gdn_projections + output + 4 * heads + (config.attention_bias ? 3 * width : 0);
   cost.flops += 2 * (gdn_projections + out_projection) + 7 * state;  // decay, Sᵀk, k uᵀ, Sᵀq
   cost.cache_bytes += state * kStateElementBytes;
   return cost;

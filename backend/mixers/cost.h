@@ -24,7 +24,8 @@ struct OperatorWindows {
 Window windowIn(const ModelConfig& config, int layer, const Window& window);
 
 /// What an operator costs in a layer, from the configuration alone. Keys and values are counted in bf16, the recurrent
-/// state of Gated DeltaNet in fp32; the window of a layer that slides natively in the teacher bounds every operator.
+/// state of Gated DeltaNet in fp32. Where the teacher's layer slides natively no operator sees more tokens than it
+/// does.
 MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,
                     std::int64_t context_tokens);
 

@@ -26,7 +26,8 @@ at::Tensor repeatHeads(const at::Tensor& rows, const ModelConfig& config) {
   return rows.reshape(shape).repeat_interleave(config.heads / config.kv_heads, 0).flatten(0, 1);
 }
 
-/// The teacher's per-head norm weight on q or k folded into the rows: L2 normalisation takes out the rest.
+/// The teacher's per-head norm weight on q or k folded into the rows; the division by the norm is left to the rule's L2
+/// normalisation, which stands behind a SiLU, so that this is where training begins and no identity.
 at::Tensor foldNorm(const at::Tensor& rows, const at::Tensor& norm, int heads, bool plus_one) {
   if (!norm.defined()) return rows;
   const at::Tensor weight = (plus_one ? norm + 1 : norm).to(at::kFloat).repeat({heads});
@@ -93,12 +94,16 @@ std::unique_ptr<GatedDeltaNet> GatedDeltaNet::withParameters(std::shared_ptr<con
                                                              MixerKind kind, Window window, GdnParameters values,
                                                              const std::string& file) {
   const auto named = values.named();
-  for (const TensorShape& expected : gdnParameterShapes(model->config(), kind)) {
+  const std::vector<TensorShape> shapes = gdnParameterShapes(model->config(), kind);
+  for (const TensorShape& expected : shapes) {
     const auto found = std::ranges::find(named, expected.name, &std::pair<std::string, at::Tensor>::first);
     if (found == named.end() || found->second.sizes() != at::IntArrayRef(expected.shape)) {
       throw badInput(file, "layer " + std::to_string(layer) + ", " + expected.name,
                      "the tensor is missing or has another shape than the model's candidates have");
     }
+  }
+  if (named.size() != shapes.size()) {
+    throw badInput(file, "layer " + std::to_string(layer), "it holds a tensor that the model's candidates do not have");
   }
   std::unique_ptr<GatedDeltaNet> mixer(new GatedDeltaNet(std::move(model), layer, kind, window));
   mixer->values_ = std::move(values);

@@ -55,7 +55,7 @@ class GatedDeltaNet final : public Mixer {
   /// The recurrent branch's context [B, T, H, d], scale and output gate applied, before W_o.
   at::Tensor recurrentContext(LayerInput& input) const;
 
-  /// While training, gradients flow to the parameters; freeze() ends that and keeps copies in the model's precision.
+  /// While training, gradients flow to the parameters; otherwise it keeps copies in the model's precision.
   void setTrainable(bool trainable);
 
  private:

@@ -17,7 +17,8 @@
 namespace interleave {
 
 /// Where and in which precision a model computes. In bf16 the matrices, the products and what lies between them are
-/// bf16; the residual stream, the norms, the softmax and the logits stay fp32. (fp64 is for tests of gradients.)
+/// bf16; the residual stream, the norms and the softmax stay fp32, and the logits are widened. (fp64 is for tests of
+/// gradients.)
 struct ModelOptions {
   std::string device = "cpu";  ///< "cpu" or "cuda"; see resolveDevice().
   at::ScalarType precision = at::kFloat;
@@ -50,9 +51,8 @@ class Model {
   at::Tensor attentionInput(int layer, const at::Tensor& stream) const;  ///< The layer's input norm, in `precision`.
   /// Adds the operator's output (through Gemma's norm after attention), then the MLP.
   at::Tensor finishLayer(int layer, const at::Tensor& stream, const at::Tensor& mixed) const;
-  at::Tensor finalNorm(const at::Tensor& stream) const;           ///< In `precision`.
-  at::Tensor head(const at::Tensor& normalised) const;            ///< [..., D] → [..., V] logits, fp32.
-  const at::Tensor& headWeight() const { return weights_.head; }  ///< [V, D].
+  at::Tensor finalNorm(const at::Tensor& stream) const;  ///< In `precision`.
+  at::Tensor head(const at::Tensor& normalised) const;   ///< [..., D] → [..., V] logits, fp32.
 
   /// For the layer's base, positions first … first+count-1.
   Rotary rotary(int layer, std::int64_t first, std::int64_t count) const;

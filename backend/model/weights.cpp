@@ -136,12 +136,12 @@ ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::Sca
   std::atomic<std::size_t> next{0};
   std::atomic<std::int64_t> done{0};
   const double total = static_cast<double>(files->parameters());
-  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t part, std::int64_t) {
     for (std::size_t i = next++; i < slots.size(); i = next++) {
       progress.throwIfStopped();
       loader.load(slots[i]);
       done += slots[i].into->numel();
-      progress.report("Loading weights", std::min(1.0, static_cast<double>(done) / total));
+      if (part == 0) progress.report("Loading weights", std::min(1.0, static_cast<double>(done) / total));
     }
   });
   for (const Slot& slot : slots) weights.bytes += static_cast<std::int64_t>(slot.into->nbytes());

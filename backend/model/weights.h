@@ -28,7 +28,7 @@ struct ModelWeights {
 };
 
 /// Loads every weight onto `device`. On the CPU a matrix that the file holds in `precision` is not copied: it is a view
-/// of the map, and keeps `files` alive; the rest is dequantised in parallel. Failed, naming tensor and index, when a
+/// of the map, and keeps `files` alive; the rest is dequantised in parallel. BadInput, naming tensor and index, when a
 /// value is not finite; Stopped within a second of being asked.
 ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::ScalarType precision, at::Device device,
                          Progress& progress);

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
-#include <sstream>
 #include <utility>
 
 #include "backend/core/error.h"
@@ -37,7 +36,8 @@ const std::vector<SettingSpec>& table() {
                        "Positions of a text sequence at which the loss is taken, evenly spread over its later part.")),
       inferred(real("prompt_share", 0.5, 0, 1, "Share of steps that use a retrieval prompt instead of text.")),
       inferred(integer("prompt_tokens", 340, 32, 1 << 20, "Tokens of a retrieval prompt.")),
-      inferred(text("prompt_wording", "standard", "Wording of the retrieval prompts, or mixed.")),
+      inferred(choice("prompt_wording", "standard", PasskeyTask::mixtures(),
+                      "Wording of the retrieval prompts; mixed: four, which leaves three to evaluation.")),
       inferred(choice("text_loss", "kl", {"kl", "ce", "hidden-mse"}, "Loss on text.")),
       inferred(choice("prompt_loss", "kl", {"kl", "ce", "hidden-mse"},
                       "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision).")),
@@ -260,10 +260,7 @@ class Dash {
     const Gates own = gates(state_.budget);  // what is shown is always at the run's own budget
     const Gates::Discrete now_discrete = own.discretise(state_.logits);
     metric(Metric::Margin) = now_discrete.margin;
-    const std::int64_t hard_every = settings_.integer("hard_every");
-    if (hard_every > 0 &&
-        (state_.step % hard_every == 0 || (state_.step - 1) % hard_every == 0 || state_.step == steps)) {
-      // Two steps in a row, so that in a mixture both kinds of batch are measured.
+    if (measuresHardLoss(state_.step - 1)) {
       metric(prompt ? Metric::HardPromptLoss : Metric::HardTextLoss) =
           objective_.hard(batch, target, now_discrete.placement);
     }
@@ -317,18 +314,46 @@ class Dash {
   /// models of many depths.
   std::vector<Budget> budgets(const std::string& setting) const {
     std::vector<Budget> all{state_.budget};
-    std::istringstream words(settings_.text(setting));
-    for (std::string word; std::getline(words, word, ',');) {
+    for (const std::string& word : wordsOf(settings_.text(setting))) {
       const Budget budget = Budget::parse(word);
       if (std::ranges::find(all, budget) == all.end() && reachable(budget)) all.push_back(budget);
     }
     return all;
   }
 
-  /// A round is two steps, so that in a mixture each budget sees text and prompts.
+  /// How many of the first `steps` steps use a prompt (`prompt`), or text.
+  std::int64_t countOf(bool prompt, std::int64_t steps) const {
+    const auto prompts =
+        static_cast<std::int64_t>(std::floor(static_cast<double>(steps) * settings_.real("prompt_share")));
+    return prompt ? prompts : steps - prompts;
+  }
+
+  /// Text and prompts each take the budgets in turn, so that whatever the mixture each budget sees both.
   Budget budgetOf(std::int64_t step) const {
     const std::vector<Budget> all = budgets("side_budgets");
-    return all[static_cast<std::size_t>(step / 2) % all.size()];
+    return all[static_cast<std::size_t>(countOf(isPrompt(step), step)) % all.size()];
+  }
+
+  /// Whether the discrete loss is measured as well: of text and of prompts separately, every so many steps of both.
+  bool measuresHardLoss(std::int64_t step) const {
+    const std::int64_t every = settings_.integer("hard_every");
+    if (every == 0) return false;
+    const std::int64_t round = std::max<std::int64_t>(1, every / 2);
+    return (countOf(isPrompt(step), step) + 1) % round == 0 || step + 1 == settings_.integer("steps");
+  }
+
+  /// The last `count` steps, half of them text and half prompts where the search has both.
+  std::vector<std::int64_t> lastSteps(std::int64_t count) const {
+    const std::int64_t steps = settings_.integer("steps"), texts = countOf(false, steps),
+                       prompts = countOf(true, steps);
+    std::int64_t prompts_wanted = std::min(prompts, std::max(count / 2, count - texts));
+    std::int64_t texts_wanted = std::min(texts, count - prompts_wanted);
+    std::vector<std::int64_t> last;
+    for (std::int64_t step = steps; step-- > 0;) {
+      if ((isPrompt(step) ? prompts_wanted : texts_wanted)-- > 0) last.push_back(step);
+    }
+    std::ranges::reverse(last);
+    return last;
   }
 
   struct Measured {
@@ -342,9 +367,9 @@ class Dash {
     std::vector<Measured> batches;
     const std::int64_t count =
         std::max<std::int64_t>(2, settings_.text("repair") == "off" ? 2 : settings_.integer("repair_batches"));
-    for (std::int64_t i = std::max<std::int64_t>(0, steps - count); i < steps; ++i) {
+    for (const std::int64_t step : lastSteps(count)) {
       Measured& measured = batches.emplace_back();
-      measured.batch = batchFor(i);
+      measured.batch = batchFor(step);
       measured.target = objective_.target(measured.batch);
     }
     std::vector<PlacementEvent> found;
@@ -419,6 +444,16 @@ class Dash {
 }  // namespace
 
 std::span<const SettingSpec> dashSettings() { return table(); }
+
+void checkDash(const Settings& settings) {
+  const std::vector<MixerKind> operators = kindsListed(settings.text("operators"), "operators");
+  if (operators.size() < 2 || std::ranges::find(operators, MixerKind::Full) == operators.end()) {
+    throw usageError("operators", "a search needs full attention and at least one other operator");
+  }
+  for (const char* key : {"extract", "side_budgets"}) {
+    for (const std::string& word : wordsOf(settings.text(key))) Budget::parse(word);
+  }
+}
 
 std::vector<PlacementEvent> runDash(const MethodInput& input, MethodContext& context) {
   return Dash(input, context).run();

@@ -3,18 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "backend/core/error.h"
 
 namespace interleave {
-
-Gates::Problem gateProblem(std::vector<MixerKind> operators, std::vector<double> costs, double budget) {
-  const std::size_t layers = costs.size() / operators.size();
-  return {std::move(operators), std::move(costs), budget, std::vector<int>(layers, -1)};
-}
 
 Gates::Gates(Problem problem) : problem_(std::move(problem)) {
   const auto full = std::ranges::find(problem_.operators, MixerKind::Full);
@@ -138,37 +135,68 @@ double Gates::cost(const Placement& placement) const {
   return total;
 }
 
-Gates::Discrete Gates::discretise(std::span<const double> logits) const {
-  std::vector<double> gap(problem_.pinned.size());
-  std::vector<int> other(problem_.pinned.size()), order;
-  Discrete result{.placement = Placement(layers(), MixerKind::Full), .margin = 0, .by_distance = {}};
-  double spent = 0;
+std::vector<int> Gates::bestOthers(std::span<const double> logits) const {
+  std::vector<int> other(problem_.pinned);
+  double least = 0;  // With full attention where that is the cheaper one.
+  const auto leastOf = [&](int layer, int column) {
+    const double own = problem_.costs[at(layer, column)];
+    const bool pinned = problem_.pinned[static_cast<std::size_t>(layer)] >= 0;
+    return pinned ? own : std::min(own, problem_.costs[at(layer, full_column_)]);
+  };
   for (int layer = 0; layer < layers(); ++layer) {
-    const auto l = static_cast<std::size_t>(layer);
-    int best = -1;
-    for (int column = 0; column < operators(); ++column) {
+    int& best = other[static_cast<std::size_t>(layer)];
+    for (int column = 0; column < operators() && problem_.pinned[static_cast<std::size_t>(layer)] < 0; ++column) {
       if (column == full_column_) continue;
       if (best < 0 || logits[at(layer, column)] > logits[at(layer, best)]) best = column;
     }
-    const int pin = problem_.pinned[l];
-    other[l] = pin >= 0 ? pin : best;
-    gap[l] = logits[at(layer, full_column_)] - logits[at(layer, best)];
-    spent += problem_.costs[at(layer, other[l])];
-    result.placement.set(layer, problem_.operators[static_cast<std::size_t>(other[l])]);
-    if (pin < 0) order.push_back(layer);
+    least += leastOf(layer, best);
   }
-  std::ranges::stable_sort(
-      order, [&](int a, int b) { return gap[static_cast<std::size_t>(a)] > gap[static_cast<std::size_t>(b)]; });
+  while (least > problem_.budget + slack()) {
+    int layer = -1, column = -1;
+    double lowest_price = std::numeric_limits<double>::infinity();
+    for (int l = 0; l < layers(); ++l) {
+      const int now = other[static_cast<std::size_t>(l)];
+      for (int o = 0; o < operators() && problem_.pinned[static_cast<std::size_t>(l)] < 0; ++o) {
+        const double saved = leastOf(l, now) - leastOf(l, o);
+        if (o == full_column_ || saved <= 0) continue;
+        const double price = (logits[at(l, now)] - logits[at(l, o)]) / saved;
+        if (price < lowest_price) std::tie(lowest_price, layer, column) = std::tuple(price, l, o);
+      }
+    }
+    if (layer < 0) break;  // Cannot be: the constructor has checked that the budget can be met.
+    int& best = other[static_cast<std::size_t>(layer)];
+    least -= leastOf(layer, best) - leastOf(layer, column);
+    best = column;
+  }
+  return other;
+}
 
-  const double slack = 1e-9 * std::max(1.0, problem_.budget);
+Gates::Discrete Gates::discretise(std::span<const double> logits) const {
+  const std::vector<int> other = bestOthers(logits);
+  std::vector<double> gap, extra;  // Of full attention over the other operator.
+  std::vector<int> order;
+  Discrete result{.placement = Placement(layers(), MixerKind::Full), .margin = 0, .by_distance = {}};
+  double spent = 0;
+  for (int layer = 0; layer < layers(); ++layer) {
+    const int column = other[static_cast<std::size_t>(layer)];
+    gap.push_back(logits[at(layer, full_column_)] - logits[at(layer, column)]);
+    extra.push_back(problem_.costs[at(layer, full_column_)] - problem_.costs[at(layer, column)]);
+    spent += problem_.costs[at(layer, column)];
+    result.placement.set(layer, problem_.operators[static_cast<std::size_t>(column)]);
+    if (problem_.pinned[static_cast<std::size_t>(layer)] < 0) order.push_back(layer);
+  }
+  std::ranges::stable_sort(order, std::greater(), [&](int layer) {  // First where full attention costs nothing more.
+    const auto l = static_cast<std::size_t>(layer);
+    return std::pair(extra[l] <= 0, gap[l]);
+  });
+
   double last_kept = std::numeric_limits<double>::quiet_NaN(), first_left = last_kept;
   for (int layer : order) {
     const auto l = static_cast<std::size_t>(layer);
-    const double extra = problem_.costs[at(layer, full_column_)] - problem_.costs[at(layer, other[l])];
-    if (spent + extra <= problem_.budget + slack) {
-      spent += extra;
+    if (extra[l] <= 0 || spent + extra[l] <= problem_.budget + slack()) {
+      spent += extra[l];
       result.placement.set(layer, MixerKind::Full);
-      last_kept = gap[l];
+      if (extra[l] > 0) last_kept = gap[l];
     } else if (std::isnan(first_left)) {
       first_left = gap[l];
     }

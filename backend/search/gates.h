@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -39,8 +40,9 @@ class Gates {
   double meanEntropy(std::span<const double> probabilities) const;                       ///< Nats a layer.
   std::vector<double> meanEntropyGradient(std::span<const double> probabilities) const;  ///< With respect to p.
 
-  /// Full attention where the gap α_full − max of the others is largest, as far as the budget goes; ties by lower
-  /// index; the best other operator elsewhere. A layer that no longer fits is passed over.
+  /// The best other operator everywhere, or as far as the budget demands cheaper ones (least loss of logit for what it
+  /// saves first); then full attention where it costs nothing more, and where the gap to the other is largest, as far
+  /// as the budget goes; ties by lower index. A layer that no longer fits is passed over. Never above the budget.
   struct Discrete {
     Placement placement;
     double margin = 0;             ///< Gap of the last layer kept less that of the first not kept; 0 if there is none.
@@ -57,14 +59,13 @@ class Gates {
   std::size_t at(int layer, int column) const {
     return static_cast<std::size_t>(layer) * problem_.operators.size() + static_cast<std::size_t>(column);
   }
+  double slack() const { return 1e-9 * std::max(1.0, problem_.budget); }
+  std::vector<int> bestOthers(std::span<const double> logits) const;
   void fill(std::span<const double> logits, double temperature, double shift, std::vector<double>& out) const;
 
   Problem problem_;
   int full_column_ = 0;
   double unit_ = 1;  ///< Largest cost: shifts are per unit, so that they are of the logits' size.
 };
-
-/// The unpinned problem for a budget given in the units of `costs`.
-Gates::Problem gateProblem(std::vector<MixerKind> operators, std::vector<double> costs, double budget);
 
 }  // namespace interleave

@@ -10,7 +10,7 @@ namespace interleave {
 
 std::span<const Method> methods() {
   static const std::vector<Method> table{
-      {"dash", "DASH", "re-implementation from a published outline", dashSettings(), runDash},
+      {"dash", "DASH", "re-implementation from a published outline", dashSettings(), checkDash, runDash},
   };
   return table;
 }

@@ -40,6 +40,8 @@ struct Method {
   std::string name, title;
   std::string evidence;  ///< Shown with every result: "re-implementation from a published outline".
   std::span<const SettingSpec> settings;
+  /// Usage error for values that are wrong beyond their type and range: before anything is loaded.
+  void (*check)(const Settings& settings);
   /// Runs from the spec's checkpoint, or from the start, to the end; gives one placement for each budget, that of the
   /// spec first.
   std::vector<PlacementEvent> (*run)(const MethodInput& input, MethodContext& context);

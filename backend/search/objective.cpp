@@ -118,8 +118,8 @@ at::Tensor Objective::mixedLayer(int layer, const at::Tensor& stream, const at::
   LayerInput input(model_, layer, model_.attentionInput(layer, stream), kUnpacked);
   at::Tensor mixed;
   for (std::size_t o = 0; o < operators_.size(); ++o) {
-    const at::Tensor output = bank_->mixer(layer, operators_[o]).forward(input);
-    const at::Tensor p = probabilities[static_cast<std::int64_t>(o)].to(output.scalar_type());
+    const at::Tensor output = widened(bank_->mixer(layer, operators_[o]).forward(input));  // so that Σp stays 1
+    const at::Tensor p = probabilities[static_cast<std::int64_t>(o)];
     mixed = o == 0 ? output * p : AddScaled::apply(mixed, p, output);
   }
   return model_.finishLayer(layer, stream, mixed);

@@ -13,11 +13,11 @@
 
 namespace interleave {
 
-/// How far the student is from the teacher at the positions that count, a mean over them.
+/// How far the student is from the teacher at the positions that count: a mean over them, but for HiddenMse.
 enum class LossKind {
   Kl,         ///< KL(teacher ‖ student) of the next-token distributions, nats.
   Ce,         ///< Cross-entropy with the text's own next token, nats.
-  HiddenMse,  ///< ‖h_student − h_teacher‖² / ‖h_teacher‖² of the normalised last hidden states.
+  HiddenMse,  ///< ‖h_student − h_teacher‖² / ‖h_teacher‖² of the normalised last hidden states, together.
 };
 LossKind lossKindNamed(const std::string& name);  ///< "kl", "ce", "hidden-mse".
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/search/search_state.h"
 
+#include <algorithm>
+
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
 
@@ -43,9 +45,15 @@ SearchState fromCheckpoint(const Checkpoint& checkpoint, const Settings& setting
   } catch (const nlohmann::json::exception& problem) {
     throw badInput(kPlace, {}, problem.what());
   }
+  if (state.settings.text("operators") != settings.text("operators")) {
+    throw badInput(
+        kPlace, "operators",
+        "it is of a search over " + state.settings.text("operators") + ", not over " + settings.text("operators"));
+  }
+  const bool pins_fit = std::ranges::all_of(state.pinned, [&](int pin) { return pin >= -1 && pin < operators; });
   const auto cells = static_cast<std::size_t>(layers) * static_cast<std::size_t>(operators);
   if (state.logits.size() != cells || state.first_moment.size() != cells || state.second_moment.size() != cells ||
-      state.pinned.size() != static_cast<std::size_t>(layers)) {
+      state.pinned.size() != static_cast<std::size_t>(layers) || !pins_fit) {
     throw badInput(kPlace, {}, "it belongs to a search of another shape");
   }
   return state;

@@ -23,7 +23,7 @@ struct SearchState {
 
 /// As JSON whose numbers round-trip exactly.
 Checkpoint toCheckpoint(const SearchState& state);
-/// BadInput when it does not fit a search of `layers` × `operators` with these settings.
+/// BadInput when it does not fit a search of `layers` × `operators`, or is of one over other operators.
 SearchState fromCheckpoint(const Checkpoint& checkpoint, const Settings& settings, int layers, int operators);
 
 }  // namespace interleave

@@ -13,9 +13,9 @@ namespace {
 
 struct EvaluateOptions {
   Workbench::EvaluationRequest request;
-  std::vector<std::string> placements;
+  std::vector<std::string> placements, changes;
   std::optional<std::string> rest;
-  std::string out;
+  std::string bank, out;
 };
 
 std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
@@ -29,16 +29,19 @@ std::string rowsOf(const std::string& label, const Placement& placement, const s
 
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
-  const MixerKind rest = restOperator(options.rest, options.request.bank);
   std::vector<Placement> placements;
-  for (const std::string& text : options.placements) placements.push_back(placementFor(text, files, rest));
+  for (const std::string& text : options.placements) {
+    placements.push_back(placementFor(text, files, restOperator(options.rest, options.bank, text)));
+  }
 
   Workbench workbench;
   nlohmann::json results = nlohmann::json::array();
   std::string text = fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
                                  "error", "unit", "samples");
   for (std::size_t i = 0; i < placements.size(); ++i) {
-    const std::vector<Score> scores = workbench.evaluate(options.request, placements[i], terminal);
+    Workbench::EvaluationRequest request = options.request;
+    request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
+    const std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
     result["tasks"] = toJson(scores);
@@ -58,10 +61,12 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   Workbench::EvaluationRequest& request = options->request;
   CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and retrieval prompts");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
-  command->add_option("--bank", request.bank, "The candidates' folder");
+  command->add_option("--bank", options->bank, "The candidates' folder");
+  addRecipeOption(*command, options->changes);
   command
-      ->add_option("--placement", options->placements,
-                   "A file, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all or none; may be repeated")
+      ->add_option(
+          "--placement", options->placements,
+          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all or none; may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);

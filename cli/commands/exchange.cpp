@@ -19,6 +19,7 @@ struct ExchangeOptions {
   RunId run = 0;
   int layers = 0;
   std::optional<std::string> budget, rest;
+  std::vector<std::string> changes;
 };
 
 /// What a foreign file is read with: the model's layer count, or the one given.
@@ -57,11 +58,20 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
   }
   if (!scores.empty()) request.provenance["scores"] = std::move(scores);
   if (request.model.empty() && std::filesystem::exists(spec.model_path)) request.model = spec.model_path;
-  if (request.bank.empty() && std::filesystem::exists(spec.bank_dir)) request.bank = spec.bank_dir;
+  request.candidates.bank_settings = spec.bank_settings;
+  if (request.candidates.bank.empty() && std::filesystem::exists(spec.bank_dir))
+    request.candidates.bank = spec.bank_dir;
+  if (request.model.empty()) return;
+  const ModelFiles files = ModelFiles::open(request.model);
+  if (!summary.model_fingerprint.empty() && summary.model_fingerprint != files.fingerprint()) {
+    throw badInput(request.model, "fingerprint",
+                   "the run is of \"" + summary.model_name + "\" (" + summary.model_fingerprint +
+                       "), this model is \"" + files.config().name + "\" (" + files.fingerprint() + ")");
+  }
 }
 
 void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request) {
-  const MixerKind rest = restOperator(options.rest, options.bank);
+  const MixerKind rest = restOperator(options.rest, options.bank, options.placement);
   request.placement = options.model.empty() ? readPlacement(options.placement, options.layers, rest)
                                             : placementFor(options.placement, ModelFiles::open(options.model), rest);
   request.provenance = provenanceOf(options.placement);
@@ -71,7 +81,7 @@ void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& requ
 void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   Workbench::ExportRequest request;
   request.model = options.model;
-  request.bank = options.bank;
+  request.candidates = candidatesFor(options.bank, options.placement, options.changes);
   request.out = options.out;
   request.format = options.format;
   if (options.run != 0) {
@@ -84,7 +94,11 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   const std::vector<std::string> files = Workbench().exportPlacement(request, terminal);
   if (options.run != 0) {
     const std::string folder = std::filesystem::absolute(options.out).lexically_normal();
-    StoreWriter(options.store).addExport(options.run, {{}, options.format, folder, request.provenance});
+    try {
+      StoreWriter(options.store).addExport(options.run, {{}, options.format, folder, request.provenance});
+    } catch (const Error& problem) {  // The files are there all the same.
+      terminal.log(LogEvent::Level::Warning, std::string("the export is not noted in the store: ") + problem.what());
+    }
   }
   terminal.print({{"format", options.format}, {"out", options.out}, {"files", files}},
                  options.out + ": " + joined(files));
@@ -92,7 +106,7 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
 
 void import(const ExchangeOptions& options, Terminal& terminal) {
   const Placement placement =
-      importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank));
+      importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank, options.file));
   nlohmann::json provenance = provenanceOf(options.file);
   provenance["source"] = options.file;
   const nlohmann::json document = placementDocument("interleave", placement, {}, provenance);
@@ -123,6 +137,7 @@ void declareExchange(CLI::App& app, Terminal& terminal) {
   command->add_option("--format", options->format, "What to write")->required()->check(CLI::IsMember(exportFormats()));
   command->add_option("--out", options->out, "The folder to write into")->required();
   addShared(command);
+  addRecipeOption(*command, options->changes);
   command->callback([options, &terminal] {
     if (options->run == 0 && options->placement.empty()) throw usageError("export", "--run or --placement is needed");
     exportTo(*options, terminal);

@@ -16,6 +16,7 @@ namespace {
 struct ModelOptions {
   std::string model, text_file, ids, out, bank;
   std::optional<std::string> placement, rest;
+  std::vector<std::string> changes;
   bool special = false, plain = false;
   Execution execution;
 };
@@ -59,10 +60,11 @@ void logits(const ModelOptions& options, Terminal& terminal) {
   if (ids.empty()) throw badInput(options.ids, {}, "the list of token ids is empty");
   std::optional<Placement> placement;
   if (options.placement) {
-    placement = placementFor(*options.placement, files, restOperator(options.rest, options.bank));
+    placement = placementFor(*options.placement, files, restOperator(options.rest, options.bank, *options.placement));
   }
-  const std::vector<float> values = Workbench().logits(options.model, ids, placement ? &*placement : nullptr,
-                                                       options.bank, options.execution, terminal);
+  const std::vector<float> values = Workbench().logits(
+      options.model, ids, placement ? &*placement : nullptr,
+      candidatesFor(options.bank, options.placement.value_or(""), options.changes), options.execution, terminal);
   const auto wrong = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
   if (wrong != values.end()) {
     const auto at = wrong - values.begin();
@@ -103,8 +105,9 @@ void declareModel(CLI::App& app, Terminal& terminal) {
   command->add_option("--ids", options->ids, "A JSON list of token ids")->required();
   command->add_option("--out", options->out, "The file to write; its tensor is \"logits\", fp32")->required();
   command->add_option("--placement", options->placement,
-                      "Of a hybrid: a file, uniform:K[:OFFSET], first:K, … (see evaluate)");
+                      "Of a hybrid: a file, layers:I,J,…, uniform:K[:OFFSET], … (see evaluate)");
   command->add_option("--bank", options->bank, "The candidates that stand in the hybrid");
+  addRecipeOption(*command, options->changes);
   command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like")
       ->check(CLI::IsMember(restOperatorNames()));
   addExecutionOptions(*command, options->execution);

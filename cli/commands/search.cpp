@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -37,21 +39,27 @@ class LastStep final : public EventSink {
   std::optional<StepEvent> step_;
 };
 
-/// A budget that this model cannot meet is bad input, told before anything is written.
-void checkBudget(const Budget& budget, const ModelFiles& files, const Settings& bank) {
+/// A budget that this model cannot meet with the operators searched is bad input, told before anything is written.
+void checkBudget(const Budget& budget, const ModelFiles& files, const Settings& search, const Settings& bank) {
   const int layers = files.config().layers;
   if (budget.unit == Budget::Unit::FullLayers) {
     if (budget.amount <= layers) return;
     throw badInput(files.path(), "--budget", "keeps " + budget.text() + " layers of " + std::to_string(layers));
   }
   const CostTable costs = Workbench().costs(files.path(), bank, std::span(&budget.context_tokens, 1)).at(0);
-  std::int64_t least = 0;
+  std::int64_t least = 0, most = 0;
   for (const std::vector<MixerCost>& row : costs.rows) {
-    least += std::ranges::min(row, {}, &MixerCost::cache_bytes).cache_bytes;
+    std::vector<std::int64_t> bytes;
+    for (const std::string& word : wordsOf(search.text("operators"))) {
+      bytes.push_back(row.at(static_cast<std::size_t>(mixerKindNamed(word).value())).cache_bytes);
+    }
+    least += std::ranges::min(bytes);
+    most += std::ranges::max(bytes);
   }
-  if (budget.amount >= least) return;
+  if (budget.amount >= least && budget.amount <= most) return;
   throw badInput(files.path(), "--budget",
-                 budget.text() + " is less than the " + std::to_string(least) + " bytes that the smallest caches take");
+                 budget.text() + " is outside what these operators take at that length: " + std::to_string(least) +
+                     " to " + std::to_string(most) + " bytes");
 }
 
 /// A bank that is there is used as it is, so its recipe is what the run records; it must not contradict the command
@@ -93,7 +101,8 @@ RunSpec newSpec(const SearchOptions& options) {
   spec.bank_settings = preset.bank.json();
   spec.search_settings = preset.search.json();
   spec.device = options.device;
-  checkBudget(spec.budget, files, preset.bank);
+  checkSearchSettings(spec.method, preset.search);
+  checkBudget(spec.budget, files, preset.search, preset.bank);
   return spec;
 }
 
@@ -178,7 +187,8 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   if (options.budget) spec.budget = Budget::parse(*options.budget);
   const auto [search, bank] = changedSettings(options, spec);
   if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
-  checkBudget(spec.budget, ModelFiles::open(spec.model_path), bank);
+  checkSearchSettings(spec.method, search);
+  checkBudget(spec.budget, ModelFiles::open(spec.model_path), search, bank);
   spec.search_settings = search.json();
   spec.title = options.title;
   spec.forked_from = std::to_string(*run) + "@" + std::to_string(step);
@@ -226,16 +236,21 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
     FanOut sinks({&recorder, &last, &terminal});
     outcome = runToEnd(std::move(spec), sinks);
     writer.flush();
-    problem = writer.status().problem;
+    const StoreWriter::Status status = writer.status();
+    if (!status.problem.empty())
+      problem = "not all of the run could be stored: " + status.problem;
+    else if (status.dropped > 0)
+      problem = fmt::format("{} of the run's events are not in it", status.dropped);
     report.last_step = last.step();
   }
-  if (!problem.empty()) {
-    terminal.log(LogEvent::Level::Warning, options.store + ": not all of the run could be stored: " + problem);
+  if (!report.last_step && options.resume != 0) {  // It had been stopped between its last step and its placements.
+    report.last_step = storedReport(Store::open(options.store), options.resume).last_step;
   }
   if (outcome.phase == Phase::Failed) throw Error(outcome.error, {}, {}, outcome.reason);
   report.phase = outcome.phase;
   report.placements = std::move(outcome.placements);
   terminal.print(report.json(), report.text(false));
+  if (!problem.empty()) throw failure(options.store, problem);
   if (outcome.phase == Phase::Stopped) {
     throw Error(ErrorKind::Stopped, options.store, {},
                 "stopped; search --resume " + std::to_string(report.run) + " goes on");

@@ -15,6 +15,10 @@ EvaluationQueue::EvaluationQueue(Workshop& workshop, JobList& jobs, PlacementBoo
   rest_.setSingleShot(true);
   rest_.setInterval(manner_.rest);
   connect(&rest_, &QTimer::timeout, this, &EvaluationQueue::next);
+  connect(&jobs_, &JobList::finished, this, [this](const QString& slot, JobList::JobState state) {
+    // A job that was stopped was so by the user, or by a new wish whose time is still to come.
+    if (slot == manner_.slot && state != JobList::JobState::Stopped) next();
+  });
 }
 
 void EvaluationQueue::want(std::vector<Wanted> placements) {
@@ -41,9 +45,10 @@ void EvaluationQueue::next() {
   jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
               [this, &workshop = workshop_, wanted, request = *request](Progress& progress) -> std::function<void()> {
                 std::vector<Score> scores = workshop.evaluate(request, wanted.placement, progress);
-                return [this, wanted, scores = std::move(scores)] {
-                  book_.add(wanted.label, wanted.placement, scores);
-                  next();
+                const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores)};
+                return [this, result, label = wanted.label] {
+                  book_.add(label, result.placement, result.scores);
+                  Q_EMIT judged(result);
                 };
               });
 }

@@ -15,8 +15,8 @@
 
 namespace interleave::gui {
 
-/// Judges placements in the background, one after another; results land in the placement book. Asking anew drops what
-/// is under way and what waits.
+/// Judges placements in the background, one after another; results land in the placement book. One that fails is told
+/// by the job list, and the next one begins. Asking anew drops what is under way and what waits.
 class EvaluationQueue final : public QObject {
   Q_OBJECT
  public:
@@ -37,6 +37,9 @@ class EvaluationQueue final : public QObject {
 
   void want(std::vector<Wanted> placements);  ///< In this order. None: stops.
   bool busy() const { return jobs_.running(manner_.slot) || rest_.isActive(); }
+
+ Q_SIGNALS:
+  void judged(const ScoreEvent& result);  ///< The book has it.
 
  private:
   void next();

@@ -70,7 +70,10 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   undo_.addStack(&studio_.editor().undoStack());
   undo_.addStack(&studio_.library().undoStack());
   for (QUndoStack* stack : undo_.stacks()) {
-    connect(stack, &QUndoStack::indexChanged, this, [stack] { stack->setActive(true); });
+    // A stack that is being cleared tells of it too, and has nothing to undo.
+    connect(stack, &QUndoStack::indexChanged, this, [stack] {
+      if (stack->count() > 0) stack->setActive(true);
+    });
   }
   undo_.setActiveStack(&studio_.editor().undoStack());
 
@@ -117,13 +120,24 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   arrangeAs(Arrangement::Search);
   if (remember_) restoreGeometry(QSettings().value(u"window/geometry"_s).toByteArray());
   connect(&studio_, &Studio::problem, this, &MainWindow::showProblem);
+  connect(&studio_, &Studio::notice, this, &MainWindow::showProblem);
   connect(&studio_.run(), &RunModel::changed, this, &MainWindow::refreshActions);
+  // Of the run going on, which need not be the run shown.
+  connect(&studio_.controller(), &RunController::started, this, &MainWindow::refreshActions);
+  connect(&studio_.controller(), &RunController::progressed, this, &MainWindow::refreshActions);
   connect(&studio_.controller(), &RunController::finished, this, &MainWindow::refreshActions);
+  connect(&studio_.jobs(), &JobList::started, this, &MainWindow::refreshActions);
+  connect(&studio_.jobs(), &JobList::finished, this, &MainWindow::refreshActions);
+  connect(&studio_.library(), &RunLibrary::changed, this, &MainWindow::refreshActions);
   connect(&studio_.model(), &OpenModel::changed, this, &MainWindow::refreshStatus);
   connect(&studio_.model(), &OpenModel::changed, this, &MainWindow::refreshActions);
   connect(&studio_.setup(), &SetupModel::changed, this, &MainWindow::refreshActions);
   connect(&studio_.library(), &RunLibrary::changed, this, &MainWindow::refreshStatus);
-  connect(&status_timer_, &QTimer::timeout, this, &MainWindow::refreshStatus);
+  connect(&status_timer_, &QTimer::timeout, this, [this] {
+    // Another process writes to a store that this one only reads.
+    if (studio_.library().isOpen() && studio_.library().writer() == nullptr) studio_.reloadLibrary();
+    refreshStatus();
+  });
   status_timer_.start(1000);
   refreshActions();
   refreshStatus();
@@ -217,6 +231,10 @@ void MainWindow::buildLayoutMenu(QMenu& menu) {
   }
   menu.addSeparator();
   menu.addActions({actions_.save_layout, actions_.reset_layout});
+  qDeleteAll(menu.findChildren<QMenu*>(Qt::FindDirectChildrenOnly));
+  QMenu* removal = menu.addMenu(tr("&Delete layout"));
+  removal->setEnabled(!savedLayouts().isEmpty());
+  for (const QString& name : savedLayouts()) removal->addAction(name, this, [name] { removeLayout(name); });
 }
 
 void MainWindow::buildStatusBar() {
@@ -236,14 +254,17 @@ void MainWindow::buildStatusBar() {
 void MainWindow::refreshActions() {
   const RunController& controller = studio_.controller();
   const bool active = controller.active(), ready = !studio_.setup().modelPath().empty();
-  actions_.start_pause->setIconText(!active ? tr("▶ Start") : controller.paused() ? tr("▶ Resume") : tr("❚❚ Pause"));
-  actions_.start_pause->setEnabled(active || ready);
-  actions_.prepare->setEnabled(!active && ready);
+  const bool idle = !active && !studio_.preparing() && !studio_.beginning();
+  actions_.start_pause->setIconText(!active                    ? tr("▶ Start")
+                                    : controller.pauseWanted() ? tr("▶ Resume")
+                                                               : tr("❚❚ Pause"));
+  actions_.start_pause->setEnabled(active || (idle && ready));
+  actions_.prepare->setEnabled(idle && ready);
   actions_.stop->setEnabled(active);
   const bool stored = studio_.run().record().id != 0 && studio_.library().writer() != nullptr;
-  actions_.fork->setEnabled(!active && stored && studio_.run().step() != nullptr);
-  actions_.resume_run->setEnabled(!active && stored && studio_.run().record().phase.phase != Phase::Done);
-  actions_.replay->setEnabled(!active && studio_.run().record().id != 0);
+  actions_.fork->setEnabled(idle && stored && studio_.run().step() != nullptr);
+  actions_.resume_run->setEnabled(idle && stored && studio_.run().record().phase.phase != Phase::Done);
+  actions_.replay->setEnabled(idle && studio_.run().record().id != 0);
   actions_.export_placement->setEnabled(studio_.editor().placement().layers() > 0);
 }
 
@@ -309,8 +330,9 @@ void MainWindow::openStore() {
 void MainWindow::startOrPause() {
   RunController& controller = studio_.controller();
   if (!controller.active()) return studio_.startRun();
-  if (controller.paused()) return controller.resume();
-  controller.pause();
+  // What was asked for last counts: a pause that the engine has not come to yet can be withdrawn.
+  controller.pauseWanted() ? controller.resume() : controller.pause();
+  refreshActions();
 }
 
 void MainWindow::forkShown() {
@@ -370,7 +392,8 @@ void MainWindow::dropEvent(QDropEvent* event) {
   for (const QUrl& url : event->mimeData()->urls()) {
     const std::filesystem::path path = url.toLocalFile().toStdString();
     if (path.empty()) continue;
-    const bool model = std::filesystem::is_directory(path) || path.extension() == ".gguf";
+    std::error_code unreadable;  // then opening it tells why
+    const bool model = std::filesystem::is_directory(path, unreadable) || path.extension() == ".gguf";
     model ? studio_.openModel(path) : studio_.openStore(path);
   }
 }

@@ -98,6 +98,7 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
 
 std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                           Progress& progress) {
+  if (placement.layers() != script_.layers) throw badInput({}, "placement", "it has another count of layers");
   take(evaluation_milliseconds_, "evaluating", progress);
   const double full = static_cast<double>(placement.fullCount()) / placement.layers();
   Random random(std::hash<Placement>{}(placement));

@@ -35,11 +35,26 @@ void OpenModel::open(const std::filesystem::path& path, const Settings& bank, co
                 found->costs = workshop.costs(path, bank, contextLengths());
                 progress.throwIfStopped();
                 found->device = workshop.device(device);
-                return [this, path, found] {
+                return [this, path, bank, found] {
+                  jobs_.cancelSlot(QStringLiteral("costs"));  // those of the model before
                   path_ = path;
+                  costed_ = bank.json();
                   info_ = std::move(found->info);
                   costs_ = std::move(found->costs);
                   device_ = std::move(found->device);
+                  Q_EMIT changed();
+                };
+              });
+}
+
+void OpenModel::costWith(const Settings& bank) {
+  if (!known() || bank.json() == costed_) return;
+  costed_ = bank.json();
+  jobs_.start(tr("Costs of the operators"), QStringLiteral("costs"),
+              [this, &workshop = workshop_, path = path_, bank](Progress&) -> std::function<void()> {
+                auto costs = std::make_shared<std::vector<CostTable>>(workshop.costs(path, bank, contextLengths()));
+                return [this, costs] {
+                  costs_ = std::move(*costs);
                   Q_EMIT changed();
                 };
               });

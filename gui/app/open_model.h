@@ -20,6 +20,8 @@ class OpenModel final : public QObject {
 
   /// Returns at once; changed() when the model is known, failed job otherwise.
   void open(const std::filesystem::path& path, const Settings& bank, const std::string& device);
+  /// Computes the costs anew where these settings are others than those of costs(). Returns at once, as above.
+  void costWith(const Settings& bank);
 
   bool known() const { return !info_.empty(); }
   const std::filesystem::path& path() const { return path_; }
@@ -38,6 +40,7 @@ class OpenModel final : public QObject {
   std::filesystem::path path_;
   nlohmann::json info_;
   std::vector<CostTable> costs_;
+  nlohmann::json costed_;  // the bank's settings that costs_ were asked for with
   DeviceReport device_;
 };
 

@@ -56,8 +56,8 @@ std::optional<Options> optionsFrom() {
   const auto text = [](const char* words) { return QApplication::translate("program", words); };
   const QCommandLineOption model(u"model"_s, text("A .gguf file or a Hugging Face model folder to open."), u"PATH"_s);
   const QCommandLineOption store(u"store"_s, text("The store of runs; made where it is missing."), u"FILE"_s);
-  const QCommandLineOption bank(u"bank"_s, text("The folder of prepared candidates; beside the store by default."),
-                                u"DIR"_s);
+  const QCommandLineOption bank(
+      u"bank"_s, text("The folder of prepared candidates; banks/MODEL beside the store by default."), u"DIR"_s);
   const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
   const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."),
                                 u"DIR"_s);

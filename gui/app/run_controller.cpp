@@ -19,6 +19,7 @@ void RunController::start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWri
   record_ = so_far ? std::move(so_far) : std::make_shared<RunRecord>();
   record_->spec = spec;
   record_->phase = {};
+  pause_wanted_ = false;
   recorder_.reset();
   mailbox_ = std::make_unique<Mailbox>();
   std::vector<EventSink*> sinks{mailbox_.get()};
@@ -34,10 +35,12 @@ void RunController::start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWri
 }
 
 void RunController::pause() {
+  pause_wanted_ = true;
   if (engine_) engine_->pause();
 }
 
 void RunController::resume() {
+  pause_wanted_ = false;
   if (engine_) engine_->resume();
 }
 

@@ -12,22 +12,32 @@
 
 namespace interleave::gui {
 
+/// A run that was deleted; pushed on the stack when that has been done. Nothing may be thrown through Qt's undo stack.
 class RunLibrary::Removal final : public QUndoCommand {
  public:
   Removal(RunLibrary& library, RunId id, const QString& title)
       : QUndoCommand(tr("delete %1").arg(title)), library_(library), id_(id) {}
   void redo() override {
-    library_.writable().remove(id_);
-    library_.reload();
+    if (std::exchange(done_, true)) attempt([this] { library_.writable().remove(id_); });
   }
   void undo() override {
-    library_.writable().restore(id_);
-    library_.reload();
+    attempt([this] { library_.writable().restore(id_); });
   }
 
  private:
+  template <class Change>
+  void attempt(Change change) {
+    try {
+      change();
+      library_.reload();
+    } catch (const std::exception& error) {
+      Q_EMIT library_.failed(text(), QString::fromUtf8(error.what()));
+    }
+  }
+
   RunLibrary& library_;
   RunId id_;
+  bool done_ = false;
 };
 
 void RunLibrary::open(const std::filesystem::path& file) {
@@ -39,41 +49,58 @@ void RunLibrary::open(const std::filesystem::path& file) {
     if (error.kind() == ErrorKind::BadInput || !std::filesystem::exists(file)) throw;
     reason = QString::fromUtf8(error.what());
   }
-  store_ = Store::open(file);
+  Store store = Store::open(file);
+  Verdicts known;
+  Listing listing = read(store, known);
+  store_ = std::move(store);
   writer_ = std::move(writer);
   read_only_reason_ = reason;
   file_ = file;
+  final_ = std::move(known);
   undo_.clear();
-  final_.clear();
-  reload();
+  show(std::move(listing), true);
 }
 
 void RunLibrary::reload() {
-  std::vector<RunSummary> runs = store_ ? store_->runs() : std::vector<RunSummary>{};
-  std::ranges::sort(runs, std::greater{}, &RunSummary::id);
+  if (store_) show(read(*store_, final_), false);
+}
+
+void RunLibrary::reloadScores(RunId id) {
+  final_.erase(id);
+  reload();
+}
+
+RunLibrary::Listing RunLibrary::read(const Store& store, Verdicts& known) {
+  Listing listing{.runs = store.runs()};
+  std::ranges::sort(listing.runs, std::greater{}, &RunSummary::id);
+  for (const RunSummary& run : listing.runs) listing.verdicts.push_back(verdictOf(store, run, known));
+  const auto pinned = std::ranges::find(listing.runs, true, &RunSummary::baseline);
+  if (pinned != listing.runs.end()) {
+    const std::vector<PlacementEvent> found = store.placements(pinned->id);
+    if (!found.empty()) listing.baseline = found.front().placement;
+  }
+  return listing;
+}
+
+void RunLibrary::show(Listing listing, bool other_store) {
   // A list of the same runs keeps its selection.
-  const bool same = std::ranges::equal(runs, runs_, {}, &RunSummary::id, &RunSummary::id);
+  const bool same =
+      !other_store && std::ranges::equal(listing.runs, listing_.runs, {}, &RunSummary::id, &RunSummary::id);
   if (!same) beginResetModel();
-  runs_ = std::move(runs);
-  verdicts_.clear();
-  for (const RunSummary& run : runs_) verdicts_.push_back(verdictOf(run));
-  const RunSummary* pinned = baseline();
-  const std::vector<PlacementEvent> found =
-      pinned == nullptr ? std::vector<PlacementEvent>{} : store_->placements(pinned->id);
-  baseline_placement_ = found.empty() ? Placement() : found.front().placement;
+  listing_ = std::move(listing);
   if (!same) endResetModel();
-  if (same && !runs_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+  if (same && rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
   Q_EMIT changed();
 }
 
-RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) {
+RunLibrary::Verdict RunLibrary::verdictOf(const Store& store, const RunSummary& run, Verdicts& known) {
   if (run.phase != Phase::Done) {
     return {run.steps > 0 ? QStringLiteral("%1/%2").arg(run.step).arg(run.steps) : QString(), QString()};
   }
-  if (const auto known = final_.find(run.id); known != final_.end()) return known->second;
+  if (const auto found = known.find(run.id); found != known.end()) return found->second;
   Verdict quality;
-  const std::vector<PlacementEvent> placements = store_->placements(run.id);
-  for (const ScoreEvent& event : store_->scores(run.id)) {
+  const std::vector<PlacementEvent> placements = store.placements(run.id);
+  for (const ScoreEvent& event : store.scores(run.id)) {
     if (placements.empty() || event.placement != placements.front().placement) continue;
     if (const Score* kl = scoreOf(event.scores, "kl")) quality.value = tr("KL %1").arg(numberText(kl->value, 2));
     if (const Score* passkey = scoreOf(event.scores, "passkey")) {
@@ -81,17 +108,17 @@ RunLibrary::Verdict RunLibrary::verdictOf(const RunSummary& run) {
     }
   }
   if (quality.value.isEmpty()) quality.value = tr("%1 steps").arg(run.step);
-  return final_[run.id] = quality;
+  return known[run.id] = quality;
 }
 
 const RunSummary* RunLibrary::find(RunId id) const {
-  const auto found = std::ranges::find(runs_, id, &RunSummary::id);
-  return found == runs_.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(listing_.runs, id, &RunSummary::id);
+  return found == listing_.runs.end() ? nullptr : &*found;
 }
 
 const RunSummary* RunLibrary::baseline() const {
-  const auto found = std::ranges::find(runs_, true, &RunSummary::baseline);
-  return found == runs_.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(listing_.runs, true, &RunSummary::baseline);
+  return found == listing_.runs.end() ? nullptr : &*found;
 }
 
 StoreWriter& RunLibrary::writable() {
@@ -100,9 +127,13 @@ StoreWriter& RunLibrary::writable() {
 }
 
 void RunLibrary::remove(RunId id) {
-  writable();
+  StoreWriter& writer = writable();
   const RunSummary* run = find(id);
-  if (run != nullptr) undo_.push(std::make_unique<Removal>(*this, id, qt(run->title)).release());  // the stack owns it
+  if (run == nullptr) return;
+  const QString title = qt(run->title);
+  writer.remove(id);
+  undo_.push(std::make_unique<Removal>(*this, id, title).release());  // the stack owns it
+  reload();
 }
 
 void RunLibrary::setTags(RunId id, const QStringList& tags) {
@@ -128,13 +159,13 @@ void RunLibrary::rename(RunId id, const QString& title) {
 }
 
 int RunLibrary::rowCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(runs_.size());
+  return parent.isValid() ? 0 : static_cast<int>(listing_.runs.size());
 }
 
 QVariant RunLibrary::data(const QModelIndex& index, int role) const {
   if (!index.isValid()) return {};
-  const RunSummary& run = runs_[static_cast<std::size_t>(index.row())];
-  const Verdict& verdict = verdicts_[static_cast<std::size_t>(index.row())];
+  const RunSummary& run = listing_.runs[static_cast<std::size_t>(index.row())];
+  const Verdict& verdict = listing_.verdicts[static_cast<std::size_t>(index.row())];
   switch (role) {
     case RunRole:
       return QVariant::fromValue(static_cast<qlonglong>(run.id));

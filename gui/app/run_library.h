@@ -27,22 +27,24 @@ class RunLibrary final : public QAbstractTableModel {
 
   explicit RunLibrary(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
 
-  /// Opens, creating the file where it is missing. Errors pass through, but for a store that another process writes
-  /// to: that one opens read-only, and readOnlyReason() says who.
+  /// Opens, creating the file where it is missing. Errors pass through and leave everything as it was, but for a store
+  /// that another process writes to: that one opens read-only, and readOnlyReason() says who. Nobody may be using
+  /// writer() meanwhile: it goes.
   void open(const std::filesystem::path& file);
   const std::filesystem::path& file() const { return file_; }
   bool isOpen() const { return store_.has_value(); }
   StoreWriter* writer() { return writer_.get(); }  ///< Null when read-only, or not open.
   const QString& readOnlyReason() const { return read_only_reason_; }
 
-  void reload();
-  const std::vector<RunSummary>& runs() const { return runs_; }
+  void reload();                ///< An error passes through; the list then stays as it was.
+  void reloadScores(RunId id);  ///< The same, after a run that is done got new ones.
+  const std::vector<RunSummary>& runs() const { return listing_.runs; }
   const RunSummary* find(RunId id) const;
   const RunSummary* baseline() const;
-  const Placement& baselinePlacement() const { return baseline_placement_; }  ///< Empty: none found yet.
+  const Placement& baselinePlacement() const { return listing_.baseline; }  ///< Empty: none found yet.
   const Store& store() const { return *store_; }
 
-  /// Changes; Usage error when read-only. Removing can be undone.
+  /// Changes; Usage error when read-only. Removing can be undone; what goes wrong with that is told by failed().
   void remove(RunId id);
   void setTags(RunId id, const QStringList& tags);
   void setBaseline(RunId id);  ///< The only one; the same again takes it off.
@@ -56,23 +58,30 @@ class RunLibrary final : public QAbstractTableModel {
 
  Q_SIGNALS:
   void changed();
+  void failed(const QString& what, const QString& reason);
 
  private:
   class Removal;
   struct Verdict {
     QString value, recall;  // as the list shows them
   };
+  using Verdicts = std::map<RunId, Verdict>;
+  struct Listing {
+    std::vector<RunSummary> runs;   // newest first
+    std::vector<Verdict> verdicts;  // as runs
+    Placement baseline;
+  };
   StoreWriter& writable();
-  Verdict verdictOf(const RunSummary& run);
+  static Listing read(const Store& store, Verdicts& known);
+  static Verdict verdictOf(const Store& store, const RunSummary& run, Verdicts& known);
+  void show(Listing listing, bool other_store);
 
   std::filesystem::path file_;
   std::unique_ptr<StoreWriter> writer_;
   std::optional<Store> store_;
   QString read_only_reason_;
-  std::vector<RunSummary> runs_;    // newest first
-  std::vector<Verdict> verdicts_;   // as runs_
-  std::map<RunId, Verdict> final_;  // of runs that are done, which do not change
-  Placement baseline_placement_;
+  Listing listing_;
+  Verdicts final_;  // of runs that are done, which change only when they are judged anew
   QUndoStack undo_;
 };
 

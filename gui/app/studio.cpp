@@ -2,6 +2,8 @@
 #include "gui/app/studio.h"
 
 #include <QDateTime>
+#include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "backend/engine/replay_engine.h"
@@ -11,6 +13,18 @@ namespace interleave::gui {
 namespace {
 
 constexpr std::int64_t kReloadEvery = 1000;  // ms, of the run list while a run is recorded
+
+/// "SmolLM2-135M.Q8_0" of …/SmolLM2-135M.Q8_0.gguf; the folder's name of a Hugging Face model.
+std::filesystem::path nameOf(const std::string& model) {
+  std::filesystem::path path = std::filesystem::absolute(model).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // DIR/
+  return path.extension() == ".gguf" ? path.stem() : path.filename();
+}
+
+/// One spelling for one file.
+std::string normal(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
 
 }  // namespace
 
@@ -29,52 +43,88 @@ Studio::Studio(Workshop& workshop)
     return going_on || jobs_.anyRunning();
   });
   connect(&jobs_, &JobList::started, &clock_, &FrameClock::wake);
-  connect(&jobs_, &JobList::failed, this, [this](const QString& title, const QString& reason) {
-    const QString text = tr("%1: %2").arg(title, reason);
-    log_.add(LogEvent::Level::Error, text);
-    Q_EMIT problem(text);
-  });
+  connect(&jobs_, &JobList::failed, this, &Studio::tellProblem);
+  connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
+  connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
+  connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
+  connect(&judging_, &EvaluationQueue::judged, this, &Studio::keepScores);
+  connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
+  connect(&run_, &RunModel::changed, this, &Studio::runChanged);
+  connect(&editor_, &PlacementEditor::changed, this, &Studio::editorChanged);
+  connectRun();
+  since_reload_.start();
+}
+
+void Studio::connectRun() {
   connect(&controller_, &RunController::started, this, [this] {
+    jobs_.cancelSlot(QStringLiteral("show"));  // it would take the view from the run that began
     run_.show(controller_.record());
+    if (controller_.recorded()) reloadLibrary();  // now: windows look for the run's row
     clock_.wake();
   });
   connect(&controller_, &RunController::progressed, this, [this] {
     if (run_.shared() == controller_.record()) run_.recordChanged();
     if (controller_.recorded() && since_reload_.hasExpired(kReloadEvery)) {
       since_reload_.restart();
-      library_.reload();
+      reloadLibrary();
     }
   });
   connect(&controller_, &RunController::finished, this, [this] {
     const PhaseEvent& phase = controller_.record()->phase;
     if (phase.phase == Phase::Failed) Q_EMIT problem(tr("The run failed: %1").arg(qt(phase.title)));
-    if (StoreWriter* writer = library_.writer(); writer != nullptr && controller_.recorded()) {
-      jobs_.start(tr("Store the run"), QStringLiteral("flush"), [this, writer](Progress&) -> std::function<void()> {
-        writer->flush();
-        return [this] { library_.reload(); };
-      });
-    }
+    if (controller_.recorded()) flushStore(controller_.record()->id);
   });
-  connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
-  connect(&run_, &RunModel::changed, this, &Studio::runChanged);
-  connect(&editor_, &PlacementEditor::changed, this, &Studio::editorChanged);
-  since_reload_.start();
+}
+
+void Studio::flushStore(RunId id) {
+  StoreWriter* writer = library_.writer();
+  if (writer == nullptr) return;
+  jobs_.start(tr("Store the run"), QStringLiteral("flush"), [this, writer, id](Progress&) -> std::function<void()> {
+    writer->flush();
+    return [this, id] { library_.reloadScores(id); };
+  });
+}
+
+void Studio::reloadLibrary() {
+  try {
+    library_.reload();
+    reload_failed_ = false;
+  } catch (const std::exception& error) {
+    if (!std::exchange(reload_failed_, true)) tellProblem(tr("Run list"), QString::fromUtf8(error.what()));
+  }
+}
+
+void Studio::tellProblem(const QString& what, const QString& reason) {
+  const QString text = tr("%1: %2").arg(what, reason);
+  log_.add(LogEvent::Level::Error, text);
+  Q_EMIT problem(text);
 }
 
 void Studio::attempt(const QString& what, const std::function<void()>& action) {
   try {
     action();
-  } catch (const Error& error) {
-    const QString text = tr("%1: %2").arg(what, QString::fromUtf8(error.what()));
-    log_.add(LogEvent::Level::Error, text);
-    Q_EMIT problem(text);
+  } catch (const std::exception& error) {
+    tellProblem(what, QString::fromUtf8(error.what()));
   }
 }
 
 void Studio::openStore(const std::filesystem::path& file) {
   attempt(tr("Open store"), [&] {
-    library_.open(file);
-    if (setup_.bankDir().empty()) setup_.setBankDir((file.parent_path() / "banks").string());
+    std::error_code unlike;
+    if (library_.writer() != nullptr && std::filesystem::equivalent(file, library_.file(), unlike)) {
+      return library_.reload();
+    }
+    const bool recording = controller_.active() && controller_.recorded();
+    if (recording || jobs_.running(QStringLiteral("flush"))) {
+      throw usageError("store", "a run is being recorded in the open store; stop it first");
+    }
+    library_.open(std::filesystem::absolute(file));
+    // What was asked of the store before means nothing in this one, and its runs have other numbers.
+    for (const QString& slot : {QStringLiteral("show"), QStringLiteral("begin")}) jobs_.cancelSlot(slot);
+    judging_.want({});
+    what_if_.want({});
+    if (run_.record().id != 0) run_.show(std::make_shared<RunRecord>());
+    setupChanged();
     log_.add(LogEvent::Level::Info, tr("store %1: %2 runs").arg(qt(file.string())).arg(library_.rowCount()));
     if (!library_.readOnlyReason().isEmpty()) log_.add(LogEvent::Level::Warning, library_.readOnlyReason());
   });
@@ -85,9 +135,30 @@ void Studio::openModel(const std::filesystem::path& path) {
   model_.open(path, setup_.bank(), setup_.device());
 }
 
+void Studio::setupChanged() {
+  if (!setup_.modelPath().empty()) {
+    // Beside the store, a folder for each model: candidates of one do not fit another.
+    const std::filesystem::path folder =
+        library_.isOpen() ? library_.file().parent_path() : std::filesystem::current_path();
+    setup_.setDefaultBankDir((folder / "banks" / nameOf(setup_.modelPath())).string());
+  }
+  model_.costWith(setup_.bank());
+  refreshSubject();
+}
+
+void Studio::refreshSubject() {
+  const RunSpec& spec = run_.record().spec;
+  if (!book_.setSubject(normal(modelOf(spec)), normal(candidatesOf(spec).bank.string()))) return;
+  judging_.want({});
+  what_if_.want({});
+  collected_ = 0;
+}
+
 void Studio::prepareCandidates() {
   const RunSpec spec = setup_.spec();
   if (spec.model_path.empty()) return attempt(tr("Prepare"), [] { throw usageError("model", "open a model first"); });
+  // One bank is not trained twice at a time.
+  if (controller_.active()) return attempt(tr("Prepare"), [] { throw usageError("run", "a run is going on"); });
   prepared_ = std::make_shared<RunRecord>();
   prepared_->spec = spec;
   prepared_->spec.title = tr("candidates").toStdString();
@@ -111,63 +182,88 @@ void Studio::drainPreparation() {
   if (run_.shared() == prepared_) run_.recordChanged();
 }
 
-void Studio::launch(std::unique_ptr<Engine> engine, RunSpec spec, bool record, RunId into,
-                    std::shared_ptr<RunRecord> so_far) {
-  controller_.start(std::move(engine), std::move(spec), record ? library_.writer() : nullptr, into, std::move(so_far));
-  if (controller_.recorded()) library_.reload();
+void Studio::launch(Launch what) {
+  // One bank is not trained twice at a time.
+  if (preparing()) throw usageError("candidates", "they are being prepared; wait, or cancel that job");
+  const bool unrecorded = what.record && library_.writer() == nullptr;
+  controller_.start(what.engine ? std::move(what.engine) : workshop_.makeEngine(), std::move(what.spec),
+                    what.record ? library_.writer() : nullptr, what.into, std::move(what.so_far));
+  if (!unrecorded) return;
+  const QString text = library_.isOpen() ? tr("This run is not recorded: the store is open for reading only.")
+                                         : tr("This run is not recorded: no store is open.");
+  log_.add(LogEvent::Level::Warning, text);
+  Q_EMIT notice(text);
+}
+
+void Studio::launchFrom(RunId id, const QString& what, std::function<Launch(const Store&)> load) {
+  if (controller_.active()) return attempt(what, [] { throw usageError("run", "another run is going on"); });
+  jobs_.start(tr("%1 run %2").arg(what).arg(id), QStringLiteral("begin"),
+              [this, load = std::move(load), file = library_.file()](Progress&) -> std::function<void()> {
+                auto found = std::make_shared<Launch>(load(Store::open(file)));
+                return [this, found] { launch(std::move(*found)); };
+              });
+}
+
+std::vector<Intervention> Studio::pinsFrom(std::int64_t step) const {
+  std::vector<Intervention> pins;
+  for (const int layer : editor_.pinned()) {
+    pins.push_back(
+        {.kind = Intervention::Kind::Pin, .step = step, .layer = layer, .mixer = editor_.placement()[layer]});
+  }
+  return pins;
 }
 
 void Studio::startRun() {
   attempt(tr("Start"), [this] {
     if (setup_.modelPath().empty()) throw usageError("model", "open a model first");
     RunSpec spec = setup_.spec();
-    for (const int layer : editor_.pinned()) {
-      spec.interventions.push_back(
-          {.kind = Intervention::Kind::Pin, .step = 0, .layer = layer, .mixer = editor_.placement()[layer]});
-    }
-    launch(workshop_.makeEngine(), std::move(spec), true);
+    spec.interventions = pinsFrom(1);  // the first step sees them
+    launch({.spec = std::move(spec)});
   });
 }
 
 void Studio::resumeRun(RunId id) {
-  attempt(tr("Resume"), [&] {
-    RunSpec spec = library_.store().spec(id);
-    spec.resume_from = library_.store().checkpoint(id);
-    auto so_far = std::make_shared<RunRecord>(loadRecord(library_.store(), id));
-    launch(workshop_.makeEngine(), std::move(spec), true, id, std::move(so_far));
+  launchFrom(id, tr("Resume"), [id](const Store& store) {
+    Launch found{.spec = store.spec(id), .into = id};
+    found.spec.resume_from = store.checkpoint(id);
+    found.so_far = std::make_shared<RunRecord>(loadRecord(store, id));
+    return found;
   });
 }
 
 void Studio::forkRun(RunId id, std::int64_t step) {
-  attempt(tr("Fork"), [&] {
-    const RunSpec origin = library_.store().spec(id);
-    RunSpec spec = setup_.spec();
-    spec.model_path = origin.model_path;
-    spec.bank_dir = origin.bank_dir;
-    spec.bank_settings = origin.bank_settings;
-    spec.title += "-fork" + std::to_string(id);
-    spec.forked_from = std::to_string(id) + "@" + std::to_string(step);
-    spec.resume_from = library_.store().checkpointAt(id, step);
-    if (!spec.resume_from) throw usageError(spec.forked_from, "the store has no checkpoint of this step");
-    launch(workshop_.makeEngine(), std::move(spec), true);
+  RunSpec spec = setup_.spec();
+  spec.interventions = pinsFrom(step + 1);
+  launchFrom(id, tr("Fork"), [id, step, spec = std::move(spec)](const Store& store) {
+    const RunSpec origin = store.spec(id);
+    Launch found{.spec = spec};
+    found.spec.model_path = origin.model_path;
+    found.spec.bank_dir = origin.bank_dir;
+    found.spec.bank_settings = origin.bank_settings;
+    found.spec.title += "-fork" + std::to_string(id);
+    found.spec.forked_from = std::to_string(id) + "@" + std::to_string(step);
+    found.spec.resume_from = store.checkpointAt(id, step);
+    if (!found.spec.resume_from) throw usageError(found.spec.forked_from, "the store has no checkpoint of this step");
+    return found;
   });
 }
 
 void Studio::replayRun(RunId id, double speed) {
-  attempt(tr("Replay"), [&] {
-    RunSpec spec = library_.store().spec(id);
-    spec.interventions.clear();
-    auto pace = std::make_shared<ReplaySpeed>(speed);
-    launch(makeReplayEngine(library_.store().events(id), std::move(pace)), std::move(spec), false);
+  launchFrom(id, tr("Replay"), [id, speed](const Store& store) {
+    Launch found{.spec = store.spec(id), .record = false};
+    found.spec.interventions.clear();
+    found.engine = makeReplayEngine(store.events(id), std::make_shared<ReplaySpeed>(speed));
+    return found;
   });
 }
 
 void Studio::showRun(RunId id) {
-  if (controller_.record() && controller_.active() && controller_.record()->id == id) {
-    run_.show(controller_.record());
+  jobs_.cancelSlot(QStringLiteral("show"));
+  if (controller_.active() && controller_.record()->id == id) {
+    if (run_.shared() != controller_.record()) run_.show(controller_.record());
     return;
   }
-  if (run_.record().id == id && !library_.runs().empty()) return;
+  if (run_.record().id == id) return;
   jobs_.start(tr("Load run %1").arg(id), QStringLiteral("show"),
               [this, id, file = library_.file()](Progress&) -> std::function<void()> {
                 auto record = std::make_shared<RunRecord>(loadRecord(Store::open(file), id));
@@ -175,22 +271,33 @@ void Studio::showRun(RunId id) {
               });
 }
 
+const std::string& Studio::modelOf(const RunSpec& spec) const {
+  return spec.model_path.empty() ? setup_.modelPath() : spec.model_path;
+}
+
+Workbench::Candidates Studio::candidatesOf(const RunSpec& spec) const {
+  if (spec.bank_dir.empty()) return {setup_.bankDir(), setup_.bank().json()};
+  return {spec.bank_dir, spec.bank_settings};
+}
+
 void Studio::exportShown(const std::string& format, const std::filesystem::path& folder) {
   const RunRecord& record = run_.record();
   Workbench::ExportRequest request{
-      .model = record.spec.model_path.empty() ? setup_.modelPath() : record.spec.model_path,
-      .bank = record.spec.bank_dir.empty() ? setup_.bankDir() : record.spec.bank_dir,
+      .model = modelOf(record.spec),
+      .candidates = candidatesOf(record.spec),
       .out = folder,
       .format = format,
       .placement = editor_.placement(),
       .provenance = {{"run", record.id}, {"spec", toJson(record.spec)}, {"edited_by_hand", editor_.edited()}}};
   jobs_.start(tr("Export as %1").arg(qt(format)), QStringLiteral("export"),
-              [this, &workshop = workshop_, request, id = record.id](Progress& progress) -> std::function<void()> {
+              [this, &workshop = workshop_, request, id = record.id,
+               store = library_.file()](Progress& progress) -> std::function<void()> {
                 const std::vector<std::string> files = workshop.exportPlacement(request, progress);
-                return [this, request, id, count = files.size()] {
+                return [this, request, id, store, count = files.size()] {
                   log_.add(LogEvent::Level::Info,
                            tr("exported %1 files to %2").arg(count).arg(qt(request.out.string())));
-                  if (StoreWriter* writer = library_.writer(); writer != nullptr && id != 0) {
+                  StoreWriter* writer = library_.writer();
+                  if (writer != nullptr && id != 0 && library_.file() == store) {
                     const QDateTime now = QDateTime::currentDateTimeUtc();
                     writer->addExport(id, {.created = now.toString(Qt::ISODate).toStdString(),
                                            .format = request.format,
@@ -224,8 +331,8 @@ KnownPlacement Studio::baseline() const {
 std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
   const RunSpec& spec = run_.record().spec;
   Workbench::EvaluationRequest request;
-  request.model = spec.model_path.empty() ? setup_.modelPath() : spec.model_path;
-  request.bank = spec.bank_dir.empty() ? setup_.bankDir() : spec.bank_dir;
+  request.model = modelOf(spec);
+  request.candidates = candidatesOf(spec);
   request.execution.device = spec.device;
   if (request.model.empty()) return std::nullopt;
   return request;
@@ -235,6 +342,19 @@ void Studio::judgeCompared() {
   std::vector<EvaluationQueue::Wanted> wanted;
   for (const KnownPlacement* entry : book_.compared()) wanted.push_back({entry->label, entry->placement});
   judging_.want(std::move(wanted));
+}
+
+void Studio::keepScores(const ScoreEvent& result) {
+  // The run's own placements, and what they are compared with. Those of edits and of other runs are not its results.
+  RunRecord& record = *run_.shared();
+  if (record.id == 0 || record.layers() == 0 || library_.writer() == nullptr) return;
+  const bool found = std::ranges::any_of(
+      record.placements, [&](const PlacementEvent& event) { return event.placement == result.placement; });
+  const bool reference = result.placement == teacher() || result.placement == baseline().placement;
+  if (!found && !reference) return;
+  library_.writer()->record(record.id, result);
+  record.scores.push_back(result);
+  flushStore(record.id);
 }
 
 void Studio::setKept(int kept) {
@@ -247,6 +367,7 @@ void Studio::setKept(int kept) {
 
 void Studio::runShown() {
   collected_ = 0;
+  refreshSubject();
   editor_.load(run_.placement(), run_.record().operators());
 }
 

@@ -46,6 +46,7 @@ class Studio final : public QObject {
   EvaluationQueue& judging() { return judging_; }  ///< Asked for: with all samples.
   EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
 
+  /// The store that is open already is read anew. Refused while something is written to the open one.
   void openStore(const std::filesystem::path& file);
   void openModel(const std::filesystem::path& path);
   void prepareCandidates();
@@ -67,22 +68,46 @@ class Studio final : public QObject {
   KnownPlacement baseline() const;
   Placement teacher() const { return Placement(editor_.placement().layers(), MixerKind::Full); }
 
-  /// Runs `action`; an Error becomes a line in the log and problem().
+  bool preparing() const { return jobs_.running(QStringLiteral("prepare")); }
+  bool beginning() const { return jobs_.running(QStringLiteral("begin")); }  ///< Loading a run to go on from.
+  /// Reads the list of runs anew. What goes wrong is told once until it goes well again: this is done every second.
+  void reloadLibrary();
+
+  /// Runs `action`; what it throws becomes a line in the log and problem().
   void attempt(const QString& what, const std::function<void()>& action);
 
  Q_SIGNALS:
   void problem(const QString& text);
+  void notice(const QString& text);  ///< Worth knowing; nothing has failed.
 
  private:
+  void tellProblem(const QString& what, const QString& reason);
+  void connectRun();
+  void runFinished();
+  void setupChanged();
+  void refreshSubject();
+  void keepScores(const ScoreEvent& result);
+  void flushStore(RunId id);
+  /// Reads run `id` on a job's thread, then launches what `load` made of it.
+  struct Launch {
+    std::unique_ptr<Engine> engine;  ///< Null: a search.
+    RunSpec spec;
+    bool record = true;
+    RunId into = 0;
+    std::shared_ptr<RunRecord> so_far;
+  };
+  void launchFrom(RunId id, const QString& what, std::function<Launch(const Store&)> load);
+  void launch(Launch what);
+  std::vector<Intervention> pinsFrom(std::int64_t step) const;
   void runShown();
   void runChanged();
   void editorChanged();
   std::optional<Workbench::EvaluationRequest> evaluationRequest() const;
+  const std::string& modelOf(const RunSpec& spec) const;          ///< Setup's where the run names none.
+  Workbench::Candidates candidatesOf(const RunSpec& spec) const;  ///< The same.
   void logMoves();
   void collectPlacements();
   void drainPreparation();
-  void launch(std::unique_ptr<Engine> engine, RunSpec spec, bool record, RunId into = 0,
-              std::shared_ptr<RunRecord> so_far = nullptr);
 
   Workshop& workshop_;
   FrameClock clock_;
@@ -100,6 +125,7 @@ class Studio final : public QObject {
   std::shared_ptr<RunRecord> prepared_;
   Placement logged_;           ///< As the log told it last.
   std::size_t collected_ = 0;  ///< Placements and scores of the shown record that the book has.
+  bool reload_failed_ = false;
   QElapsedTimer since_reload_;
 };
 

@@ -5,6 +5,7 @@
 #include <QPixmap>
 #include <QTabBar>
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "gui/style/format.h"
@@ -25,7 +26,9 @@ Tour::Tour(MainWindow& window, std::filesystem::path folder) : window_(window), 
 }
 
 void Tour::start() {
-  std::filesystem::create_directories(folder_);
+  std::error_code refused;
+  std::filesystem::create_directories(folder_, refused);
+  if (refused) problem_ = tr("%1: %2").arg(qt(folder_.string()), qt(refused.message()));
   plan();
   timer_.start();
 }
@@ -111,7 +114,12 @@ void Tour::advance() {
   const Stop& stop = stops_[at_];
   if (!std::exchange(acted_, true)) {
     Q_EMIT said(stop.title);
-    stop.act();
+    try {
+      stop.act();
+    } catch (const std::exception& error) {
+      problem_ = tr("%1: %2").arg(stop.title, QString::fromUtf8(error.what()));
+      return;
+    }
   }
   if (!stop.reached()) return;
   ++at_;

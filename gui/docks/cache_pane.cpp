@@ -27,6 +27,7 @@ CachePane::CachePane(Studio& studio)
   row->addWidget(legend_);
   connect(&studio_.editor(), &PlacementEditor::changed, this, &Pane::touch);
   connect(&studio_.model(), &OpenModel::changed, this, &Pane::touch);
+  connect(&studio_.setup(), &SetupModel::changed, this, &Pane::touch);
   connect(&studio_.library(), &RunLibrary::changed, this, &Pane::touch);
   connect(&studio_.run(), &RunModel::shownChanged, this, &Pane::touch);
 }

@@ -175,11 +175,9 @@ Panel ComparePane::bytesPanel() const {
 QString ComparePane::csv() const {
   QString text = QStringLiteral("placement,compared,layers,kept\n");
   for (const KnownPlacement& entry : studio_.book().entries()) {
-    QString label = entry.label;
-    text += QStringLiteral("\"%1\",%2,\"%3\",%4\n")
-                .arg(label.replace(QLatin1Char('"'), QStringLiteral("\"\"")),
-                     entry.compared ? QStringLiteral("1") : QStringLiteral("0"), qt(entry.placement.line()),
-                     QString::number(entry.placement.fullCount()));
+    text += QStringLiteral("%1,%2,%3,%4\n")
+                .arg(csvCell(entry.label), entry.compared ? QStringLiteral("1") : QStringLiteral("0"),
+                     csvCell(qt(entry.placement.line())), QString::number(entry.placement.fullCount()));
   }
   return text + Pane::csv();
 }

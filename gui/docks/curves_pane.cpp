@@ -4,7 +4,6 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -47,7 +46,16 @@ CurvesPane::CurvesPane(Studio& studio)
 
 void CurvesPane::refresh() {
   const RunRecord& record = studio_.run().record();
-  if (record.steps.empty() && !record.alignments.empty()) return figure_->setPanels({alignmentPanel()});
+  if (record.steps.empty() && !record.alignments.empty()) {
+    std::vector<Panel> panels;
+    if (Panel curves = alignmentPanel(); !curves.series.empty()) panels.push_back(std::move(curves));
+    // Kinds that the bank had before have no curve.
+    const bool all_curves = std::ranges::all_of(bankKinds(record), [&](MixerKind kind) {
+      return !trainingOf(record, kind, false).empty() || !trainingOf(record, kind, true).empty();
+    });
+    if (!all_curves) panels.push_back(bankPanel());
+    return figure_->setPanels(std::move(panels));
+  }
   figure_->setPanels(
       {panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true),
        panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
@@ -86,21 +94,43 @@ Panel CurvesPane::panelOf(const QString& title, std::initializer_list<Metric> me
 }
 
 Panel CurvesPane::alignmentPanel() const {
+  const RunRecord& record = studio_.run().record();
   Panel panel{.title = tr("Relative error of the candidates, mean over layers"),
               .x = {.label = tr("alignment step"), .whole = true},
-              .y = {.logarithmic = true}};
-  panel.legend = true;
-  for (const bool held_out : {false, true}) {
-    Series series{.name = held_out ? tr("held-out text") : tr("training batch"),
-                  .color = category(held_out ? 2 : 1),
-                  .style = held_out ? Series::Style::DashedPoints : Series::Style::Line};
-    for (const AlignmentEvent& event : studio_.run().record().alignments) {
-      if (event.held_out != held_out || event.relative_error.empty()) continue;
-      const double sum = std::accumulate(event.relative_error.begin(), event.relative_error.end(), 0.0);
-      series.x.push_back(static_cast<double>(event.step));
-      series.y.push_back(sum / static_cast<double>(event.relative_error.size()));
+              .y = {.logarithmic = true},
+              .legend = true};
+  int colour = 1;
+  for (const MixerKind kind : bankKinds(record)) {
+    const QString name = qt(interleave::title(kind));
+    for (const bool held_out : {false, true}) {
+      Series series{.name = held_out ? tr("%1, held-out text").arg(name) : tr("%1, training batch").arg(name),
+                    .color = category(colour),
+                    .style = held_out ? Series::Style::DashedPoints : Series::Style::Line};
+      for (const AlignmentEvent* event : trainingOf(record, kind, held_out)) {
+        series.x.push_back(static_cast<double>(event->step));
+        series.y.push_back(meanOf(event->relative_error));
+      }
+      if (!series.x.isEmpty()) panel.series.push_back(std::move(series));
     }
-    panel.series.push_back(std::move(series));
+    ++colour;
+  }
+  return panel;
+}
+
+Panel CurvesPane::bankPanel() const {
+  const RunRecord& record = studio_.run().record();
+  const std::vector<MixerKind> kinds = bankKinds(record);
+  Panel panel{.title = tr("Candidates as the bank has them: relative error, mean over layers"),
+              .x = {.least = 0},
+              .y = {.kind = Axis::Kind::Category,
+                    .reversed = true,
+                    .least = -0.5,
+                    .most = static_cast<double>(std::max<std::size_t>(kinds.size(), 1)) - 0.5},
+              .series = {{.color = theme().accent, .style = Series::Style::Bars}}};
+  for (const MixerKind kind : kinds) {
+    panel.series[0].x.push_back(meanOf(bankError(record, kind)));
+    panel.series[0].y.push_back(static_cast<double>(panel.y.categories.size()));
+    panel.y.categories << qt(interleave::title(kind));
   }
   return panel;
 }

@@ -22,6 +22,7 @@ class CurvesPane final : public Pane {
  private:
   Panel panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const;
   Panel alignmentPanel() const;
+  Panel bankPanel() const;
 
   Studio& studio_;
   Figure* figure_;

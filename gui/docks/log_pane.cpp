@@ -14,6 +14,7 @@
 #include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -109,10 +110,20 @@ LogPane::LogPane(Studio& studio)
   cancel->setFixedWidth(110);
   row->addLayout(tools);
   row->addWidget(jobs_, 2);
+  connect(&filter_, &QAbstractItemModel::rowsAboutToBeInserted, this, [this] {
+    const QScrollBar& bar = *lines_->verticalScrollBar();
+    follow_ = follow_ || bar.value() >= bar.maximum();
+  });
   connect(&filter_, &QAbstractItemModel::rowsInserted, this, &Pane::touch);
+  connect(&filter_, &QAbstractItemModel::modelReset, this, [this] {
+    follow_ = true;
+    touch();
+  });
 }
 
-void LogPane::refresh() { lines_->scrollToBottom(); }
+void LogPane::refresh() {
+  if (std::exchange(follow_, false)) lines_->scrollToBottom();
+}
 
 QString LogPane::csv() const {
   QString text;

@@ -9,7 +9,8 @@ class QTreeView;
 
 namespace interleave::gui {
 
-/// Lines of the log, by level and text, and the jobs with their progress; Delete or a double click cancels a job.
+/// Lines of the log, by level and text, and the jobs with their progress; Delete or the button cancels the one
+/// chosen. New lines scroll into sight unless the user has scrolled up to read.
 class LogPane final : public Pane {
   Q_OBJECT
  public:
@@ -23,6 +24,7 @@ class LogPane final : public Pane {
   Studio& studio_;
   LogFilter filter_;
   QListView* lines_;
+  bool follow_ = true;  // the end was in sight when lines came
   QTreeView* jobs_;
 };
 

@@ -24,13 +24,56 @@ Axis layerAxis(int layers, bool ticks) {
           .most = layers - 0.5};
 }
 
-/// Newest held-out errors first, for colours; the steps of one kind of candidate, in order.
-std::vector<const AlignmentEvent*> trainingOf(const RunRecord& record) {
-  std::vector<const AlignmentEvent*> events;
-  for (const AlignmentEvent& event : record.alignments) {
-    if (!event.held_out && event.kind == record.alignments.back().kind) events.push_back(&event);
+/// The errors of the candidates, a bar for each kind and layer.
+Panel bankPanelOf(const RunRecord& record, bool ticks) {
+  const std::vector<MixerKind> kinds = bankKinds(record);
+  int layers = record.layers();
+  Panel panel{.x = {.label = LogitsPane::tr("candidate error"), .least = 0}, .stretch = 1.2};
+  for (const MixerKind kind : kinds) {
+    const std::vector<float> error = bankError(record, kind);
+    const int lane = static_cast<int>(panel.series.size());
+    Series bars{.name = qt(interleave::title(kind)),
+                .color = kinds.size() == 1 ? theme().track : category(lane + 3),
+                .style = Series::Style::Bars,
+                .x = {error.begin(), error.end()},
+                .y = QVector<double>(static_cast<qsizetype>(error.size())),
+                .lane = lane,
+                .lanes = static_cast<int>(kinds.size())};
+    std::iota(bars.y.begin(), bars.y.end(), 0.0);
+    layers = std::max(layers, static_cast<int>(error.size()));
+    panel.series.push_back(std::move(bars));
   }
-  return events;
+  panel.y = layerAxis(layers, ticks);
+  return panel;
+}
+
+/// The errors of one kind of candidates over the steps of their training.
+Panel trainingPanelOf(const std::vector<const AlignmentEvent*>& events, bool ticks) {
+  const int columns = static_cast<int>(events.size()), layers = static_cast<int>(events.front()->relative_error.size());
+  const double first = static_cast<double>(events.front()->step), last = static_cast<double>(events.back()->step);
+  Grid grid{.name = LogitsPane::tr("relative error"),
+            .rows = layers,
+            .columns = columns,
+            .first_column = first,
+            .column_step = columns > 1 ? std::max(last - first, 1.0) / (columns - 1) : 1,
+            .values = QVector<float>(static_cast<qsizetype>(layers) * columns, 0),
+            .most = 0.1,
+            .map = ColorMap::Cividis,
+            .scale = true};
+  for (int column = 0; column < columns; ++column) {
+    const std::vector<float>& error = events[static_cast<std::size_t>(column)]->relative_error;
+    for (int layer = 0; layer < std::min(layers, static_cast<int>(error.size())); ++layer) {
+      grid.values[static_cast<qsizetype>(layer) * columns + column] = error[static_cast<std::size_t>(layer)];
+      grid.most = std::max(grid.most, static_cast<double>(error[static_cast<std::size_t>(layer)]));
+    }
+  }
+  return {.x = {.label = LogitsPane::tr("alignment step of %1").arg(qt(interleave::title(events.back()->kind))),
+                .whole = true,
+                .least = first - 0.5,
+                .most = static_cast<double>(std::max(events.back()->steps, events.back()->step)) + 0.5},
+          .y = layerAxis(layers, ticks),
+          .grid = std::move(grid),
+          .stretch = 4.6};
 }
 
 /// Lying bars, one a layer, in two series: those of `chosen` and the others.
@@ -87,10 +130,12 @@ void LogitsPane::refresh() {
   const RunRecord& record = studio_.run().record();
   if (!record.steps.empty()) {
     figure_->setPanels(searchPanels());
-    setHint(tr("p(full attention), viridis 0 to 1 · hover for values · drag to zoom"));
+    setHint(tr("p(full attention) · hover for values · drag to zoom"));
   } else if (!record.alignments.empty()) {
     figure_->setPanels(preparationPanels());
-    setHint(tr("preparing candidates: relative error of each layer"));
+    const bool training = record.alignments.back().step > 0;
+    setHint(training ? tr("preparing candidates: relative error of each layer")
+                     : tr("candidates of the bank: relative error of each layer"));
   } else {
     figure_->setPanels({Panel{.x = {.label = tr("step"), .whole = true, .least = 0, .most = 60},
                               .y = layerAxis(std::max(record.layers(), 30), true),
@@ -107,25 +152,18 @@ void LogitsPane::refresh() {
 std::vector<Panel> LogitsPane::searchPanels() const {
   const RunRecord& record = studio_.run().record();
   const StepEvent& step = *studio_.run().step();
-  const int columns = static_cast<int>(record.steps.size()), layers = record.layers();
-  const double first = static_cast<double>(record.steps.front().step),
-               last = static_cast<double>(record.steps.back().step);
+  const FullHistory history = fullHistory(record);
+  const int layers = history.layers;
   Grid grid{.name = tr("p(full)"),
             .rows = layers,
-            .columns = columns,
-            .first_column = first,
-            .column_step = columns > 1 ? (last - first) / (columns - 1) : 1,
-            .values = QVector<float>(static_cast<qsizetype>(layers) * columns, 0)};
-  for (int column = 0; column < columns; ++column) {
-    const std::vector<double> full = fullProbabilities(record.steps[static_cast<std::size_t>(column)]);
-    for (int layer = 0; layer < std::min(layers, static_cast<int>(full.size())); ++layer) {
-      grid.values[static_cast<qsizetype>(layer) * columns + column] =
-          static_cast<float>(full[static_cast<std::size_t>(layer)]);
-    }
-  }
+            .columns = history.columns,
+            .first_column = static_cast<double>(history.first),
+            .column_step = static_cast<double>(history.stride),
+            .values = {history.values.begin(), history.values.end()},
+            .scale = true};
   Panel map{.x = {.label = tr("step"),
                   .whole = true,
-                  .least = first - 0.5,
+                  .least = static_cast<double>(history.first) - 0.5,
                   .most = static_cast<double>(std::max(record.steps.back().steps, record.steps.back().step)) + 0.5},
             .y = layerAxis(layers, true),
             .grid = std::move(grid),
@@ -141,53 +179,18 @@ std::vector<Panel> LogitsPane::searchPanels() const {
             .marks = {{.x = 0.5, .color = theme().muted}},
             .stretch = 1.5};
   std::vector<Panel> panels{std::move(map), std::move(now)};
-  if (!bankError(record).empty()) panels.push_back(bankPanel());
+  if (!record.alignments.empty()) panels.push_back(bankPanelOf(record, false));
   return panels;
-}
-
-Panel LogitsPane::bankPanel() const {
-  const RunRecord& record = studio_.run().record();
-  const std::vector<float> error = bankError(record);
-  return {.x = {.label = tr("candidate error"), .least = 0},
-          .y = layerAxis(record.layers() > 0 ? record.layers() : static_cast<int>(error.size()), false),
-          .series =
-              {layerBars({error.begin(), error.end()}, std::vector<bool>(error.size()), {}, tr("‖a−â‖²/‖a‖²")).back()},
-          .stretch = 1.2};
 }
 
 std::vector<Panel> LogitsPane::preparationPanels() const {
   const RunRecord& record = studio_.run().record();
-  const std::vector<const AlignmentEvent*> events = trainingOf(record);
-  const int columns = static_cast<int>(events.size());
-  const int layers = static_cast<int>(record.alignments.back().relative_error.size());
   std::vector<Panel> panels;
-  if (columns > 0) {
-    const double first = static_cast<double>(events.front()->step), last = static_cast<double>(events.back()->step);
-    Grid grid{.name = tr("relative error"),
-              .rows = layers,
-              .columns = columns,
-              .first_column = first,
-              .column_step = columns > 1 ? (last - first) / (columns - 1) : 1,
-              .values = QVector<float>(static_cast<qsizetype>(layers) * columns, 0),
-              .most = 0.1,
-              .map = ColorMap::Cividis};
-    for (int column = 0; column < columns; ++column) {
-      const std::vector<float>& error = events[static_cast<std::size_t>(column)]->relative_error;
-      for (int layer = 0; layer < std::min(layers, static_cast<int>(error.size())); ++layer) {
-        grid.values[static_cast<qsizetype>(layer) * columns + column] = error[static_cast<std::size_t>(layer)];
-        grid.most = std::max(grid.most, static_cast<double>(error[static_cast<std::size_t>(layer)]));
-      }
-    }
-    panels.push_back({.x = {.label = tr("alignment step of %1").arg(qt(interleave::title(events.back()->kind))),
-                            .whole = true,
-                            .least = first - 0.5,
-                            .most = static_cast<double>(events.back()->steps) + 0.5},
-                      .y = layerAxis(layers, true),
-                      .grid = std::move(grid),
-                      .stretch = 4.6});
+  for (const MixerKind kind : bankKinds(record)) {
+    const std::vector<const AlignmentEvent*> events = trainingOf(record, kind, false);
+    if (!events.empty()) panels.push_back(trainingPanelOf(events, panels.empty()));
   }
-  panels.push_back(bankPanel());
-  panels.back().y = layerAxis(layers, columns == 0);
+  panels.push_back(bankPanelOf(record, panels.empty()));
   return panels;
 }
 
@@ -201,19 +204,19 @@ void LogitsPane::refreshFoot() {
   time_->setEnabled(last > 0);
   strip_->setPlacement(run.placement());
   if (step == nullptr) {
-    const auto& alignments = run.record().alignments;
+    QStringList errors;
+    for (const MixerKind kind : bankKinds(run.record())) {
+      errors << tr("%1 %2").arg(QString(QLatin1Char(letter(kind))), numberText(meanOf(bankError(run.record(), kind))));
+    }
     strip_name_->setText(tr("If stopped now"));
     where_->setText(tr("step –"));
-    reading_->setText(alignments.empty() ? QString() : tr("mean error %1").arg(numberText([&] {
-      const std::vector<float> error = bankError(run.record());
-      return std::accumulate(error.begin(), error.end(), 0.0) /
-             static_cast<double>(std::max<std::size_t>(error.size(), 1));
-    }())));
+    reading_->setText(errors.isEmpty() ? QString() : tr("mean error %1").arg(errors.join(QStringLiteral(" · "))));
     return;
   }
-  const bool ended = run.following() && !run.record().placements.empty();
-  strip_name_->setText(ended ? tr("Placement found") : tr("If stopped now"));
-  strip_->setBefore(run.previousStep() != nullptr && !ended ? run.previousStep()->if_stopped_now : Placement());
+  strip_name_->setText(run.placementIsFound()  ? tr("Placement found")
+                       : run.placementIsRuns() ? tr("If stopped now")
+                                               : tr("Keeping %1").arg(run.kept()));
+  strip_->setBefore(run.placementBefore());
   where_->setText(run.following() ? tr("step %1 (newest)").arg(step->step) : tr("step %1").arg(step->step));
   const int kept = run.kept();
   const double reported = step->metrics[static_cast<std::size_t>(Metric::Margin)];

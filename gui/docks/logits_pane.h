@@ -25,7 +25,6 @@ class LogitsPane final : public Pane {
  private:
   std::vector<Panel> searchPanels() const;
   std::vector<Panel> preparationPanels() const;
-  Panel bankPanel() const;
   void refreshFoot();
 
   Studio& studio_;

@@ -43,7 +43,9 @@ PlacementPane::PlacementPane(Studio& studio)
           [this](int layer, MixerKind kind) { studio_.editor().set(layer, kind); });
   connect(chips_, &ChipGrid::pinRequested, this, [this](int layer, bool pinned) {
     studio_.editor().setPinned(layer, pinned);
-    if (!studio_.controller().active()) return;
+    // A stored run shown meanwhile can be pinned, but that is no change of the run that goes on.
+    const RunController& controller = studio_.controller();
+    if (!controller.active() || !controller.recorded() || studio_.run().shared() != controller.record()) return;
     studio_.controller().intervene({.kind = pinned ? Intervention::Kind::Pin : Intervention::Kind::Release,
                                     .layer = layer,
                                     .mixer = studio_.editor().placement()[layer]});

@@ -191,10 +191,9 @@ void RunsPane::rename(RunId id) {
 QString RunsPane::csv() const {
   QString text = QStringLiteral("run,title,state,step,steps,tokens,seconds\n");
   for (const RunSummary& run : studio_.library().runs()) {
-    text += QStringLiteral("%1,\"%2\",%3,%4,%5,%6,%7\n")
-                .arg(QString::number(run.id), qt(run.title).replace(QLatin1Char('"'), QStringLiteral("\"\"")),
-                     qt(name(run.phase)), QString::number(run.step), QString::number(run.steps),
-                     QString::number(run.tokens), QString::number(run.seconds));
+    text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7\n")
+                .arg(QString::number(run.id), csvCell(qt(run.title)), qt(name(run.phase)), QString::number(run.step),
+                     QString::number(run.steps), QString::number(run.tokens), QString::number(run.seconds));
   }
   return text;
 }

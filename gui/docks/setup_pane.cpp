@@ -2,7 +2,9 @@
 #include "gui/docks/setup_pane.h"
 
 #include <QComboBox>
+#include <QFileDialog>
 #include <QGridLayout>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
 #include <QRegularExpression>
@@ -31,6 +33,16 @@ double settingOr(const Settings& settings, const std::string& key, double otherw
   return found != settings.json().end() && found->is_number() ? found->get<double>() : otherwise;
 }
 
+/// A run of the model that is open, by its fingerprint where both are known.
+bool isOf(const RunSummary& run, const nlohmann::json& model) {
+  const auto same = [&](const char* key, const std::string& of_run) {
+    const auto found = model.find(key);
+    return found != model.end() && found->is_string() && found->get_ref<const std::string&>() == of_run;
+  };
+  return model.contains("fingerprint") && !run.model_fingerprint.empty() ? same("fingerprint", run.model_fingerprint)
+                                                                         : same("name", run.model_name);
+}
+
 }  // namespace
 
 SetupPane::SetupPane(Studio& studio)
@@ -42,7 +54,9 @@ SetupPane::SetupPane(Studio& studio)
       preset_(new QComboBox),
       device_(new QComboBox),
       budget_(new QLineEdit),
-      seed_(new QLineEdit) {
+      seed_(new QLineEdit),
+      bank_(new QLineEdit),
+      browse_(smallButton(QStringLiteral("…"))) {
   auto* scroll = new QScrollArea;
   scroll->setWidgetResizable(true);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -57,6 +71,7 @@ SetupPane::SetupPane(Studio& studio)
   QGridLayout* run = section(tr("Run"));
   model_->setAlignment(Qt::AlignRight);
   addField(*run, tr("Model"), model_);
+  addBankField(*run);
   addField(*run, tr("Method"), method_);
   addField(*run, tr("Preset"), preset_);
   addField(*run, tr("Budget"), budget_);
@@ -72,7 +87,7 @@ SetupPane::SetupPane(Studio& studio)
   column_->addStretch(1);
 
   auto* foot = new QVBoxLayout;
-  foot->setContentsMargins(12, 4, 10, 8);
+  foot->setContentsMargins(12, 6, 10, 8);
   foot->setSpacing(3);
   estimate_->setFont(textFont(TextSize::Small));
   estimate_->setWordWrap(true);
@@ -85,6 +100,10 @@ SetupPane::SetupPane(Studio& studio)
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
   column->addWidget(scroll, 1);
+  auto* rule = new QFrame;
+  rule->setObjectName(QStringLiteral("rule"));
+  rule->setFixedHeight(1);
+  column->addWidget(rule);
   column->addLayout(foot);
 
   const auto reload = [this] {
@@ -130,6 +149,34 @@ void SetupPane::addField(QGridLayout& grid, const QString& name, QWidget* field)
   field->setAccessibleName(name);
   grid.addWidget(label, row, 0);
   grid.addWidget(field, row, 1);
+}
+
+void SetupPane::addBankField(QGridLayout& grid) {
+  auto* field = new QWidget;
+  auto* row = new QHBoxLayout(field);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(3);
+  row->addWidget(bank_, 1);
+  row->addWidget(browse_);
+  addField(grid, tr("Bank"), field);
+  field->setFocusProxy(bank_);
+  bank_->setFont(textFont(TextSize::Small));
+  bank_->setAccessibleName(tr("Bank: the folder of prepared candidates"));
+  bank_->setPlaceholderText(tr("banks/MODEL"));
+  browse_->setFixedWidth(30);
+  browse_->setAccessibleName(tr("Choose the bank's folder"));
+  browse_->setToolTip(browse_->accessibleName());
+  connect(bank_, &QLineEdit::editingFinished, this, [this] {
+    if (!bank_->isModified()) return;
+    bank_->setModified(false);
+    studio_.setup().setBankDir(bank_->text().trimmed().toStdString());
+    touch();
+  });
+  connect(browse_, &QPushButton::clicked, this, [this] {
+    const QString folder =
+        QFileDialog::getExistingDirectory(this, tr("Folder of prepared candidates"), qt(studio_.setup().bankDir()));
+    if (!folder.isEmpty()) studio_.setup().setBankDir(folder.toStdString());
+  });
 }
 
 void SetupPane::buildSettings() {
@@ -202,8 +249,11 @@ void SetupPane::refresh() {
   preset_->setCurrentText(qt(setup.preset()));
   device_->setCurrentText(qt(setup.device()));
   if (!budget_->hasFocus() || !budget_->isModified()) budget_->setText(qt(setup.budget().text()));
+  if (!bank_->hasFocus() || !bank_->isModified()) bank_->setText(qt(setup.bankDir()));
+  bank_->setToolTip(tr("%1\nEmpty: beside the store, a folder for each model").arg(qt(setup.bankDir())));
   if (!seed_->hasFocus()) seed_->setText(QString::number(setup.seed()));
-  for (QWidget* field : std::initializer_list<QWidget*>{method_, preset_, device_, seed_}) field->setEnabled(!running);
+  for (QWidget* field : std::initializer_list<QWidget*>{method_, preset_, device_, seed_, bank_, browse_})
+    field->setEnabled(!running);
   budget_->setEnabled(!running || live());
   for (const Row& row : rows_) {
     const Settings& settings = row.of_bank ? setup.bank() : setup.search();
@@ -230,7 +280,8 @@ void SetupPane::refreshEstimate() {
   // no better than none.
   const auto& runs = studio_.library().runs();
   const auto like = std::ranges::find_if(runs, [&](const RunSummary& run) {
-    return run.phase == Phase::Done && run.method == setup.method() && run.step > 0 && run.seconds > 0;
+    return run.phase == Phase::Done && run.method == setup.method() && run.step > 0 && run.seconds > 0 &&
+           isOf(run, studio_.model().info());
   });
   if (like != runs.end()) {
     const double steps = settingOr(setup.search(), "steps", static_cast<double>(like->steps));

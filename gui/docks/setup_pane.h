@@ -11,6 +11,7 @@ class QComboBox;
 class QGridLayout;
 class QLabel;
 class QLineEdit;
+class QPushButton;
 class QVBoxLayout;
 
 namespace interleave::gui {
@@ -35,6 +36,7 @@ class SetupPane final : public Pane {
   void addField(QGridLayout& grid, const QString& name, QWidget* field);
   void buildSettings();
   void addSettings(const QString& title, std::span<const SettingSpec> specs, bool of_bank);
+  void addBankField(QGridLayout& grid);
   void takeBudget();
   void edit(const SettingEditor& editor, bool of_bank, const nlohmann::json& value);
   bool live() const;
@@ -45,7 +47,8 @@ class SetupPane final : public Pane {
   QWidget* settings_ = nullptr;
   QLabel *model_, *estimate_;
   QComboBox *method_, *preset_, *device_;
-  QLineEdit *budget_, *seed_;
+  QLineEdit *budget_, *seed_, *bank_;
+  QPushButton* browse_;
   std::vector<Row> rows_;
   std::string built_for_;  // the method whose settings stand there
 };

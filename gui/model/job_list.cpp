@@ -80,21 +80,31 @@ JobList::Job* JobList::find(std::uint64_t number) {
   return found == jobs_.end() ? nullptr : found->get();
 }
 
-void JobList::settle(std::uint64_t number, JobState state, const QString& reason, const std::function<void()>& apply) {
+void JobList::settle(std::uint64_t number, JobState state, QString reason, const std::function<void()>& apply) {
   Job* job = find(number);
   if (job == nullptr) return;
   job->thread.join();
   job->elapsed = static_cast<double>(job->clock.elapsed()) / 1000;
   const bool stale = current_[job->slot] != number;
-  job->state = stale && state == JobState::Done ? JobState::Stopped : state;
-  job->reason = reason;
+  if (stale) state = JobState::Stopped;
+  job->state = state;
   const QString slot = job->slot, title = job->title;
-  if (!stale) {
-    if (state == JobState::Done && apply) apply();
-    if (state == JobState::Failed) Q_EMIT failed(title, reason);
+  if (state == JobState::Done && apply) {
+    try {
+      apply();
+    } catch (const std::exception& error) {
+      state = JobState::Failed;
+      reason = QString::fromUtf8(error.what());
+    }
   }
-  Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
-  Q_EMIT finished(slot);
+  // What was applied may have started jobs, and those push old ones off the list.
+  if (job = find(number); job != nullptr) {
+    job->state = state;
+    job->reason = reason;
+  }
+  if (state == JobState::Failed) Q_EMIT failed(title, reason);
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+  Q_EMIT finished(slot, state);
 }
 
 void JobList::cancel(int row) {

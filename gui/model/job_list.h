@@ -25,7 +25,8 @@ class JobList final : public QAbstractTableModel {
  public:
   enum Column { Title, Fraction, Elapsed, Remaining, State, kColumns };
   enum class JobState { Running, Done, Stopped, Failed };
-  /// Runs on the job's thread; what it returns is called in the window's thread, unless it is stale.
+  /// Runs on the job's thread; what it returns is called in the window's thread, unless it is stale. A job whose
+  /// result cannot be applied has failed like one that throws.
   using Work = std::function<std::function<void()>(Progress&)>;
 
   explicit JobList(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
@@ -47,7 +48,7 @@ class JobList final : public QAbstractTableModel {
 
  Q_SIGNALS:
   void started();
-  void finished(const QString& slot);                        ///< Its result has been applied, or dropped.
+  void finished(const QString& slot, JobState state);        ///< Its result has been applied, or dropped.
   void failed(const QString& title, const QString& reason);  ///< Not sent for a job that was stopped.
 
  private:
@@ -62,7 +63,7 @@ class JobList final : public QAbstractTableModel {
     std::jthread thread;
   };
   Job* find(std::uint64_t number);
-  void settle(std::uint64_t number, JobState state, const QString& reason, const std::function<void()>& apply);
+  void settle(std::uint64_t number, JobState state, QString reason, const std::function<void()>& apply);
 
   std::vector<std::unique_ptr<Job>> jobs_;  // newest first
   std::map<QString, std::uint64_t> current_;

@@ -18,6 +18,15 @@ const KnownPlacement* PlacementBook::find(const Placement& placement) const {
   return found == entries_.end() ? nullptr : &*found;
 }
 
+bool PlacementBook::setSubject(const std::string& model, const std::string& bank) {
+  if (model == model_ && bank == bank_) return false;
+  model_ = model;
+  bank_ = bank;
+  entries_.clear();
+  Q_EMIT changed();
+  return true;
+}
+
 void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores) {
   if (placement.layers() == 0) return;
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
@@ -36,21 +45,6 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
 
 void PlacementBook::setCompared(std::size_t entry, bool compared) {
   entries_.at(entry).compared = compared;
-  Q_EMIT changed();
-}
-
-void PlacementBook::rename(std::size_t entry, const QString& label) {
-  entries_.at(entry).label = label;
-  Q_EMIT changed();
-}
-
-void PlacementBook::remove(std::size_t entry) {
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(entry));
-  Q_EMIT changed();
-}
-
-void PlacementBook::clear() {
-  entries_.clear();
   Q_EMIT changed();
 }
 

@@ -4,6 +4,7 @@
 #include <QObject>
 #include <QString>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "backend/core/events.h"
@@ -19,7 +20,7 @@ struct KnownPlacement {
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made. Equal placements
-/// are one entry; all have as many layers as the first.
+/// are one entry; all have as many layers as the first. Scores are of one model with one bank.
 class PlacementBook final : public QObject {
   Q_OBJECT
  public:
@@ -29,18 +30,18 @@ class PlacementBook final : public QObject {
   std::vector<const KnownPlacement*> compared() const;
   const KnownPlacement* find(const Placement& placement) const;
 
+  /// Says which model and bank the book is of; when they are others than before, it starts afresh: true.
+  bool setSubject(const std::string& model, const std::string& bank);
   /// Adds, or keeps the entry that is there; scores replace those of the same task. A placement with another number
   /// of layers starts the book afresh: it is of another model.
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {});
   void setCompared(std::size_t entry, bool compared);
-  void rename(std::size_t entry, const QString& label);
-  void remove(std::size_t entry);
-  void clear();
 
  Q_SIGNALS:
   void changed();
 
  private:
+  std::string model_, bank_;
   std::vector<KnownPlacement> entries_;
 };
 

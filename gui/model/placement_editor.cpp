@@ -23,9 +23,13 @@ class PlacementEditor::Edit final : public QUndoCommand {
 };
 
 void PlacementEditor::load(const Placement& placement, std::vector<MixerKind> operators) {
-  if (placement == placement_ && operators == operators_) return;
+  // The run may have come to what the user made of it: then it is no edit any more.
+  if (placement == placement_ && placement == loaded_ && operators == operators_) return;
   undo_.clear();
-  if (placement.layers() != placement_.layers()) pinned_.clear();
+  if (placement.layers() > 0) {
+    if (placement.layers() != pinned_layers_) pinned_.clear();
+    pinned_layers_ = placement.layers();
+  }
   operators_ = std::move(operators);
   loaded_ = placement;
   apply(placement);
@@ -44,7 +48,13 @@ void PlacementEditor::replace(const Placement& placement, const QString& what) {
   undo_.push(std::make_unique<Edit>(*this, placement, what).release());  // the stack owns it
 }
 
+const std::set<int>& PlacementEditor::pinned() const {
+  static const std::set<int> none;
+  return placement_.layers() > 0 ? pinned_ : none;
+}
+
 void PlacementEditor::setPinned(int layer, bool pinned) {
+  if (layer < 0 || layer >= placement_.layers()) return;
   if (pinned) {
     pinned_.insert(layer);
   } else {

@@ -27,7 +27,9 @@ class PlacementEditor final : public QObject {
   void set(int layer, MixerKind kind);
   void replace(const Placement& placement, const QString& what);
 
-  const std::set<int>& pinned() const { return pinned_; }
+  /// Layers of placement() that edits leave alone. They outlive runs of as many layers, and the wait for the first
+  /// step of one, while there is no placement and this is empty.
+  const std::set<int>& pinned() const;
   void setPinned(int layer, bool pinned);
 
  Q_SIGNALS:
@@ -41,6 +43,7 @@ class PlacementEditor final : public QObject {
   Placement placement_, loaded_;
   std::vector<MixerKind> operators_;
   std::set<int> pinned_;
+  int pinned_layers_ = 0;  // of the placement that was pinned
   bool edited_ = false;
 };
 

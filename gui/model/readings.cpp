@@ -109,15 +109,61 @@ double marginAt(const StepEvent& step, int kept) {
   return at(kept - 1) - at(kept);
 }
 
-std::vector<float> bankError(const RunRecord& record) {
-  const auto newest = [&](bool held_out) -> const AlignmentEvent* {
-    const auto found = std::find_if(record.alignments.rbegin(), record.alignments.rend(),
-                                    [&](const AlignmentEvent& event) { return event.held_out == held_out; });
-    return found == record.alignments.rend() ? nullptr : &*found;
-  };
-  const AlignmentEvent* event = newest(true);
-  if (event == nullptr) event = newest(false);
+std::vector<MixerKind> bankKinds(const RunRecord& record) {
+  std::vector<MixerKind> kinds;
+  for (const AlignmentEvent& event : record.alignments) {
+    if (std::ranges::find(kinds, event.kind) == kinds.end()) kinds.push_back(event.kind);
+  }
+  return kinds;
+}
+
+std::vector<float> bankError(const RunRecord& record, std::optional<MixerKind> kind) {
+  if (record.alignments.empty()) return {};
+  const MixerKind wanted = kind.value_or(record.alignments.back().kind);
+  const AlignmentEvent* newest[2] = {};
+  for (const AlignmentEvent& event : record.alignments) {
+    if (event.kind == wanted) newest[event.held_out ? 1 : 0] = &event;
+  }
+  const AlignmentEvent* event = newest[1] != nullptr ? newest[1] : newest[0];
   return event == nullptr ? std::vector<float>{} : event->relative_error;
+}
+
+std::vector<const AlignmentEvent*> trainingOf(const RunRecord& record, MixerKind kind, bool held_out) {
+  std::vector<const AlignmentEvent*> events;
+  for (const AlignmentEvent& event : record.alignments) {
+    if (event.kind == kind && event.held_out == held_out && event.step > 0 && !event.relative_error.empty()) {
+      events.push_back(&event);
+    }
+  }
+  return events;
+}
+
+double meanOf(const std::vector<float>& values) {
+  if (values.empty()) return kNone;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+FullHistory fullHistory(const RunRecord& record) {
+  FullHistory map{.stride = record.stride, .layers = record.layers()};
+  const std::vector<StepEvent>& steps = record.steps;
+  if (steps.empty()) return map;
+  map.first = steps.front().step;
+  // A window that fell behind has steps further apart than the record's stride.
+  map.stride = std::max(map.stride, (steps.back().step - map.first) / std::int64_t{RunRecord::kMostSteps} + 1);
+  map.columns = static_cast<int>((steps.back().step - map.first) / map.stride) + 1;
+  map.values.resize(static_cast<std::size_t>(map.layers) * static_cast<std::size_t>(map.columns), 0.0f);
+  std::size_t nearest = 0;
+  for (int column = 0; column < map.columns; ++column) {
+    const std::int64_t wanted = map.first + column * map.stride;
+    const auto away = [&](std::size_t i) { return std::abs(steps[i].step - wanted); };
+    while (nearest + 1 < steps.size() && away(nearest + 1) <= away(nearest)) ++nearest;
+    const std::vector<double> full = fullProbabilities(steps[nearest]);
+    for (std::size_t layer = 0; layer < std::min(full.size(), static_cast<std::size_t>(map.layers)); ++layer) {
+      map.values[layer * static_cast<std::size_t>(map.columns) + static_cast<std::size_t>(column)] =
+          static_cast<float>(full[layer]);
+    }
+  }
+  return map;
 }
 
 const CostTable* costsAt(const std::vector<CostTable>& costs, std::int64_t context_tokens) {

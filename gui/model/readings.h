@@ -28,8 +28,24 @@ Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);
 /// Advantage of the last layer kept less that of the first left out; NaN at the ends.
 double marginAt(const StepEvent& step, int kept);
 
-/// Relative error of the candidates in each layer, held-out where it was measured; empty: none known.
-std::vector<float> bankError(const RunRecord& record);
+/// The kinds of candidates whose errors are known, in the order in which they came.
+std::vector<MixerKind> bankKinds(const RunRecord& record);
+/// Relative error of the candidates of a kind (without one: the last that came) in each layer, held-out where it was
+/// measured; empty: none known.
+std::vector<float> bankError(const RunRecord& record, std::optional<MixerKind> kind = {});
+/// The alignment events that stand on a curve: a bank that was there before tells its quality at step 0.
+std::vector<const AlignmentEvent*> trainingOf(const RunRecord& record, MixerKind kind, bool held_out);
+/// Mean over layers; NaN of none.
+double meanOf(const std::vector<float>& values);
+
+/// Layers × steps of p(full attention), row-major, for a map with evenly spaced columns: `columns` from step `first`
+/// on, `stride` apart, each showing the recorded step nearest to it. A newest step between two columns is left out.
+struct FullHistory {
+  std::int64_t first = 0, stride = 1;
+  int columns = 0, layers = 0;
+  std::vector<float> values;
+};
+FullHistory fullHistory(const RunRecord& record);
 
 /// The table at the length nearest to `context_tokens`; null when there is none.
 const CostTable* costsAt(const std::vector<CostTable>& costs, std::int64_t context_tokens);

@@ -9,7 +9,7 @@ namespace interleave::gui {
 void RunModel::show(std::shared_ptr<RunRecord> record) {
   record_ = std::move(record);
   following_ = true;
-  position_ = 0;
+  held_ = 0;
   kept_ = -1;
   Q_EMIT shownChanged();
   Q_EMIT changed();
@@ -19,7 +19,10 @@ void RunModel::recordChanged() { Q_EMIT changed(); }
 
 int RunModel::position() const {
   const int last = static_cast<int>(record_->steps.size()) - 1;
-  return following_ ? last : std::min(position_, last);
+  if (following_ || last < 0) return last;
+  // The newest at or before the step held, which may have been thinned out.
+  const auto after = std::ranges::upper_bound(record_->steps, held_, {}, &StepEvent::step);
+  return std::max(static_cast<int>(after - record_->steps.begin()) - 1, 0);
 }
 
 void RunModel::setPosition(int position) {
@@ -27,7 +30,7 @@ void RunModel::setPosition(int position) {
   const int wanted = std::clamp(position, 0, std::max(last, 0));
   const bool follow = wanted >= last;
   if (wanted == this->position() && follow == following_) return;
-  position_ = wanted;
+  held_ = last < 0 ? 0 : record_->steps[static_cast<std::size_t>(wanted)].step;
   following_ = follow;
   Q_EMIT changed();
 }
@@ -51,10 +54,17 @@ void RunModel::setKept(int kept) {
 Placement RunModel::placement() const {
   const StepEvent* at = step();
   if (at == nullptr) return {};
-  if (kept_ >= 0) return keepLargest(*at, kept_, pinsAt(record_->changes, at->step));
   // A finished run proposes placements (perhaps repaired); the first is for the budget that was asked for.
-  if (following_ && !record_->placements.empty()) return record_->placements.front().placement;
-  return at->if_stopped_now;
+  return placementIsFound() ? record_->placements.front().placement : placementAt(*at);
+}
+
+Placement RunModel::placementBefore() const {
+  const StepEvent* before = previousStep();
+  return before == nullptr || placementIsFound() ? Placement() : placementAt(*before);
+}
+
+Placement RunModel::placementAt(const StepEvent& step) const {
+  return kept_ < 0 ? step.if_stopped_now : keepLargest(step, kept_, pinsAt(record_->changes, step.step));
 }
 
 }  // namespace interleave::gui

@@ -19,7 +19,8 @@ class RunModel final : public QObject {
   void show(std::shared_ptr<RunRecord> record);  ///< Stands on the newest step, and follows it.
   void recordChanged();                          ///< New events came: once a frame at most.
 
-  /// The position in record().steps; following the newest unless the user moved it.
+  /// The position in record().steps; following the newest unless the user moved it. The model holds on to the step,
+  /// so that the position follows it when the record is thinned.
   int position() const;
   bool following() const { return following_; }
   void setPosition(int position);  ///< Clamped; the last position follows again.
@@ -31,15 +32,21 @@ class RunModel final : public QObject {
   void setKept(int kept);
   Placement placement() const;  ///< At position() and kept(); empty before the first step.
   bool placementIsRuns() const { return kept_ < 0; }
+  /// placement() is what the run itself proposed at its end.
+  bool placementIsFound() const { return kept_ < 0 && following_ && !record_->placements.empty(); }
+  /// What placement() was one step before, by the same rule; empty where there is nothing like it.
+  Placement placementBefore() const;
 
  Q_SIGNALS:
   void shownChanged();  ///< Another run.
   void changed();       ///< Anything, the above included.
 
  private:
+  Placement placementAt(const StepEvent& step) const;
+
   std::shared_ptr<RunRecord> record_;
   bool following_ = true;
-  int position_ = 0;
+  std::int64_t held_ = 0;  // the step's number, unless following
   int kept_ = -1;
 };
 

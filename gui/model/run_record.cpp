@@ -2,24 +2,40 @@
 #include "gui/model/run_record.h"
 
 #include <algorithm>
+#include <map>
 #include <type_traits>
 #include <utility>
 
 namespace interleave::gui {
 namespace {
 
-/// Keeps every second value and the last one, so that a long run stays within memory and evenly spaced.
+int seriesOf(const StepEvent&) { return 0; }
+int seriesOf(const AlignmentEvent& event) { return 2 * static_cast<int>(event.kind) + (event.held_out ? 1 : 0); }
+
+/// Keeps of each series its newest value and the first of every `stride` steps, doubling the stride until `most` or
+/// fewer remain: the past stays evenly spaced however singly the values come.
 template <class T>
-void thin(std::vector<T>& values, std::size_t most) {
-  while (values.size() > most) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i % 2 == 0 || i + 1 == values.size()) {
+void thin(std::vector<T>& values, std::int64_t& stride, std::size_t most) {
+  struct Seen {
+    std::int64_t origin, bucket;
+    std::size_t newest;
+  };
+  for (; stride > 1 || values.size() > most; stride *= 2) {
+    if (stride > 1) {
+      std::map<int, Seen> series;
+      for (std::size_t i = 0; i < values.size(); ++i) series[seriesOf(values[i])] = {values[i].step, -1, i};
+      for (std::size_t i = values.size(); i-- > 0;) series[seriesOf(values[i])].origin = values[i].step;
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        Seen& seen = series[seriesOf(values[i])];
+        const std::int64_t bucket = (values[i].step - seen.origin) / stride;
+        if (bucket == std::exchange(seen.bucket, bucket) && i != seen.newest) continue;
         if (kept != i) values[kept] = std::move(values[i]);
         ++kept;
       }
+      values.resize(kept);
     }
-    values.resize(kept);
+    if (values.size() <= most) return;
   }
 }
 
@@ -32,9 +48,9 @@ void RunRecord::take(MailboxContents contents) {
     while (!steps.empty() && steps.back().step >= step.step) steps.pop_back();
     steps.push_back(std::move(step));
   }
-  thin(steps, kMostSteps);
+  thin(steps, stride, kMostSteps);
   for (AlignmentEvent& alignment : contents.alignments) alignments.push_back(std::move(alignment));
-  thin(alignments, kMostSteps);
+  thin(alignments, alignment_stride, kMostSteps);
   for (Event& event : contents.rare) {
     std::visit(
         [this]<class T>(T& value) {
@@ -53,7 +69,6 @@ void RunRecord::take(MailboxContents contents) {
     log.erase(log.begin(), log.end() - static_cast<std::ptrdiff_t>(kMostLines));
   }
   if (contents.phase) phase = std::move(*contents.phase);
-  dropped += contents.dropped;
 }
 
 int RunRecord::layers() const {
@@ -72,6 +87,10 @@ RunRecord loadRecord(const Store& store, RunId id) {
   record.spec = store.spec(id);
   record.environment = store.environment(id);
   record.steps = store.steps(id, 0, static_cast<std::int64_t>(RunRecord::kMostSteps));
+  if (record.steps.size() > 1) {  // the store has thinned them too, to nearly even gaps
+    const auto gaps = static_cast<std::int64_t>(record.steps.size()) - 1;
+    record.stride = std::max<std::int64_t>(1, (record.steps.back().step - record.steps.front().step + gaps - 1) / gaps);
+  }
   record.alignments = store.alignments(id);
   record.placements = store.placements(id);
   record.scores = store.scores(id);

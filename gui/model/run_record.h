@@ -17,15 +17,15 @@ struct RunRecord {
   RunId id = 0;  ///< 0: not in a store.
   RunSpec spec;
   std::optional<EnvironmentEvent> environment;
-  std::vector<StepEvent> steps;  ///< In order, checkpoints left out, thinned evenly beyond kMostSteps.
+  std::vector<StepEvent> steps;  ///< In order, checkpoints left out: every stride-th, and the newest.
   std::vector<AlignmentEvent> alignments;
   PhaseEvent phase;
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;
   std::vector<Intervention> changes;
   std::vector<LogEvent> log;
-  std::int64_t logged = 0;   ///< Lines that ever came; log holds the newest of them.
-  std::int64_t dropped = 0;  ///< Steps not shown because the window fell behind; the store has them.
+  std::int64_t logged = 0;                        ///< Lines that ever came; log holds the newest of them.
+  std::int64_t stride = 1, alignment_stride = 1;  ///< Grow so that kMostSteps hold the run; the store has all.
 
   static constexpr std::size_t kMostSteps = 4096, kMostLines = 5000;
 

@@ -45,6 +45,12 @@ void SetupModel::setBankDir(const std::string& folder) {
   Q_EMIT changed();
 }
 
+void SetupModel::setDefaultBankDir(const std::string& folder) {
+  if (folder == default_bank_dir_) return;
+  default_bank_dir_ = folder;
+  Q_EMIT changed();
+}
+
 void SetupModel::setBank(const std::string& key, const nlohmann::json& value) {
   bank_.merge({{key, value}}, "");
   Q_EMIT changed();
@@ -57,6 +63,7 @@ void SetupModel::setSearch(const std::string& key, const nlohmann::json& value) 
 
 RunSpec SetupModel::spec() const {
   RunSpec spec = spec_;
+  spec.bank_dir = bankDir();
   spec.bank_settings = bank_.json();
   spec.search_settings = search_.json();
   if (spec.title.empty()) {

@@ -26,7 +26,8 @@ class SetupModel final : public QObject {
   std::uint64_t seed() const { return spec_.seed; }
   const std::string& device() const { return spec_.device; }
   const std::string& modelPath() const { return spec_.model_path; }
-  const std::string& bankDir() const { return spec_.bank_dir; }
+  /// The folder that the user chose, else the default.
+  const std::string& bankDir() const { return spec_.bank_dir.empty() ? default_bank_dir_ : spec_.bank_dir; }
   const Settings& bank() const { return bank_; }
   const Settings& search() const { return search_; }
 
@@ -34,7 +35,8 @@ class SetupModel final : public QObject {
   void setSeed(std::uint64_t seed);
   void setDevice(const std::string& device);
   void setModelPath(const std::string& path);
-  void setBankDir(const std::string& folder);
+  void setBankDir(const std::string& folder);  ///< The user's choice; empty: the default again.
+  void setDefaultBankDir(const std::string& folder);
   void setTitle(const std::string& title) { spec_.title = title; }
   /// Values are checked by the settings' table: BadInput or Usage error, and nothing changed.
   void setBank(const std::string& key, const nlohmann::json& value);
@@ -48,6 +50,7 @@ class SetupModel final : public QObject {
  private:
   Workshop& workshop_;
   RunSpec spec_;
+  std::string default_bank_dir_;
   Settings bank_, search_;
 };
 

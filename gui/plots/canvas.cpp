@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/plots/canvas.h"
 
+#include <QApplication>
 #include <QScopedValueRollback>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "gui/plots/extent.h"
 #include "gui/plots/tickers.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -29,45 +31,8 @@ QCPColorGradient gradient(ColorMap map) {
   return stops;
 }
 
+constexpr double kBarWidth = 0.72;    // Of a row.
 constexpr double kLegendRoom = 0.35;  // Of the range, kept free above the curves.
-
-QString axisValue(const Axis& axis, double value) {
-  switch (axis.kind) {
-    case Axis::Kind::Tokens:
-      return tokensText(value);
-    case Axis::Kind::Bytes:
-      return bytesText(value);
-    case Axis::Kind::Category:
-      return axis.categories.value(static_cast<qsizetype>(std::lround(value)));
-    case Axis::Kind::Number:
-      break;
-  }
-  return axis.whole ? fixedText(std::round(value), 0) : numberText(value);
-}
-
-/// Least and most of the finite values that an axis must show, errors included.
-class Extent {
- public:
-  void add(double value, double error = 0) {
-    if (!std::isfinite(value)) return;
-    if (!std::isfinite(error)) error = 0;
-    least_ = std::min(least_, value - error);
-    most_ = std::max(most_, value + error);
-  }
-  QCPRange range(const Axis& axis) const {
-    double least = least_, most = most_;
-    if (least > most) least = axis.logarithmic ? 1 : 0, most = axis.logarithmic ? 10 : 1;
-    const bool padded = !axis.logarithmic && axis.kind != Axis::Kind::Category;
-    const double pad = padded ? std::max((most - least) * 0.06, std::abs(most) * (most > least ? 0 : 0.1)) : 0;
-    const double low = std::isnan(axis.least) ? least - pad : axis.least;
-    double high = std::isnan(axis.most) ? most + pad : axis.most;
-    if (high <= low) high = axis.logarithmic ? low * 10 : low + 1;
-    return {low, high};
-  }
-
- private:
-  double least_ = std::numeric_limits<double>::infinity(), most_ = -std::numeric_limits<double>::infinity();
-};
 
 }  // namespace
 
@@ -86,12 +51,9 @@ Figure::Canvas::Canvas(Figure& figure, Link link) : figure_(figure), link_(link)
   QObject::connect(plot_, &QCustomPlot::mouseDoubleClick, &figure_, [this] { resetZoom(); });
   QObject::connect(plot_, &QCustomPlot::mousePress, &figure_, [this](QMouseEvent* event) {
     figure_.setFocus(Qt::MouseFocusReason);
-    const int index = panelAt(event->position());
-    if (index < 0 || event->button() != Qt::LeftButton) return;
-    const QCPAxisRect& rect = *views_[static_cast<std::size_t>(index)].rect;
-    Q_EMIT figure_.clicked(index, rect.axis(QCPAxis::atBottom)->pixelToCoord(event->position().x()),
-                           rect.axis(QCPAxis::atLeft)->pixelToCoord(event->position().y()));
+    if (event->button() == Qt::LeftButton) pressed_ = event->position();
   });
+  QObject::connect(plot_, &QCustomPlot::mouseRelease, &figure_, [this](QMouseEvent* event) { release(*event); });
 }
 
 void Figure::Canvas::show(std::vector<Panel> panels) {
@@ -104,8 +66,9 @@ void Figure::Canvas::show(std::vector<Panel> panels) {
 
 bool Figure::Canvas::sameStructure(const std::vector<Panel>& panels) const {
   return std::ranges::equal(panels, panels_, [](const Panel& a, const Panel& b) {
-    return a.grid.has_value() == b.grid.has_value() && a.title.isEmpty() == b.title.isEmpty() && a.legend == b.legend &&
-           a.stretch == b.stretch && std::ranges::equal(a.series, b.series, [](const Series& s, const Series& t) {
+    return a.grid.has_value() == b.grid.has_value() && (!a.grid || a.grid->scale == b.grid->scale) &&
+           a.title.isEmpty() == b.title.isEmpty() && a.legend == b.legend && a.stretch == b.stretch &&
+           std::ranges::equal(a.series, b.series, [](const Series& s, const Series& t) {
              return s.style == t.style && s.x_error.isEmpty() == t.x_error.isEmpty() &&
                     s.y_error.isEmpty() == t.y_error.isEmpty();
            });
@@ -123,17 +86,18 @@ void Figure::Canvas::build() {
   plot_->plotLayout()->setColumnSpacing(4);
   plot_->plotLayout()->setRowSpacing(0);
   for (std::size_t i = 0; i < panels_.size(); ++i) {
-    views_.push_back(buildPanel(panels_[i], static_cast<int>(i), *margins));
+    views_.push_back(buildPanel(panels_[i], *margins));
   }
   restyle();
 }
 
-Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, int column, QCPMarginGroup& margins) {
+Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, QCPMarginGroup& margins) {
   PanelView view;
   view.rect = new QCPAxisRect(plot_, true);  // owned by the layout
   view.rect->setMarginGroup(QCP::msTop | QCP::msBottom, &margins);
   view.rect->setMinimumMargins({6, 4, 8, 2});
   QCPLayoutGrid& layout = *plot_->plotLayout();
+  const int column = layout.columnCount();
   if (std::ranges::any_of(panels_, [](const Panel& each) { return !each.title.isEmpty(); })) {
     view.title = new QCPTextElement(plot_, panel.title);  // owned by the layout
     view.title->setTextFlags(Qt::AlignLeft | Qt::AlignVCenter);
@@ -158,6 +122,10 @@ Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, int col
     view.map->setTightBoundary(false);
     view.map->setAntialiased(false);
     view.map->removeFromLegend();
+    if (panel.grid->scale) {
+      view.scale = buildScale(margins);
+      view.rect->setMinimumMargins({6, 8, 8, 2});  // else the figure's edge hides the scale's topmost label
+    }
   }
   if (panel.legend) {
     view.legend = new QCPLegend;  // owned by the inset layout
@@ -200,13 +168,26 @@ Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, int col
   return view;
 }
 
+QCPColorScale* Figure::Canvas::buildScale(QCPMarginGroup& margins) {
+  QCPLayoutGrid& layout = *plot_->plotLayout();
+  const int row = layout.rowCount() - 1, column = layout.columnCount();
+  auto* scale = new QCPColorScale(plot_);  // owned by the layout
+  layout.addElement(row, column, scale);
+  layout.setColumnStretchFactor(column, 0.001);
+  scale->setType(QCPAxis::atRight);
+  scale->setBarWidth(8);
+  scale->setMarginGroup(QCP::msTop | QCP::msBottom, &margins);
+  scale->setRangeDrag(false);
+  scale->setRangeZoom(false);
+  return scale;
+}
+
 Figure::Canvas::SeriesView Figure::Canvas::buildSeries(const Series& series, const PanelView& view) {
   SeriesView built;
   QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
   QCPAbstractPlottable* drawn = nullptr;
   if (series.style == Series::Style::Bars) {
     built.bars = new QCPBars(y, x);  // keys along y: the bars lie
-    built.bars->setWidth(0.72);
     built.bars->setAntialiased(false);
     drawn = built.bars;
   } else {
@@ -235,7 +216,7 @@ void Figure::Canvas::fill(std::size_t index) {
   view.rect->axis(QCPAxis::atLeft)->setLabel(panel.y.label);
   styleAxis(*view.rect->axis(QCPAxis::atBottom), panel.x);
   styleAxis(*view.rect->axis(QCPAxis::atLeft), panel.y);
-  if (panel.grid) fillMap(*panel.grid, *view.map);
+  if (panel.grid) fillMap(*panel.grid, view);
   for (std::size_t i = 0; i < panel.series.size(); ++i) fillSeries(panel.series[i], view.series[i]);
   if (!zoomed_) setRanges(panel, view);
   fillMarks(panel, view);
@@ -245,7 +226,11 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
   const QPen pen(series.color, series.width);
   if (view.bars != nullptr) {
     view.bars->setName(series.name);
-    view.bars->setData(series.y, series.x, false);
+    const double width = kBarWidth / series.lanes;
+    QVector<double> rows = series.y;
+    for (double& row : rows) row += width * (series.lane - (series.lanes - 1) / 2.0);
+    view.bars->setWidth(width);
+    view.bars->setData(rows, series.x, false);
     view.bars->setPen(Qt::NoPen);
     view.bars->setBrush(series.color);
     return;
@@ -283,7 +268,8 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
   }
 }
 
-void Figure::Canvas::fillMap(const Grid& grid, QCPColorMap& map) {
+void Figure::Canvas::fillMap(const Grid& grid, PanelView& view) {
+  QCPColorMap& map = *view.map;
   QCPColorMapData& data = *map.data();
   if (data.keySize() != grid.columns || data.valueSize() != grid.rows) data.setSize(grid.columns, grid.rows);
   // One column or row would leave QCustomPlot without a cell size: its range then spans one cell.
@@ -297,6 +283,12 @@ void Figure::Canvas::fillMap(const Grid& grid, QCPColorMap& map) {
   map.setName(grid.name);
   map.setGradient(gradient(grid.map));
   map.setDataRange({grid.least, grid.most});
+  if (view.scale == nullptr) return;
+  view.scale->setGradient(gradient(grid.map));
+  view.scale->setDataRange({grid.least, grid.most});
+  auto ticker = tickerFor({});
+  ticker->setTickCount(2);
+  view.scale->axis()->setTicker(ticker);
 }
 
 void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
@@ -323,19 +315,19 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
     return label;
   };
   for (const Mark& mark : panel.marks) {
-    if (mark.shape == Mark::Shape::Vertical || mark.shape == Mark::Shape::Horizontal) {
+    QCPItemTracer* ring = nullptr;
+    if (mark.shape == Mark::Shape::Vertical) {
       auto* line = new QCPItemStraightLine(plot_);
       line->point1->setAxes(x, y);
       line->point2->setAxes(x, y);
-      const bool upright = mark.shape == Mark::Shape::Vertical;
-      line->point1->setCoords(upright ? mark.x : 0.5, upright ? 0.5 : mark.y);
-      line->point2->setCoords(upright ? mark.x : 2.0, upright ? 2.0 : mark.y);
+      line->point1->setCoords(mark.x, 0.5);
+      line->point2->setCoords(mark.x, 2.0);
       QPen pen(mark.color, 1.2);
       if (mark.dashed) pen.setDashPattern({3, 3});
       line->setPen(pen);
       keep(line);
     } else if (mark.shape == Mark::Shape::Ring) {
-      auto* ring = new QCPItemTracer(plot_);
+      ring = new QCPItemTracer(plot_);
       ring->position->setAxes(x, y);
       ring->position->setCoords(mark.x, mark.y);
       ring->setStyle(QCPItemTracer::tsCircle);
@@ -351,7 +343,15 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       const QCPRange range = x->range();
       const bool left_half = x->scaleType() == QCPAxis::stLogarithmic ? mark.x * mark.x < range.lower * range.upper
                                                                       : mark.x < (range.lower + range.upper) / 2;
-      text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop);
+      QCPItemText* label =
+          text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop);
+      if (ring == nullptr) continue;
+      // A ring lies on curves, which must not run through its text.
+      label->setPadding({2, 0, 2, 0});
+      label->setBrush(theme().card);
+      label->position->setType(QCPItemPosition::ptAbsolute);
+      label->position->setParentAnchor(ring->position);
+      label->position->setCoords(left_half ? 6 : -6, 4);
     }
   }
   for (const Series& series : panel.series) {
@@ -488,6 +488,17 @@ void Figure::Canvas::restyle() {
       axis.grid()->setPen(QPen(t.grid, 1));
       axis.grid()->setZeroLinePen(Qt::NoPen);
     }
+    if (view.scale != nullptr) {
+      QCPAxis& axis = *view.scale->axis();
+      for (QCPAxis* side : axis.axisRect()->axes()) side->setBasePen(QPen(t.border, 1));
+      axis.setTickPen(QPen(t.border, 1));
+      axis.setSubTicks(false);
+      axis.setTickLengthIn(0);
+      axis.setTickLengthOut(2);
+      axis.setTickLabelFont(textFont(TextSize::Tick));
+      axis.setTickLabelColor(t.muted);
+      axis.setTickLabelPadding(2);
+    }
     if (view.title != nullptr) {
       view.title->setFont(textFont(TextSize::Small));
       view.title->setTextColor(t.muted);
@@ -549,6 +560,18 @@ int Figure::Canvas::panelAt(const QPointF& position) const {
   return found == views_.end() ? -1 : static_cast<int>(found - views_.begin());
 }
 
+void Figure::Canvas::release(const QMouseEvent& event) {
+  if (event.button() != Qt::LeftButton || !pressed_) return;
+  const QPointF from = *std::exchange(pressed_, std::nullopt);
+  if ((event.position() - from).manhattanLength() >= QApplication::startDragDistance()) return;
+  if (plot_->selectionRect() != nullptr && plot_->selectionRect()->isActive()) plot_->selectionRect()->cancel();
+  const int index = panelAt(from);
+  if (index < 0) return;
+  const QCPAxisRect& rect = *views_[static_cast<std::size_t>(index)].rect;
+  Q_EMIT figure_.clicked(index, rect.axis(QCPAxis::atBottom)->pixelToCoord(from.x()),
+                         rect.axis(QCPAxis::atLeft)->pixelToCoord(from.y()));
+}
+
 void Figure::Canvas::hover(const QPointF& position) {
   const int index = panelAt(position);
   if (index < 0) return hideCrosshair();
@@ -601,41 +624,23 @@ void Figure::Canvas::moveCrosshair(int columns, int rows) {
   const double step_x = panel.grid ? panel.grid->column_step : x.size() / 40;
   const double step_y = panel.grid ? 1 : -y.size() / 40;
   QPointF to(crosshair_.x() + columns * step_x, crosshair_.y() + rows * step_y);
-  if (panel.grid) to = {std::round(to.x()), std::round(to.y())};
+  if (panel.grid) {
+    const double column = std::round((to.x() - panel.grid->first_column) / step_x);
+    to = {panel.grid->first_column + column * step_x, std::round(to.y())};
+  }
   showCrosshair(index, std::clamp(to.x(), x.lower, x.upper), std::clamp(to.y(), y.lower, y.upper));
 }
 
-QString Figure::Canvas::readoutAt(const Panel& panel, double x, double y) const {
-  const auto named = [](const QString& name, const QString& value) {
-    return name.isEmpty() ? value : name + u' ' + value;
-  };
-  QStringList lines;
-  if (panel.grid) {
-    const Grid& grid = *panel.grid;
-    const int column = static_cast<int>(std::lround((x - grid.first_column) / grid.column_step));
-    const int row = static_cast<int>(std::lround(y));
-    if (column < 0 || column >= grid.columns || row < 0 || row >= grid.rows) return {};
-    const float value = grid.values[static_cast<qsizetype>(row) * grid.columns + column];
-    lines << named(panel.x.label, axisValue(panel.x, grid.first_column + column * grid.column_step)) + u" · "_s +
-                 named(panel.y.label, axisValue(panel.y, row));
-    lines << named(grid.name, numberText(static_cast<double>(value)));
-    return lines.join(u'\n');
-  }
-  const bool lying = std::ranges::any_of(panel.series, [](const Series& s) { return s.style == Series::Style::Bars; });
-  lines << (lying ? named(panel.y.label, axisValue(panel.y, y)) : named(panel.x.label, axisValue(panel.x, x)));
-  for (const Series& series : panel.series) {
-    const QVector<double>& keys = lying ? series.y : series.x;
-    const QVector<double>& values = lying ? series.x : series.y;
-    qsizetype nearest = -1;
-    for (qsizetype i = 0; i < keys.size(); ++i) {
-      if (!std::isfinite(values[i])) continue;
-      if (nearest < 0 || std::abs(keys[i] - (lying ? y : x)) < std::abs(keys[nearest] - (lying ? y : x))) nearest = i;
-    }
-    if (nearest < 0 || (lying && std::abs(keys[nearest] - y) > 0.5)) continue;
-    lines << named(series.labels.value(nearest, series.name), axisValue(lying ? panel.x : panel.y, values[nearest]));
-    if (lines.size() > 8) break;
-  }
-  return lines.join(u'\n');
+void Figure::Canvas::changePanel(int by) {
+  if (views_.empty()) return;
+  const int count = static_cast<int>(views_.size());
+  const int from = hovered_ < 0 ? (by > 0 ? -1 : 0) : hovered_;
+  const auto index = static_cast<std::size_t>((from + by + count) % count);
+  hideCrosshair();
+  hovered_ = static_cast<int>(index);
+  crosshair_ = {views_[index].rect->axis(QCPAxis::atBottom)->range().center(),
+                views_[index].rect->axis(QCPAxis::atLeft)->range().center()};
+  moveCrosshair(0, 0);
 }
 
 void Figure::Canvas::draw(QCPPainter& painter) {

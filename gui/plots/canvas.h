@@ -5,6 +5,7 @@
 
 #include <QObject>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gui/plots/figure.h"
@@ -24,6 +25,7 @@ class Figure::Canvas final {
   void resetZoom();
   void zoom(double factor);
   void moveCrosshair(int columns, int rows);
+  void changePanel(int by);        ///< Moves the crosshair to the middle of another panel, around the ends.
   void draw(QCPPainter& painter);  ///< At the widget's size, as vectors.
 
  private:
@@ -42,6 +44,7 @@ class Figure::Canvas final {
     QCPTextElement* title = nullptr;
     QCPLegend* legend = nullptr;
     QCPColorMap* map = nullptr;
+    QCPColorScale* scale = nullptr;
     QCPItemLine *across = nullptr, *down = nullptr;
     QCPItemText* readout = nullptr;
     std::vector<SeriesView> series;
@@ -51,11 +54,12 @@ class Figure::Canvas final {
 
   bool sameStructure(const std::vector<Panel>& panels) const;
   void build();
-  PanelView buildPanel(const Panel& panel, int column, QCPMarginGroup& margins);
+  PanelView buildPanel(const Panel& panel, QCPMarginGroup& margins);
+  QCPColorScale* buildScale(QCPMarginGroup& margins);
   SeriesView buildSeries(const Series& series, const PanelView& view);
   void fill(std::size_t index);
   void fillSeries(const Series& series, SeriesView& view);
-  void fillMap(const Grid& grid, QCPColorMap& map);
+  void fillMap(const Grid& grid, PanelView& view);
   void fillMarks(const Panel& panel, PanelView& view);
   void setRanges(const Panel& panel, PanelView& view);
   void styleAxis(QCPAxis& axis, const Axis& as);
@@ -63,10 +67,10 @@ class Figure::Canvas final {
   bool fitTicks(QCPAxis& axis) const;
   void placeLabels(PanelView& view);
   void shareRange(QCPAxis& from, const QCPRange& range);
+  void release(const QMouseEvent& event);
   void hover(const QPointF& position);
   void hideCrosshair();
   void showCrosshair(std::size_t index, double x, double y);
-  QString readoutAt(const Panel& panel, double x, double y) const;
   int panelAt(const QPointF& position) const;
 
   Figure& figure_;
@@ -78,6 +82,7 @@ class Figure::Canvas final {
   bool setting_ = false;  // ranges are being set by us
   int hovered_ = -1;
   QPointF crosshair_;
+  std::optional<QPointF> pressed_;  // where the left button went down
 };
 
 }  // namespace interleave::gui

@@ -7,13 +7,15 @@
 #include <cmath>
 
 #include "gui/plots/canvas.h"
+#include "gui/style/format.h"
 
 namespace interleave::gui {
 
 Figure::Figure(const QString& accessible_name, Link link, QWidget* parent)
     : QWidget(parent), canvas_(std::make_unique<Canvas>(*this, link)) {
   setAccessibleName(accessible_name);
-  setAccessibleDescription(tr("Arrow keys move the crosshair, plus and minus zoom, Home resets."));
+  setAccessibleDescription(
+      tr("Arrow keys move the crosshair, Page Up and Page Down change the panel, plus and minus zoom, Home resets."));
   setFocusPolicy(Qt::StrongFocus);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -28,14 +30,11 @@ void Figure::resetZoom() { canvas_->resetZoom(); }
 
 QString Figure::csv() const {
   const auto number = [](double value) { return std::isfinite(value) ? QString::number(value, 'g', 12) : QString(); };
-  const auto quoted = [](QString text) {
-    return QLatin1Char('"') + text.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
-  };
   QString out = QStringLiteral("panel,series,x,y,value,x_error,y_error\n");
   for (const Panel& panel : panels()) {
     const auto line = [&](const QString& name, double x, double y, double value, double x_error, double y_error) {
-      const QStringList cells{quoted(panel.title.isEmpty() ? panel.y.label : panel.title),
-                              quoted(name),
+      const QStringList cells{csvCell(panel.title.isEmpty() ? panel.y.label : panel.title),
+                              csvCell(name),
                               number(x),
                               number(y),
                               number(value),
@@ -77,6 +76,10 @@ void Figure::keyPressEvent(QKeyEvent* event) {
       return canvas_->moveCrosshair(0, -1);
     case Qt::Key_Down:
       return canvas_->moveCrosshair(0, 1);
+    case Qt::Key_PageUp:
+      return canvas_->changePanel(-1);
+    case Qt::Key_PageDown:
+      return canvas_->changePanel(1);
     case Qt::Key_Plus:
       return canvas_->zoom(0.8);
     case Qt::Key_Minus:

@@ -37,6 +37,7 @@ struct Series {
   QVector<double> x_error, y_error;  ///< Standard errors; empty: none.
   QStringList labels;                ///< Texts beside points; empty: none.
   double width = 1.6;
+  int lane = 0, lanes = 1;  ///< Of bars: several series side by side in one row.
 };
 
 /// A heat map: `values` row-major, rows along y from 0, columns along x from `first_column`.
@@ -47,11 +48,12 @@ struct Grid {
   QVector<float> values;  ///< NaN: empty.
   double least = 0, most = 1;
   ColorMap map = ColorMap::Viridis;
+  bool scale = false;  ///< Draws the colours of least to most beside the map.
 };
 
 /// A line or a point with a text.
 struct Mark {
-  enum class Shape { Vertical, Horizontal, Ring, Text, Centered };  ///< Text stands beside its point, Centered on it.
+  enum class Shape { Vertical, Ring, Text, Centered };  ///< Text stands beside its point, Centered on it.
   Shape shape = Shape::Vertical;
   double x = 0, y = 0;
   QString text;

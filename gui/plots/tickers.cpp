@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/plots/tickers.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "gui/style/format.h"
 
 namespace interleave::gui {
 namespace {
+
+using namespace Qt::StringLiterals;
 
 /// Ticks of numbers, written as numberText() does, so that screen and crosshair agree.
 class NumberTicker final : public QCPAxisTicker {
@@ -20,7 +23,7 @@ class NumberTicker final : public QCPAxisTicker {
   }
   QString getTickLabel(double tick, const QLocale&, QChar, int) override {
     if (whole_) return fixedText(tick, 0);
-    return std::abs(tick) < 1e-12 ? fixedText(0, 0) : numberText(tick, 2);
+    return std::abs(tick) < 1e-12 ? fixedText(0, 0) : numberText(tick, 3);
   }
 
  private:
@@ -38,7 +41,7 @@ class PowerTicker final : public QCPAxisTickerLog {
  protected:
   QString getTickLabel(double tick, const QLocale&, QChar, int) override {
     if (kind_ == Axis::Kind::Tokens) return tokensText(tick);
-    return kind_ == Axis::Kind::Bytes ? bytesText(tick).replace(QLatin1String(".0"), QString()) : numberText(tick, 2);
+    return kind_ == Axis::Kind::Bytes ? bytesText(tick).replace(QLatin1String(".0"), QString()) : numberText(tick, 3);
   }
 
  private:
@@ -50,6 +53,20 @@ class BytesTicker final : public QCPAxisTicker {
  protected:
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return bytesText(tick); }
 };
+
+QString axisValue(const Axis& axis, double value) {
+  switch (axis.kind) {
+    case Axis::Kind::Tokens:
+      return tokensText(value);
+    case Axis::Kind::Bytes:
+      return bytesText(value);
+    case Axis::Kind::Category:
+      return axis.categories.value(static_cast<qsizetype>(std::lround(value)));
+    case Axis::Kind::Number:
+      break;
+  }
+  return axis.whole ? fixedText(std::round(value), 0) : numberText(value);
+}
 
 }  // namespace
 
@@ -64,6 +81,39 @@ QSharedPointer<QCPAxisTicker> tickerFor(const Axis& axis) {
   if (axis.logarithmic) return QSharedPointer<PowerTicker>::create(axis.kind == Axis::Kind::Tokens ? 2 : 10, axis.kind);
   if (axis.kind == Axis::Kind::Bytes) return QSharedPointer<BytesTicker>::create();
   return QSharedPointer<NumberTicker>::create(axis.whole);
+}
+
+QString readoutAt(const Panel& panel, double x, double y) {
+  const auto named = [](const QString& name, const QString& value) {
+    return name.isEmpty() ? value : name + u' ' + value;
+  };
+  QStringList lines;
+  if (panel.grid) {
+    const Grid& grid = *panel.grid;
+    const int column = static_cast<int>(std::lround((x - grid.first_column) / grid.column_step));
+    const int row = static_cast<int>(std::lround(y));
+    if (column < 0 || column >= grid.columns || row < 0 || row >= grid.rows) return {};
+    const float value = grid.values[static_cast<qsizetype>(row) * grid.columns + column];
+    lines << named(panel.x.label, axisValue(panel.x, grid.first_column + column * grid.column_step)) + u" · "_s +
+                 named(panel.y.label, axisValue(panel.y, row));
+    lines << named(grid.name, numberText(static_cast<double>(value)));
+    return lines.join(u'\n');
+  }
+  const bool lying = std::ranges::any_of(panel.series, [](const Series& s) { return s.style == Series::Style::Bars; });
+  lines << (lying ? named(panel.y.label, axisValue(panel.y, y)) : named(panel.x.label, axisValue(panel.x, x)));
+  for (const Series& series : panel.series) {
+    const QVector<double>& keys = lying ? series.y : series.x;
+    const QVector<double>& values = lying ? series.x : series.y;
+    qsizetype nearest = -1;
+    for (qsizetype i = 0; i < keys.size(); ++i) {
+      if (!std::isfinite(values[i])) continue;
+      if (nearest < 0 || std::abs(keys[i] - (lying ? y : x)) < std::abs(keys[nearest] - (lying ? y : x))) nearest = i;
+    }
+    if (nearest < 0 || (lying && std::abs(keys[nearest] - y) > 0.5)) continue;
+    lines << named(series.labels.value(nearest, series.name), axisValue(lying ? panel.x : panel.y, values[nearest]));
+    if (lines.size() > 8) break;
+  }
+  return lines.join(u'\n');
 }
 
 }  // namespace interleave::gui

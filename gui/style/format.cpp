@@ -82,4 +82,6 @@ QString percentText(double fraction) {
   return (fraction < 0 ? u"−"_s : u"+"_s) + size + u"\u00a0%"_s;
 }
 
+QString csvCell(QString text) { return u'"' + text.replace(u'"', u"\"\""_s) + u'"'; }
+
 }  // namespace interleave::gui

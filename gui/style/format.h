@@ -18,6 +18,8 @@ QString withError(double value, double standard_error);  ///< "0.66 ± 0.07".
 QString shareText(double share, std::int64_t samples);   ///< "10/10".
 QString percentText(double fraction);                    ///< "−72 %".
 
+QString csvCell(QString text);  ///< In quotes, with those inside doubled.
+
 inline QString qt(const std::string& text) { return QString::fromStdString(text); }
 inline QString qt(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 

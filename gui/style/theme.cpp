@@ -117,6 +117,7 @@ QString styleSheet(const Theme& t) {
     QHeaderView { background: @card; }
     QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @border;
       padding: 3px 6px; }
+    QFrame#rule { background: @border; border: none; }
     QScrollArea, QScrollArea > QWidget > QWidget#scrolled { background: transparent; border: none; }
     QScrollBar:vertical { background: transparent; width: 9px; margin: 1px; }
     QScrollBar:horizontal { background: transparent; height: 9px; margin: 1px; }

@@ -51,12 +51,6 @@ void ChipGrid::setPlacement(const Placement& placement, const std::vector<MixerK
   update();
 }
 
-void ChipGrid::setReference(const Placement& reference) {
-  if (reference == reference_) return;
-  reference_ = reference;
-  update();
-}
-
 int ChipGrid::columns() const {
   const int layers = std::max(placement_.layers(), 1);
   // As few columns as the height allows, but tall chips are no use: at least three where there is room.
@@ -91,7 +85,6 @@ void ChipGrid::paintEvent(QPaintEvent*) {
                      tr("A placement appears with the first step of a search."));
     return;
   }
-  const bool compared = reference_.layers() == placement_.layers();
   for (int layer = 0; layer < placement_.layers(); ++layer) {
     const QRect box = chip(layer);
     const MixerKind kind = placement_[layer];
@@ -105,10 +98,6 @@ void ChipGrid::paintEvent(QPaintEvent*) {
       painter.setPen(chipText(kind));
       painter.drawText(box.adjusted(0, 0, -5, 0), Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("⚲"));
     }
-    if (compared && reference_[layer] != kind) {
-      painter.setPen(kind == MixerKind::Full ? theme().on_accent : theme().changed);
-      painter.drawText(box.adjusted(5, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("•"));
-    }
     if (layer == current_ && hasFocus()) {
       painter.setPen(QPen(theme().changed, 2));
       painter.setBrush(Qt::NoBrush);
@@ -120,7 +109,6 @@ void ChipGrid::paintEvent(QPaintEvent*) {
 void ChipGrid::setCurrent(int layer) {
   if (layer < 0 || layer >= placement_.layers() || layer == current_) return;
   current_ = layer;
-  Q_EMIT currentChanged(layer);
   update();
 }
 

@@ -17,8 +17,6 @@ class ChipGrid final : public QWidget {
   explicit ChipGrid(QWidget* parent = nullptr);
 
   void setPlacement(const Placement& placement, const std::vector<MixerKind>& operators, const std::set<int>& pinned);
-  /// Layers that differ from this placement carry a mark.
-  void setReference(const Placement& reference);
   int current() const { return current_; }
   void setCurrent(int layer);
   QRect chip(int layer) const;
@@ -29,7 +27,6 @@ class ChipGrid final : public QWidget {
  Q_SIGNALS:
   void changeRequested(int layer, interleave::MixerKind kind);
   void pinRequested(int layer, bool pinned);
-  void currentChanged(int layer);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
@@ -46,7 +43,7 @@ class ChipGrid final : public QWidget {
   int layerAt(const QPoint& point) const;
   void requestNext(int layer);
 
-  Placement placement_, reference_;
+  Placement placement_;
   std::vector<MixerKind> operators_;
   std::set<int> pinned_;
   int current_ = 0;

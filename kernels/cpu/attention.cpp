@@ -149,7 +149,6 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
   clear(q_t, B * width);
   clear(dO_t, B * v_width);
   clear(o_t, B * v_width);
-  clear(log_sum, B);
   clear(dK, padded_keys * width);
   clear(dV, padded_keys * v_width);
 
@@ -160,7 +159,8 @@ void attentionBackward(const AttentionHead& head, const Rows& out, const Rows& o
     loadTransposed(out_gradient, first, queries, head.dv, 1.0f, dO, dO_t, v_width);
     loadTransposed(out, first, queries, head.dv, 1.0f, o, o_t, v_width);
     std::copy(log_sums + first, log_sums + first + queries, log_sum);
-    for (int i = 0; i < columns; i += lanes) {  // summed in the order of dP, so that their errors cancel
+    std::fill(log_sum + queries, log_sum + B, 0.0f);  // Padded queries have logit 0: another block's sums may be −1000.
+    for (int i = 0; i < columns; i += lanes) {        // summed in the order of dP, so that their errors cancel
       Vector sum = hn::Zero(d);
       for (int c = 0; c < v_width; ++c)
         sum = hn::MulAdd(hn::Load(d, o_t + c * B + i), hn::Load(d, dO_t + c * B + i), sum);

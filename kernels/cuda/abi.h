@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define INTERLEAVE_CUDA_ABI_VERSION 1
+#define INTERLEAVE_CUDA_ABI_VERSION 2
 #define INTERLEAVE_CUDA_MAX_DK 128
 
 /* A [batch, tokens, heads, width] tensor in fp32 or bf16 (whichever the call says). */
@@ -31,5 +31,6 @@ typedef struct InterleaveDeltaRule {
 /* Each returns null, or what went wrong, as text that lives as long as the plug-in. */
 typedef const char* (*InterleaveDeltaRuleFunction)(const InterleaveDeltaRule*);
 
-/* Symbols of the plug-in: int interleaveCudaAbiVersion(void), and as InterleaveDeltaRuleFunction
- * interleaveDeltaRuleForward and interleaveDeltaRuleStep (tokens = 1). */
+/* Symbols of the plug-in: int interleaveCudaAbiVersion(void); int interleaveDeltaRuleFits(int64_t dk), whether the
+ * current device has code and shared memory for it; and as InterleaveDeltaRuleFunction interleaveDeltaRuleForward and
+ * interleaveDeltaRuleStep (tokens = 1). */

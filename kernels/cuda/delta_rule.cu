@@ -51,6 +51,18 @@ const char* launch(void (*kernel)(InterleaveDeltaRule), const InterleaveDeltaRul
 
 INTERLEAVE_EXPORT int interleaveCudaAbiVersion() { return INTERLEAVE_CUDA_ABI_VERSION; }
 
+INTERLEAVE_EXPORT int interleaveDeltaRuleFits(std::int64_t dk) {
+  using namespace interleave::kernels::cuda;
+  if (dk < 1 || dk > INTERLEAVE_CUDA_MAX_DK) return 0;
+  int device = 0, most = 0;
+  cudaFuncAttributes code{};
+  const bool known = cudaGetDevice(&device) == cudaSuccess &&
+                     cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess &&
+                     cudaFuncGetAttributes(&code, reinterpret_cast<const void*>(forwardKernel)) == cudaSuccess;
+  if (!known) cudaGetLastError();  // Forgotten: the next caller must not find it.
+  return known && chunkedFloats(dk) * sizeof(float) <= static_cast<std::size_t>(most);
+}
+
 INTERLEAVE_EXPORT const char* interleaveDeltaRuleForward(const InterleaveDeltaRule* p) {
   using namespace interleave::kernels::cuda;
   return launch(forwardKernel, *p, chunkedFloats(p->dk));

@@ -28,6 +28,21 @@ TEST(Wall, ErrorsCrossIt) {
   }
 }
 
+TEST(PlacementFrom, TakesEachForm) {
+  const auto kept = [](const std::string& text) { return placementFrom(text, 8, MixerKind::Gdn).kept(); };
+  EXPECT_EQ(kept("layers:7,0,3"), (std::vector<int>{0, 3, 7}));
+  EXPECT_EQ(kept("uniform:2"), (std::vector<int>{0, 4}));
+  EXPECT_EQ(kept("uniform:2:1"), (std::vector<int>{1, 5}));
+  EXPECT_EQ(kept("first:2"), (std::vector<int>{0, 1}));
+  EXPECT_EQ(kept("last:2"), (std::vector<int>{6, 7}));
+  EXPECT_EQ(kept("random:3:5"), kept("random:3:5"));
+  EXPECT_EQ(kept("none"), std::vector<int>{});
+  EXPECT_EQ(kept("all").size(), 8u);
+  for (const char* wrong : {"layers:", "layers:8", "layers:1,1", "layers:1,", "uniform:9", "uniform:x", "first"}) {
+    EXPECT_THROW(kept(wrong), Error) << wrong;
+  }
+}
+
 TEST(Wall, NothingElseIsExported) {
   void* const library = dlopen(BACKEND_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
   ASSERT_NE(library, nullptr) << dlerror();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 
 #include "tests/cli/command.h"
 
@@ -144,6 +145,29 @@ TEST_F(SearchCommands, AForkGoesOnFromACheckpoint) {
   EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@3", "--seed", "4"}).code, 2);
 }
 
+TEST_F(SearchCommands, WindowsOfAHybridWithoutABankAreThoseItWasSearchedWith) {
+  ASSERT_EQ(run(search(store_, 3)).code, 0);  // sliding_window=8
+  ASSERT_EQ(run({"export", "--store", store_, "--run", "1", "--format", "interleave", "--out", folder_ / "out"}).code,
+            0);
+  const auto divergence = [&](Words more) {
+    Words words{"evaluate", model_, "--json", "--tasks", "kl", "--tokens", "256", "--sequence", "64", "--placement"};
+    words.insert(words.end(), more.begin(), more.end());
+    const CommandResult result = run(words);
+    EXPECT_EQ(result.code, 0) << result.log;
+    return result.json().at("tasks").at("kl").at("value").get<double>();
+  };
+  const std::string exported = folder_ / "out" / "placement.json";
+  std::string kept;
+  const nlohmann::json document = nlohmann::json::parse(std::ifstream(exported));
+  for (const auto& layer : document.at("kept_layers")) {
+    kept += (kept.empty() ? "layers:" : ",") + layer.dump();
+  }
+  const Words by_hand{kept, "--operator", "swa", "--set", "sliding_window=8"};
+  EXPECT_EQ(divergence({exported}), divergence(by_hand));
+  EXPECT_EQ(divergence({exported, "--bank", folder_ / "bank"}), divergence(by_hand)) << "a bank that was never needed";
+  EXPECT_GT(divergence(by_hand), divergence({kept, "--operator", "swa", "--set", "sliding_window=32"}));
+}
+
 TEST_F(SearchCommands, BadInputLeavesNoStore) {
   const auto refused = [&](const Words& more, const std::string& reason) {
     const CommandResult result = run(search(store_, 3, more));
@@ -154,6 +178,7 @@ TEST_F(SearchCommands, BadInputLeavesNoStore) {
   };
   refused({"--budget", "5"}, "5 layers of 4");
   refused({"--budget", "10@64"}, "bytes");
+  refused({"--budget", "10GB@64"}, "outside");
   refused({"--preset", writeText(folder_ / "preset.json", R"({"format": "interleave-preset", "budgett": 1})")},
           "did you mean \"budget\"?");
   refused({"--preset", writeText(folder_ / "broken.json", "{")}, "broken.json");

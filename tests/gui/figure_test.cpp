@@ -118,6 +118,65 @@ class FigureTest final : public QObject {
     QTest::keyClick(&figure, Qt::Key_Plus);
     QTest::keyClick(&figure, Qt::Key_Home);
   }
+
+  void pageKeysReachEveryPanel() {
+    Figure figure(QStringLiteral("test"));
+    figure.resize(600, 200);
+    figure.setPanels({heatMap(), lines(), lines()});
+    figure.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&figure));
+    QSignalSpy hovered(&figure, &Figure::hovered);
+    for (const Qt::Key key :
+         {Qt::Key_PageDown, Qt::Key_PageDown, Qt::Key_Right, Qt::Key_PageDown, Qt::Key_PageDown, Qt::Key_PageUp}) {
+      QTest::keyClick(&figure, key);
+    }
+    QList<int> panels;
+    for (const auto& arguments : hovered) panels << arguments[0].toInt();
+    QCOMPARE(panels, QList<int>({0, 1, 1, 2, 0, 2}));
+  }
+
+  void aClickIsSentOnReleaseAndADragIsNone() {
+    Figure figure(QStringLiteral("test"));
+    figure.resize(400, 200);
+    Panel panel = heatMap();
+    panel.grid->scale = true;
+    figure.setPanels({panel});
+    figure.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&figure));
+    QWidget* plot = figure.findChildren<QWidget*>().constFirst();
+    QSignalSpy clicked(&figure, &Figure::clicked);
+    const QPoint from = figure.rect().center();
+    QTest::mousePress(plot, Qt::LeftButton, {}, from);
+    QCOMPARE(clicked.count(), 0);
+    QTest::mouseRelease(plot, Qt::LeftButton, {}, from + QPoint(1, 1));
+    QCOMPARE(clicked.count(), 1);
+    QTest::mousePress(plot, Qt::LeftButton, {}, from);
+    QTest::mouseMove(plot, from + QPoint(60, 40));
+    QTest::mouseRelease(plot, Qt::LeftButton, {}, from + QPoint(60, 40));
+    QCOMPARE(clicked.count(), 1);
+  }
+
+  void aMapShowsWhatItsColoursMean() {
+    Figure plain(QStringLiteral("test")), scaled(QStringLiteral("test"));
+    Panel panel = heatMap();
+    plain.setPanels({panel});
+    panel.grid->scale = true;
+    scaled.setPanels({panel});
+    for (Figure* figure : {&plain, &scaled}) figure->resize(400, 200);
+    // Only the scale has many colours in one column of pixels.
+    const auto mostColours = [](Figure& figure) {
+      const QImage picture = figure.grab().toImage();
+      qsizetype most = 0;
+      for (int x = picture.width() / 2; x < picture.width(); ++x) {
+        QSet<QRgb> colours;
+        for (int y = 0; y < picture.height(); ++y) colours.insert(picture.pixel(x, y));
+        most = std::max(most, colours.size());
+      }
+      return most;
+    };
+    QVERIFY(mostColours(plain) < 30);
+    QVERIFY(mostColours(scaled) > 60);
+  }
 };
 
 }  // namespace interleave::gui

@@ -65,6 +65,33 @@ class JobsTest final : public QObject {
     QTRY_COMPARE(failed.count(), 1);
     QCOMPARE(failed[0][1].toString(), QStringLiteral("model.gguf: header: it is empty"));
   }
+
+  void aResultThatCannotBeAppliedIsAFailure() {
+    JobList jobs;
+    QSignalSpy failed(&jobs, &JobList::failed);
+    QStringList ended;
+    connect(&jobs, &JobList::finished, this, [&](const QString& slot, JobList::JobState state) {
+      if (state == JobList::JobState::Failed) ended << slot;
+    });
+    jobs.start(QStringLiteral("bad"), QStringLiteral("slot"),
+               [](Progress&) -> std::function<void()> { return [] { throw failure("store", "the file was moved"); }; });
+    QTRY_COMPARE(failed.count(), 1);
+    QCOMPARE(jobs.state(0), JobList::JobState::Failed);
+    QCOMPARE(ended, QStringList{QStringLiteral("slot")});
+    QVERIFY(jobs.data(jobs.index(0, 0), Qt::ToolTipRole).toString().contains(QStringLiteral("moved")));
+  }
+
+  void anEvaluationThatFailsLeavesTheOthersToBeJudged() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    QSignalSpy failed(&scene.studio.jobs(), &JobList::failed);
+    const Placement good = Placement::uniform(30, 8, 0, MixerKind::GdnWindow);
+    const Placement bad(12, MixerKind::Full);  // of another model
+    scene.studio.judging().want({{QStringLiteral("bad"), bad}, {QStringLiteral("good"), good}});
+    QTRY_VERIFY(scene.studio.book().find(good) != nullptr);
+    QCOMPARE(failed.count(), 1);
+    QVERIFY(scene.studio.book().find(bad) == nullptr);
+  }
 };
 
 }  // namespace interleave::gui

@@ -93,6 +93,114 @@ TEST(RunRecord, StaysBounded) {
   EXPECT_EQ(record.steps.back().step, 20000);
 }
 
+StepEvent numbered(std::int64_t number) {
+  StepEvent step = stepOf({static_cast<float>(number), 0, 0});
+  step.step = number;
+  step.if_stopped_now = Placement(1, F);
+  return step;
+}
+
+TEST(RunRecord, ThinsEvenlyHoweverSinglyStepsCome) {
+  RunRecord record;
+  constexpr std::int64_t kSteps = 20001;
+  for (std::int64_t number = 1; number <= kSteps; ++number) {
+    MailboxContents contents;
+    contents.steps.push_back(numbered(number));
+    record.take(std::move(contents));
+    ASSERT_EQ(record.steps.back().step, number) << "the newest is always there";
+  }
+  EXPECT_EQ(record.stride, 8);
+  ASSERT_EQ(record.steps.size(), (kSteps - 1) / 8 + 1);
+  for (std::size_t i = 0; i < record.steps.size(); ++i) {
+    ASSERT_EQ(record.steps[i].step, 1 + 8 * static_cast<std::int64_t>(i));
+  }
+  MailboxContents contents;
+  contents.steps.push_back(numbered(kSteps + 3));
+  record.take(std::move(contents));
+  EXPECT_EQ(record.steps.back().step, kSteps + 3);
+
+  const FullHistory map = fullHistory(record);
+  ASSERT_EQ(map.columns, static_cast<int>((kSteps - 1) / 8 + 1)) << "the newest stands between two columns";
+  for (int column = 0; column < map.columns; column += 100) {
+    EXPECT_EQ(map.values[static_cast<std::size_t>(column)], static_cast<float>(map.first + column * map.stride));
+  }
+}
+
+TEST(RunRecord, ThinsEachKindOfCandidateByItself) {
+  RunRecord record;
+  for (std::int64_t step = 1; step <= 5000; ++step) {
+    MailboxContents contents;
+    for (const MixerKind kind : {W, H})
+      contents.alignments.push_back({.kind = kind, .step = step, .relative_error = {1}});
+    record.take(std::move(contents));
+  }
+  EXPECT_LE(record.alignments.size(), RunRecord::kMostSteps);
+  for (const MixerKind kind : {W, H}) {
+    const std::vector<const AlignmentEvent*> events = trainingOf(record, kind, false);
+    ASSERT_GT(events.size(), 1000u);
+    EXPECT_EQ(events.front()->step, 1);
+    EXPECT_EQ(events.back()->step, 5000);
+  }
+}
+
+TEST(Readings, KnowsTheCandidatesOfEachKind) {
+  RunRecord record;
+  record.alignments = {{.kind = W, .held_out = true, .relative_error = {.5f}},  // as the bank had it
+                       {.kind = H, .step = 1, .relative_error = {.4f}},
+                       {.kind = H, .step = 2, .held_out = true, .relative_error = {.3f}},
+                       {.kind = H, .step = 2, .relative_error = {.2f}}};
+  EXPECT_THAT(bankKinds(record), ElementsAre(W, H));
+  EXPECT_THAT(bankError(record, W), ElementsAre(.5f));
+  EXPECT_THAT(bankError(record), ElementsAre(.3f)) << "held-out before the batch trained on";
+  EXPECT_THAT(bankError(record, F), testing::IsEmpty());
+  EXPECT_THAT(trainingOf(record, W, true), testing::IsEmpty()) << "step 0 is no point of a curve";
+  EXPECT_EQ(trainingOf(record, H, false).size(), 2u);
+}
+
+TEST(RunModel, HoldsOnToAStepWhenTheRecordIsThinned) {
+  RunModel model;
+  auto record = std::make_shared<RunRecord>();
+  const auto take = [&](std::int64_t first, std::int64_t last) {
+    MailboxContents contents;
+    for (std::int64_t number = first; number <= last; ++number) contents.steps.push_back(numbered(number));
+    record->take(std::move(contents));
+    model.recordChanged();
+  };
+  take(1, 4000);
+  model.show(record);
+  model.setPosition(1000);
+  ASSERT_EQ(model.step()->step, 1001);
+  take(4001, 8000);
+  EXPECT_EQ(model.step()->step, 1001);
+  EXPECT_EQ(model.position(), 500);
+  take(8001, 16000);
+  EXPECT_EQ(model.step()->step, 1001);
+  EXPECT_FALSE(model.following());
+}
+
+TEST(RunModel, ComparesAStepWithTheOneBeforeAtTheSameBudget) {
+  RunModel model;
+  auto record = std::make_shared<RunRecord>();
+  //                                     F  W  H     F  W  H    F  W  H
+  for (const auto& logits :
+       {std::vector<float>{3, 0, 1, 2, 0, 1, 0, 0, 1}, std::vector<float>{3, 0, 1, 0, 0, 1, 2, 0, 1}}) {
+    StepEvent step = stepOf(logits);
+    step.step = static_cast<std::int64_t>(record->steps.size()) + 1;
+    step.if_stopped_now = keepLargest(step, 1);
+    record->steps.push_back(step);
+  }
+  model.show(record);
+  EXPECT_EQ(model.placementBefore(), Placement({F, H, H}));
+  model.setKept(2);
+  EXPECT_EQ(model.placement(), Placement({F, H, F}));
+  EXPECT_EQ(model.placementBefore(), Placement({F, F, H}));
+  record->placements.push_back({.placement = Placement({H, H, F})});
+  EXPECT_FALSE(model.placementIsFound()) << "another budget";
+  model.setKept(-1);
+  EXPECT_TRUE(model.placementIsFound());
+  EXPECT_EQ(model.placementBefore().layers(), 0);
+}
+
 TEST(RunModel, FollowsTheNewestUntilMoved) {
   RunModel model;
   auto record = std::make_shared<RunRecord>();
@@ -128,6 +236,28 @@ TEST(PlacementEditor, UndoesAndRespectsPins) {
   EXPECT_FALSE(editor.edited());
   editor.undoStack().redo();
   EXPECT_EQ(editor.placement()[1], F);
+}
+
+TEST(PlacementEditor, FollowsARunThatComesToTheEdit) {
+  PlacementEditor editor;
+  editor.load(Placement(4, H), {F, H});
+  editor.set(1, F);
+  const Placement mine = editor.placement();
+  ASSERT_TRUE(editor.edited());
+  editor.load(mine, {F, H});
+  EXPECT_FALSE(editor.edited());
+}
+
+TEST(PlacementEditor, KeepsPinsUntilAnotherModel) {
+  PlacementEditor editor;
+  editor.load(Placement(4, H), {F, H});
+  editor.setPinned(2, true);
+  editor.load({}, {});  // a run begins
+  EXPECT_THAT(editor.pinned(), testing::IsEmpty()) << "there is no layer to pin";
+  editor.load(Placement(4, F), {F, H});
+  EXPECT_THAT(editor.pinned(), ElementsAre(2));
+  editor.load(Placement(5, F), {F, H});
+  EXPECT_THAT(editor.pinned(), testing::IsEmpty());
 }
 
 TEST(PlacementBook, MergesEqualPlacementsAndTheirScores) {

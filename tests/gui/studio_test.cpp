@@ -5,7 +5,9 @@
 #include <QSignalSpy>
 #include <QSlider>
 #include <fstream>
+#include <set>
 
+#include "gui/app/tour.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -47,6 +49,101 @@ class StudioTest final : public QObject {
     scene.window.actions().stop->trigger();
     QVERIFY(QTest::qWaitFor([&] { return !scene.studio.controller().active(); }, 1000));
     QCOMPARE(scene.studio.run().record().phase.phase, Phase::Stopped);
+  }
+
+  void aPauseThatIsStillToComeCanBeWithdrawn() {
+    Scene scene({.steps = 100000, .steps_per_second = 500});
+    QAction* button = scene.window.actions().start_pause;
+    button->trigger();
+    QVERIFY(button->iconText().contains(QStringLiteral("Pause")));
+    button->trigger();
+    QVERIFY(scene.studio.controller().pauseWanted());
+    QVERIFY(button->iconText().contains(QStringLiteral("Resume")));
+    button->trigger();
+    QVERIFY(!scene.studio.controller().pauseWanted());
+    QTRY_VERIFY(scene.studio.run().step() != nullptr);
+    scene.window.actions().stop->trigger();
+    QTRY_VERIFY(!scene.studio.controller().active());
+  }
+
+  void aPinSetBeforeTheStartHoldsThroughTheRun() {
+    Scene scene;
+    QVERIFY(scene.search());
+    PlacementEditor& editor = scene.studio.editor();
+    const int layer = editor.placement().kept().front();  // the search would keep it
+    editor.set(layer, MixerKind::GdnWindow);
+    editor.setPinned(layer, true);
+    QVERIFY(scene.search());
+    const RunRecord& record = scene.studio.run().record();
+    QCOMPARE(record.changes.size(), std::size_t{1});
+    QCOMPARE(record.changes[0].step, 1);
+    for (const StepEvent& step : record.steps) QCOMPARE(step.if_stopped_now[layer], MixerKind::GdnWindow);
+    QCOMPARE(editor.placement()[layer], MixerKind::GdnWindow);
+    QCOMPARE(editor.pinned(), std::set<int>{layer});
+  }
+
+  void aRunThatIsStillLoadingDoesNotTakeTheViewFromTheOneThatBegins() {
+    Scene scene({.steps = 60, .steps_per_second = 200});
+    QVERIFY(scene.search());
+    const RunId first = scene.studio.run().record().id;
+    scene.studio.run().show(std::make_shared<RunRecord>());
+    scene.studio.showRun(first);
+    scene.studio.startRun();
+    QTRY_VERIFY(scene.studio.controller().active() && !scene.studio.jobs().anyRunning());
+    QCOMPARE(scene.studio.run().shared(), scene.studio.controller().record());
+    QCOMPARE(scene.window.runs().selected(), scene.studio.controller().record()->id);
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning(), 60000);
+  }
+
+  void nothingElseTrainsTheBankWhileItIsPrepared() {
+    Scene scene({.steps = 24}, 5000);
+    QTRY_VERIFY(scene.studio.model().known());
+    QSignalSpy problems(&scene.studio, &Studio::problem);
+    scene.window.actions().prepare->trigger();
+    QVERIFY(scene.studio.preparing());
+    QVERIFY(!scene.window.actions().start_pause->isEnabled());
+    scene.studio.startRun();
+    QCOMPARE(problems.count(), 1);
+    QVERIFY(!scene.studio.controller().active());
+    scene.studio.jobs().cancelSlot(QStringLiteral("prepare"));
+    QTRY_VERIFY(scene.window.actions().start_pause->isEnabled());
+  }
+
+  void everyModelHasABankOfItsOwnUnlessTheUserChoseOne() {
+    Scene scene;
+    const auto bank = [&](const char* name) { return (scene.storeFile().parent_path() / "banks" / name).string(); };
+    SetupModel& setup = scene.studio.setup();
+    QCOMPARE(setup.bankDir(), bank("mock"));
+    scene.studio.openModel("/models/SmolLM2-1.7B/");
+    QCOMPARE(setup.spec().bank_dir, bank("SmolLM2-1.7B"));
+    setup.setBankDir("/mine");
+    scene.studio.openModel("other.Q8_0.gguf");
+    QCOMPARE(setup.spec().bank_dir, std::string("/mine"));
+    setup.setBankDir("");
+    QCOMPARE(setup.bankDir(), bank("other.Q8_0"));
+  }
+
+  void scoresAreOfOneModelAndBank() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    PlacementBook& book = scene.studio.book();
+    book.add(QStringLiteral("all"), Placement(30, MixerKind::Full));
+    scene.studio.setup().setSeed(7);
+    QCOMPARE(book.entries().size(), std::size_t{1});
+    scene.studio.setup().setBankDir("/another");
+    QVERIFY(book.entries().empty());
+    book.add(QStringLiteral("all"), Placement(30, MixerKind::Full));
+    scene.studio.openModel("another.gguf");
+    QVERIFY(book.entries().empty());
+  }
+
+  void aTourThatCannotWriteSaysSo() {
+    Scene scene;
+    Tour tour(scene.window, scene.storeFile() / "pictures");  // below a file
+    QSignalSpy finished(&tour, &Tour::finished);
+    tour.start();
+    QTRY_COMPARE(finished.count(), 1);
+    QVERIFY(!finished[0][0].toBool());
   }
 
   void aChangeWhileItRunsIsRecordedWithItsStep() {
@@ -160,7 +257,8 @@ class StudioTest final : public QObject {
     const RunId id = scene.studio.run().record().id;
     const Placement found = scene.studio.run().placement();
     scene.studio.replayRun(id, 1000);
-    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active(), 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning(), 60000);
+    QCOMPARE(scene.studio.run().record().id, 0);
     QCOMPARE(scene.studio.run().record().steps.size(), std::size_t{24});
     QCOMPARE(scene.studio.run().placement(), found);
     QCOMPARE(scene.studio.library().rowCount(), 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/engine/torch/exporter.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -8,6 +9,7 @@
 #include "backend/candidates/bank.h"
 #include "backend/core/error.h"
 #include "backend/engine/torch/hf_export.h"
+#include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
 
@@ -16,11 +18,12 @@ namespace {
 
 constexpr const char* kHuggingFace = "hf";
 
-/// The windows that a bank's recipe names; the folder alone is enough.
-OperatorWindows windowsOf(const std::filesystem::path& bank) {
-  Settings settings(bankSettings());
-  settings.merge(readBankCard(bank).at("key").at("settings"), bank.string());
-  return operatorWindows(settings);
+/// The windows of the bank's recipe, or of the one that is given where there is no bank. The folder alone is enough.
+std::optional<OperatorWindows> windowsOf(const Workbench::Candidates& candidates) {
+  nlohmann::json recipe = candidates.bank_settings;
+  if (holdsBank(candidates.bank)) recipe = readBankCard(candidates.bank).at("key").at("settings");
+  if (recipe.is_null()) return std::nullopt;
+  return operatorWindows(completeBankSettings(recipe));
 }
 
 void checkLayers(const Placement& placement, const ModelConfig& config) {
@@ -33,12 +36,9 @@ std::vector<std::string> exportList(const Workbench::ExportRequest& request, con
                                     nlohmann::json provenance) {
   PlacementFacts facts;
   if (model) facts.model = &model->config();
-  if (!request.bank.empty()) {
-    const OperatorWindows windows =
-        model ? StoredBank::open(request.bank, model->config(), model->fingerprint()).windows()
-              : windowsOf(request.bank);
-    facts.window = static_cast<int>(windows.sliding.tokens);
-    facts.sinks = static_cast<int>(windows.sliding.sinks);
+  if (const std::optional<OperatorWindows> windows = windowsOf(request.candidates)) {
+    facts.window = static_cast<int>(windows->sliding.tokens);
+    facts.sinks = static_cast<int>(windows->sliding.sinks);
   }
   const nlohmann::json document = placementDocument(request.format, request.placement, facts, provenance);
   std::error_code problem;
@@ -62,14 +62,16 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     provenance["model_name"] = model->config().name;
     provenance["model_fingerprint"] = model->fingerprint();
   }
-  if (!folder) return exportList(request, model, std::move(provenance));
   std::optional<StoredBank> bank;
-  if (!request.bank.empty()) {
-    bank = StoredBank::open(request.bank, model->config(), model->fingerprint());
-    provenance["bank"] = bank->card().at("key");
+  const bool trained = std::ranges::any_of(request.placement.kinds(), isTrained);
+  if (model && (holdsBank(request.candidates.bank) || (folder && trained && !request.candidates.bank.empty()))) {
+    bank = StoredBank::open(request.candidates.bank, model->config(), model->fingerprint());
   }
+  if (!folder) return exportList(request, model, std::move(provenance));
+  if (bank) provenance["bank"] = bank->card().at("key");
   return exportHuggingFace({.model = *model,
                             .bank = bank ? &*bank : nullptr,
+                            .windows = windowsOf(request.candidates).value_or(OperatorWindows{}),
                             .placement = request.placement,
                             .provenance = std::move(provenance)},
                            request.out, progress);

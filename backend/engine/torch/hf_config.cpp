@@ -229,7 +229,7 @@ HfConfig stockConfig(const Hybrid& hybrid) {
 
 std::optional<Window> windowOfLayer(const Hybrid& hybrid, int layer) {
   const ModelConfig& config = hybrid.model.config();
-  const OperatorWindows windows = hybrid.windows();
+  const OperatorWindows windows = hybrid.windows;
   switch (hybrid.placement[layer]) {
     case MixerKind::Full:
       if (config.isSliding(layer)) return Window{config.window, 0};

@@ -51,7 +51,7 @@ void checkTarget(const fs::path& out) {
 void checkOperators(const Hybrid& hybrid) {
   for (int layer = 0; layer < hybrid.placement.layers(); ++layer) {
     const MixerKind kind = hybrid.placement[layer];
-    if (kind == MixerKind::Full || kind == MixerKind::SlidingWindow) continue;
+    if (!isTrained(kind)) continue;
     if (hybrid.bank == nullptr) {
       throw usageError("hf", "layer " + std::to_string(layer) + " holds \"" + std::string(name(kind)) +
                                  "\", which is trained: the bank is needed (--bank)");
@@ -71,8 +71,8 @@ std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::stri
   std::string text =
       "# Hybrid of " + (name.empty() ? "a " + familyName(hybrid.model.config().family) + " model" : name) +
       "\n\nWritten by Interleave. One glyph a layer: F full attention, · Gated DeltaNet with a window of " +
-      windowText(hybrid.windows().gdn) + ", g Gated DeltaNet, w sliding window of " +
-      windowText(hybrid.windows().sliding) + ".\n\n    " + hybrid.placement.line() +
+      windowText(hybrid.windows.gdn) + ", g Gated DeltaNet, w sliding window of " + windowText(hybrid.windows.sliding) +
+      ".\n\n    " + hybrid.placement.line() +
       "\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
       "model = AutoModelForCausalLM.from_pretrained(" +
       arguments + ")\n" +

@@ -18,11 +18,9 @@ namespace interleave {
 struct Hybrid {
   const ModelFiles& model;
   const StoredBank* bank = nullptr;  ///< Null: every layer holds an operator that needs no training.
+  OperatorWindows windows;           ///< The bank's, or those of its recipe.
   const Placement& placement;
   nlohmann::json provenance;
-
-  /// The bank's windows, or without one those that operators have by default.
-  OperatorWindows windows() const { return bank != nullptr ? bank->windows() : OperatorWindows{}; }
 };
 
 /// Writes the hybrid as a Hugging Face folder and returns the names of its files. Where a model class of `transformers`

@@ -34,19 +34,28 @@ class EngineContext final : public MethodContext {
   RunControl& control_;
 };
 
-bool isTrained(MixerKind kind) { return kind == MixerKind::Gdn || kind == MixerKind::GdnWindow; }
+/// The recipe that counts: the bank's own where a finished one is there, else the run's.
+Settings recipeOf(const RunSpec& spec, const Model& model, RunControl& control) {
+  Settings wanted = completeBankSettings(spec.bank_settings);
+  if (!holdsBank(spec.bank_dir)) return wanted;
+  const StoredBank bank = StoredBank::open(spec.bank_dir, model.config(), model.fingerprint());
+  Settings stored = completeBankSettings(bank.card().at("key").at("settings"));
+  if (stored.json() != wanted.json()) {
+    control.emit(LogEvent{LogEvent::Level::Warning,
+                          "The bank in " + spec.bank_dir + " was made with other settings than the run's; they count"});
+  }
+  return stored;
+}
 
 /// The bank of a run: loaded, made, or none where no operator needs training.
 std::shared_ptr<const CandidateBank> bankFor(const RunSpec& spec, const LoadedModel& loaded,
                                              const Settings& bank_settings, const std::vector<MixerKind>& operators,
                                              RunControl& control) {
-  const bool needed = std::ranges::any_of(operators, isTrained);
-  if (!needed) return CandidateBank::untrained(loaded.model, operatorWindows(bank_settings));
-  if (spec.bank_dir.empty()) throw usageError("bank", "these operators need candidates: name a folder for the bank");
-  const std::filesystem::path card = std::filesystem::path(spec.bank_dir) / "card.json";
-  if (std::filesystem::exists(card) && readBankCard(spec.bank_dir).at("complete").get<bool>()) {
-    return CandidateBank::load(spec.bank_dir, loaded.model);
+  if (holdsBank(spec.bank_dir)) return CandidateBank::load(spec.bank_dir, loaded.model);
+  if (std::ranges::none_of(operators, isTrained)) {
+    return CandidateBank::untrained(loaded.model, operatorWindows(bank_settings));
   }
+  if (spec.bank_dir.empty()) throw usageError("bank", "these operators need candidates: name a folder for the bank");
   control.enter(Phase::Preparing, "Preparing candidates");
   const LoadedModel* source = &loaded;
   LoadedModel other;
@@ -81,12 +90,13 @@ void run(const RunSpec& spec, RunControl& control) {
   const Method& method = methodNamed(spec.method);
   Settings settings(method.settings);
   settings.merge(spec.search_settings, "search settings");
-  const Settings bank_settings = completeBankSettings(spec.bank_settings);
+  method.check(settings);
   const std::vector<MixerKind> operators = kindsListed(settings.text("operators"), "operators");
   const Execution execution{spec.device, settings.text("precision")};
 
   control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
   const LoadedModel loaded = loadModel(spec.model_path, execution, control);
+  const Settings bank_settings = recipeOf(spec, *loaded.model, control);
   const EnvironmentEvent environment = environmentOf(loaded, execution, operatorWindows(bank_settings), operators);
   control.emit(environment);
   if (!loaded.model->deviceNote().empty()) {

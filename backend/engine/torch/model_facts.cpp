@@ -14,12 +14,12 @@
 namespace interleave {
 namespace {
 
-/// "word:A:B" cut at its colons.
-std::vector<std::string> parts(const std::string& text) {
+/// "word:A:B" cut at its colons, or at another `mark`.
+std::vector<std::string> parts(const std::string& text, char mark = ':') {
   std::vector<std::string> all;
   std::size_t from = 0;
-  for (std::size_t colon; (colon = text.find(':', from)) != std::string::npos; from = colon + 1) {
-    all.push_back(text.substr(from, colon - from));
+  for (std::size_t next; (next = text.find(mark, from)) != std::string::npos; from = next + 1) {
+    all.push_back(text.substr(from, next - from));
   }
   all.push_back(text.substr(from));
   return all;
@@ -75,11 +75,17 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
   if (kind == "random" && arguments == 2) {
     return Placement::random(layers, numberIn<int>(words[1], text), numberIn<std::uint64_t>(words[2], text), rest);
   }
+  if (kind == "layers" && arguments == 1) {
+    std::vector<int> kept;
+    for (const std::string& word : parts(words[1], ',')) kept.push_back(numberIn<int>(word, text));
+    return Placement::keeping(layers, kept, rest);
+  }
   if (!std::filesystem::exists(text)) {
     if (text.find_first_of("./") != std::string::npos) throw badInput(text, {}, "there is no such file");
     throw usageError(
         "placement",
-        "\"" + text + "\" is neither a file nor uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all, none");
+        "\"" + text +
+            "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all, none");
   }
   return readPlacement(text, layers, rest);
 }

@@ -22,6 +22,8 @@ std::span<const SettingSpec> bankSettingSpecs() { return bankSettings(); }
 
 std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { return methodNamed(method).settings; }
 
+void checkSearchSettings(const std::string& method, const Settings& settings) { methodNamed(method).check(settings); }
+
 std::vector<std::string> methodNames() {
   std::vector<std::string> names;
   for (const Method& method : methods()) names.push_back(method.name);

@@ -26,7 +26,8 @@ constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose =
 struct Workbench::Impl {
   /// Jobs take turns: a model fills the machine anyway.
   std::mutex mutex;
-  std::filesystem::path model_path, bank_path;
+  std::filesystem::path model_path;
+  Candidates candidates;
   std::filesystem::file_time_type bank_time;
   std::string device, precision;
   LoadedModel loaded;
@@ -52,15 +53,26 @@ struct Workbench::Impl {
     bank.reset();
   }
 
-  /// The bank in `dir`, or the operators that need none when `dir` is empty. Loaded again when its card has changed.
-  const std::shared_ptr<const CandidateBank>& bankAt(const std::filesystem::path& dir) {
+  /// The bank that holds what `placement` needs. Loaded again when its card has changed.
+  const std::shared_ptr<const CandidateBank>& bankFor(const Candidates& from, const Placement& placement) {
+    const bool stored = holdsBank(from.bank);
+    const bool trained = std::ranges::any_of(placement.kinds(), isTrained);
     std::error_code ignored;
     const auto time =
-        dir.empty() ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(dir / "card.json", ignored);
-    if (bank && dir == bank_path && time == bank_time) return bank;
+        stored ? std::filesystem::last_write_time(from.bank / "card.json", ignored) : std::filesystem::file_time_type{};
+    if (bank && !(trained && !stored) && from.bank == candidates.bank && time == bank_time &&
+        from.bank_settings == candidates.bank_settings) {
+      return bank;
+    }
     forgetBank();
-    bank = dir.empty() ? CandidateBank::untrained(loaded.model, {}) : CandidateBank::load(dir, loaded.model);
-    bank_path = dir;
+    if (stored || (trained && !from.bank.empty())) {  // an absent or unfinished bank is named there
+      bank = CandidateBank::load(from.bank, loaded.model);
+    } else {
+      const Settings recipe =
+          completeBankSettings(from.bank_settings.is_null() ? nlohmann::json::object() : from.bank_settings);
+      bank = CandidateBank::untrained(loaded.model, operatorWindows(recipe));
+    }
+    candidates = from;
     bank_time = time;
     return bank;
   }
@@ -70,14 +82,14 @@ Workbench::Workbench() : impl_(std::make_unique<Impl>()) {}
 Workbench::~Workbench() = default;
 
 std::vector<float> Workbench::logits(const std::filesystem::path& model, std::span<const std::int32_t> ids,
-                                     const Placement* placement, const std::filesystem::path& bank,
+                                     const Placement* placement, const Candidates& candidates,
                                      const Execution& execution, Progress& progress) {
   const std::lock_guard guard(impl_->mutex);
   const LoadedModel& loaded = impl_->load(model, execution, progress);
   const Placement teacher(loaded.model->config().layers, MixerKind::Full);
   const Placement& wanted = placement != nullptr ? *placement : teacher;
   if (ids.empty()) throw usageError("ids", "there are no tokens");
-  const MixerRow row = impl_->bankAt(bank)->row(wanted);
+  const MixerRow row = impl_->bankFor(candidates, wanted)->row(wanted);
   progress.throwIfStopped();
   const at::NoGradGuard no_grad;
   const at::Tensor batch = tokenBatch(ids, loaded.model->device());
@@ -99,7 +111,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
                                        Progress& progress) {
   const std::lock_guard guard(impl_->mutex);
   const LoadedModel& loaded = impl_->load(request.model, request.execution, progress);
-  const std::shared_ptr<const CandidateBank>& bank = impl_->bankAt(request.bank);
+  const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
   const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
   for (const std::string& task : request.tasks) {
     constexpr std::array<std::string_view, 3> kTasks{"kl", "nll", "passkey"};

@@ -92,7 +92,7 @@ TEST_F(BankTest, TrainingLowersTheErrorAndTheCardTellsIt) {
 
 TEST_F(BankTest, AStoppedBankGoesOnBitForBit) {
   const auto whole = prepare(folder_ / "whole", progress_);
-  StopAfter stop(40);
+  StopAfter stop(12);
   EXPECT_THROW(prepare(folder_ / "parts", stop), Error);
   EXPECT_FALSE(readCard(folder_ / "parts").at("complete").get<bool>());
   EXPECT_THAT(messageOf([&] { CandidateBank::load(folder_ / "parts", teacher_.model); }), HasSubstr("was stopped"));
@@ -112,8 +112,8 @@ TEST_F(BankTest, TrainsOnPromptsToTheShareAskedFor) {
   settings_.merge({{"prompt_share", 0.5}}, "test");
   const auto mixed = prepare(folder_ / "mixed", progress_);
   EXPECT_FALSE(output(*text, MixerKind::Gdn, 1).equal(output(*mixed, MixerKind::Gdn, 1)));
-  settings_.merge({{"sequence_length", 16}}, "test");
-  EXPECT_THAT(messageOf([&] { prepare(folder_ / "short", progress_); }), HasSubstr("too few"));
+  settings_.merge({{"sequence_length", 16}, {"tokens", 32}}, "test");
+  EXPECT_NE(prepare(folder_ / "short", progress_), nullptr) << "a prompt takes the tokens that its words need";
 }
 
 TEST_F(BankTest, RefusesAnotherModelByName) {

@@ -12,7 +12,9 @@
 namespace interleave {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DataTest : public ::testing::Test {
  protected:
@@ -83,10 +85,25 @@ TEST_F(DataTest, PromptsHideTheKeyAndEndWithIt) {
   }
 }
 
+TEST_F(DataTest, MixedPromptsLeaveWordingsToEvaluation) {
+  const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 1500, 2);
+  const PasskeyTask task(tokenizer_, filler, 1500, "mixed", 5);
+  std::set<std::string> questions;
+  for (std::int64_t i = 1; i < 80; i += 4) {  // as a search takes them: not every one
+    const AnsweredPrompt prompt = task.prompt(i);
+    const std::string text =
+        tokenizer_->decode(std::span(prompt.ids).first(static_cast<std::size_t>(prompt.answer_begin)));
+    questions.insert(text.substr(text.find_last_of('?') + 1));
+  }
+  EXPECT_EQ(questions.size(), 4U);
+  EXPECT_THAT(questions, Not(Contains(HasSubstr("vault"))));
+}
+
 TEST_F(DataTest, PromptsRefuseWhatCannotBe) {
   const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 500, 2);
   EXPECT_THROW(PasskeyTask(tokenizer_, filler, 500, "nonsense", 1), Error);
-  EXPECT_THROW(PasskeyTask(tokenizer_, filler, 40, "standard", 1).prompt(0), Error);
+  EXPECT_TRUE(PasskeyTask(tokenizer_, filler, 40, "standard", 1).prompt(0).overlong);
+  EXPECT_FALSE(PasskeyTask(tokenizer_, filler, 1500, "standard", 1).prompt(0).overlong);
 }
 
 }  // namespace

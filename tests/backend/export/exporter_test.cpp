@@ -42,7 +42,7 @@ class Exporter : public ::testing::Test {
 
   Workbench::ExportRequest request(const std::string& format, std::vector<MixerKind> kinds) const {
     return {.model = model_,
-            .bank = bank_,
+            .candidates = {.bank = bank_, .bank_settings = {}},
             .out = folder_ / "out",
             .format = format,
             .placement = Placement(std::move(kinds)),
@@ -110,7 +110,7 @@ TEST_F(Exporter, Refusals) {
   EXPECT_THAT(refusal(request("hff", {Full, Full, Full})), HasSubstr("unknown format \"hff\""));
 
   Workbench::ExportRequest bare = request("hf", {Gdn, Full, Full});
-  bare.bank.clear();
+  bare.candidates.bank.clear();
   EXPECT_THAT(refusal(bare), HasSubstr("the bank is needed"));
   bare.model.clear();
   EXPECT_THAT(refusal(bare), HasSubstr("the model is needed"));
@@ -162,7 +162,8 @@ TEST_F(Exporter, ShardsHoldEveryTensorOnce) {
   const ModelFiles files = ModelFiles::open(model_);
   const StoredBank bank = StoredBank::open(bank_, files.config(), files.fingerprint());
   const Placement placement({GdnWindow, Full, Gdn});
-  const Hybrid hybrid{.model = files, .bank = &bank, .placement = placement, .provenance = {}};
+  const Hybrid hybrid{
+      .model = files, .bank = &bank, .windows = bank.windows(), .placement = placement, .provenance = {}};
   const HfConfig config = hfConfig(hybrid);
   NoProgress progress;
   const fs::path one = folder_ / "one", many = folder_ / "many";

@@ -95,7 +95,7 @@ class HuggingFaceExport : public ::testing::Test {
     const Placement placement(std::move(kinds));
     NoProgress progress;
     exportFiles({.model = path,
-                 .bank = bank_dir,
+                 .candidates = {.bank = bank_dir, .bank_settings = {}},
                  .out = made.folder,
                  .format = "hf",
                  .placement = placement,

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 
 #include "backend/core/error.h"
@@ -12,6 +13,11 @@ namespace interleave {
 namespace {
 
 using testing::ElementsAre;
+
+Gates::Problem unpinned(std::vector<MixerKind> operators, std::vector<double> costs, double budget) {
+  const std::size_t layers = costs.size() / operators.size();
+  return {std::move(operators), std::move(costs), budget, std::vector<int>(layers, -1)};
+}
 
 /// Random logits, and costs that differ from layer to layer like cache bytes do.
 struct Case {
@@ -34,7 +40,7 @@ Case randomCase(std::uint64_t seed, int layers, std::vector<MixerKind> operators
       middle += costs.back() / static_cast<double>(columns);
     }
   }
-  made.problem = gateProblem(std::move(operators), std::move(costs), bytes ? 0.8 * middle : 0.3 * layers);
+  made.problem = unpinned(std::move(operators), std::move(costs), bytes ? 0.8 * middle : 0.3 * layers);
   return made;
 }
 
@@ -133,7 +139,7 @@ TEST(Gates, RefusesABudgetThatPinsDoNotAllow) {
 }
 
 TEST(Gates, KeepsTheLargestGapsAndBreaksTiesByIndex) {
-  Gates gates(gateProblem(kTwo, {1, 0, 1, 0, 1, 0, 1, 0}, 2));
+  Gates gates(unpinned(kTwo, {1, 0, 1, 0, 1, 0, 1, 0}, 2));
   const Gates::Discrete found = gates.discretise(std::vector<double>{0, 0, 3, 1, 0, 0, 1, 1});
   EXPECT_THAT(found.placement.kept(), ElementsAre(0, 1));
   EXPECT_DOUBLE_EQ(found.margin, 0);
@@ -144,13 +150,32 @@ TEST(Gates, KeepsTheLargestGapsAndBreaksTiesByIndex) {
 }
 
 TEST(Gates, OtherLayersTakeTheBestOtherOperator) {
-  Gates gates(gateProblem(kThree, {1, 0, 0, 1, 0, 0, 1, 0, 0}, 1));
+  Gates gates(unpinned(kThree, {1, 0, 0, 1, 0, 0, 1, 0, 0}, 1));
   const Gates::Discrete found = gates.discretise(std::vector<double>{5, 0, 1, 0, 2, 1, 0, 1, 2});
   EXPECT_EQ(found.placement, Placement({MixerKind::Full, MixerKind::SlidingWindow, MixerKind::Gdn}));
 }
 
+TEST(Gates, NeverExceedsABudgetThatCanBeMet) {
+  Random random(7);
+  const auto one = [&] { return std::floor(1 + 9 * random.uniform()); };
+  for (int trial = 0; trial < 300; ++trial) {
+    std::vector<double> costs, logits;
+    double least = 0, most = 0;
+    for (int layer = 0; layer < 6; ++layer) {
+      const std::array<double, 3> row{one(), one(), one()};  // Full attention may be the cheapest: short contexts.
+      least += std::ranges::min(row);
+      most += std::ranges::max(row);
+      costs.insert(costs.end(), row.begin(), row.end());
+      for (int o = 0; o < 3; ++o) logits.push_back(6 * random.uniform() - 3);
+    }
+    const double budget = trial % 3 == 0 ? least : least + (most - least) * random.uniform();
+    const Gates gates(unpinned(kThree, costs, budget));
+    EXPECT_LE(gates.cost(gates.discretise(logits).placement), budget + 1e-6) << trial;
+  }
+}
+
 TEST(Gates, PinnedLayersStayWhatTheyAre) {
-  Gates::Problem problem = gateProblem(kTwo, {1, 0, 1, 0, 1, 0}, 1);
+  Gates::Problem problem = unpinned(kTwo, {1, 0, 1, 0, 1, 0}, 1);
   problem.pinned = {-1, 0, 1};
   const Gates gates(problem);
   const std::vector<double> logits{9, 0, 0, 9, 9, 0};
