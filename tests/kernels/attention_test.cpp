@@ -141,6 +141,25 @@ TEST_F(BandedAttention, GradientsAreOnlyThoseAskedFor) {
   }
 }
 
+TEST_F(BandedAttention, LogitsFarBelowZeroHaveFiniteGradients) {
+  for (const std::int64_t tokens : {65, 66, 67, 70, 129, 130}) {  // the last block is shorter than the one before
+    Tensors inputs = randomInputs({1, 2, 1, tokens, tokens, 8, 8});
+    inputs[0] = 0.1 * inputs[0] - 6;
+    inputs[1] = 0.1 * inputs[1] + 6;  // logits near -100
+    const Tensors weights{at::randn({1, 2, tokens, 8}, at::kDouble)};
+    const auto all = [&](auto function, at::ScalarType type) {
+      return outputsAndGradients([&](const Tensors& x) -> Tensors { return {function(x[0], x[1], x[2])}; },
+                                 leaves(inputs, at::kFloat, type), weights);
+    };
+    const Tensors found = all([](auto& q, auto& k, auto& v) { return attention(q, k, v); }, at::kFloat);
+    const Tensors exact =
+        all([](auto& q, auto& k, auto& v) { return reference::denseAttention(q, k, v, {}, {}); }, at::kDouble);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_LT(largestError(found[i], exact[i]), 1e-3 * exact[i].abs().max().item<double>()) << kNames[i];
+    }
+  }
+}
+
 TEST_F(BandedAttention, RefusesShapesThatDoNotFit) {
   const Tensors x = leaves(randomInputs({1, 4, 2, 10, 10, 8, 8}), at::kFloat, at::kFloat);
   EXPECT_THROW(attention(x[0][0], x[1], x[2]), c10::Error);
