@@ -282,13 +282,14 @@ Workbench::Candidates Studio::candidatesOf(const RunSpec& spec) const {
 
 void Studio::exportShown(const std::string& format, const std::filesystem::path& folder) {
   const RunRecord& record = run_.record();
-  Workbench::ExportRequest request{
-      .model = modelOf(record.spec),
-      .candidates = candidatesOf(record.spec),
-      .out = folder,
-      .format = format,
-      .placement = editor_.placement(),
-      .provenance = {{"run", record.id}, {"spec", toJson(record.spec)}, {"edited_by_hand", editor_.edited()}}};
+  Workbench::ExportRequest request{.model = modelOf(record.spec),
+                                   .candidates = candidatesOf(record.spec),
+                                   .out = folder,
+                                   .format = format,
+                                   .placement = editor_.placement(),
+                                   .provenance = toJson(record.spec)};
+  request.provenance["run"] = record.id;
+  request.provenance["edited_by_hand"] = editor_.edited();
   jobs_.start(tr("Export as %1").arg(qt(format)), QStringLiteral("export"),
               [this, &workshop = workshop_, request, id = record.id,
                store = library_.file()](Progress& progress) -> std::function<void()> {
