@@ -67,7 +67,8 @@ ComparePane::ComparePane(Studio& studio)
       studio_(studio),
       list_(new QTreeWidget),
       figure_(new Figure(tr("Overlap of placements, and quality against bytes"))) {
-  list_->setHeaderLabels({tr("placement"), tr("layers (framed: not as the first hybrid)"), tr("K"), tr("cache")});
+  list_->setHeaderLabels({tr("placement"), tr("layers (framed: differ)"), tr("K"), tr("cache")});
+  list_->headerItem()->setToolTip(1, tr("Framed: another operator than in the first hybrid of the list"));
   list_->setRootIsDecorated(false);
   list_->setUniformRowHeights(true);
   list_->setAccessibleName(tr("Placements to compare"));
