@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <fstream>
@@ -33,27 +34,46 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
   }
 };
 
-/// Mean over rows of −Σ target · log softmax(logits), less the target's own entropy: KL for distributions, and CE for
-/// one-hot rows given as `labels`. The gradient, (softmax(logits) − target)/n, is made in the forward pass.
+/// Rows whose logits are held at once: bounds memory at large vocabularies.
+constexpr std::int64_t kRows = 128;
+
+/// Mean over rows of −Σ target · log softmax(head(hidden)), less the target's own entropy: KL for distributions, and CE
+/// for one-hot rows given as `labels`. The slope of the logits, (softmax − target)/n, is known at once, so the gradient
+/// of `hidden` is made in the forward pass and no logits are kept.
 struct Divergence : torch::autograd::Function<Divergence> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& target, bool labels) {
-    const at::Tensor log_student = at::log_softmax(logits, -1);
-    const double rows = static_cast<double>(logits.size(0));
-    at::Tensor loss, slope = log_student.exp();
-    if (labels) {
-      const at::Tensor column = target.unsqueeze(1);
-      loss = -log_student.gather(1, column).mean();
-      slope.scatter_add_(1, column, at::full_like(column, -1.0, slope.options()));
-    } else {
-      const at::Tensor entropy = at::xlogy(target, target).sum();
-      loss = (entropy - at::dot(target.reshape(-1), log_student.reshape(-1))) / rows;
-      slope.sub_(target);
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden, const at::Tensor& target, bool labels,
+                            const Model* model, bool with_gradient) {
+    const std::int64_t rows = hidden.size(0);
+    at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
+    std::vector<at::Tensor> gradient;
+    for (std::int64_t first = 0; first < rows; first += kRows) {
+      const std::int64_t count = std::min(kRows, rows - first);
+      const at::Tensor part = hidden.narrow(0, first, count).detach().set_requires_grad(with_gradient);
+      at::Tensor logits;
+      {
+        const at::AutoGradMode mode(with_gradient);
+        logits = model->head(part);
+      }
+      const at::Tensor log_student = at::log_softmax(logits.detach(), -1), wanted = target.narrow(0, first, count);
+      at::Tensor slope = log_student.exp();
+      if (labels) {
+        const at::Tensor column = wanted.unsqueeze(1);
+        loss -= log_student.gather(1, column).sum();
+        slope.scatter_add_(1, column, at::full_like(column, -1.0, slope.options()));
+      } else {
+        loss += at::xlogy(wanted, wanted).sum() - at::dot(wanted.reshape(-1), log_student.reshape(-1));
+        slope.sub_(wanted);
+      }
+      if (!with_gradient) continue;
+      slope.div_(static_cast<double>(rows));
+      gradient.push_back(torch::autograd::grad({logits}, {part}, {slope})[0]);
     }
-    context->save_for_backward({slope.div_(rows)});
-    return loss;
+    if (with_gradient) context->save_for_backward({at::cat(gradient)});
+    return loss / static_cast<double>(rows);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    return {context->get_saved_variables()[0] * gradients[0], at::Tensor(), at::Tensor()};
+    const at::Tensor slope = context->get_saved_variables()[0];
+    return {slope * gradients[0].to(slope.scalar_type()), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -102,15 +122,11 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
 
 at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const {
   const at::Tensor hidden = selected(batch, stream);
-  switch (batch.loss) {
-    case LossKind::HiddenMse:
-      return (widened(hidden) - target.hidden).square().sum() / target.hidden.square().sum();
-    case LossKind::Ce:
-      return Divergence::apply(model_.head(hidden), target.labels, true);
-    case LossKind::Kl:
-      break;
+  if (batch.loss == LossKind::HiddenMse) {
+    return (widened(hidden) - target.hidden).square().sum() / target.hidden.square().sum();
   }
-  return Divergence::apply(model_.head(hidden), target.probabilities, false);
+  const bool labels = batch.loss == LossKind::Ce, with_gradient = at::GradMode::is_enabled() && hidden.requires_grad();
+  return Divergence::apply(hidden, labels ? target.labels : target.probabilities, labels, &model_, with_gradient);
 }
 
 at::Tensor Objective::mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {

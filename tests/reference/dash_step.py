@@ -5,13 +5,13 @@ The blocks are those of `transformers`; beside each softmax attention stands a G
 Python (the WY form, in fp32). Teacher forward, student forward with both operators mixed, KL at every position, and the
 gradient of the mixing logits. Nothing else is trained.
 
-    python dash_step.py MODEL.gguf [--tokens 512] [--repeats 3] [--autocast]
+    python dash_step.py MODEL_FOLDER [--tokens 512] [--repeats 3] [--autocast]
 
+(`interleave-cli export --model MODEL.gguf --placement all --format hf --out MODEL_FOLDER` makes a folder of a .gguf file)
 prints one JSON document: median seconds of a step and of a prefill, tokens/s, peak memory.
 """
 import argparse
 import json
-import os
 import resource
 import statistics
 import time
@@ -81,8 +81,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--autocast", action="store_true")
     arguments = parser.parse_args()
-    folder, file = os.path.split(os.path.abspath(arguments.model))
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     config = model.config
