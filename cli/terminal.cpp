@@ -119,6 +119,7 @@ void Terminal::onEvent(const Event& event) {
   } else if (const auto* step = std::get_if<StepEvent>(&event)) {
     show("Searching", describe(*step), fraction(step->step, step->steps));
   } else if (const auto* alignment = std::get_if<AlignmentEvent>(&event)) {
+    if (alignment->steps == 0) return;  // of a bank that was there
     show("Preparing candidates", describe(*alignment), fraction(alignment->step, alignment->steps));
   } else if (const auto* line = std::get_if<LogEvent>(&event)) {
     log(line->level, line->text);

@@ -138,7 +138,7 @@ void RunBar::refreshProgress() {
                         .arg(newest->step)
                         .arg(newest->steps)
                         .arg(tokensText(static_cast<double>(newest->tokens))));
-  } else if (!record.alignments.empty() && newest == nullptr) {
+  } else if (!record.alignments.empty() && record.alignments.back().steps > 0 && newest == nullptr) {
     const AlignmentEvent& alignment = record.alignments.back();
     fraction = static_cast<double>(alignment.step) / static_cast<double>(std::max<std::int64_t>(alignment.steps, 1));
     doing_->setText(tr("Candidates: %1 of %2").arg(alignment.step).arg(alignment.steps));

@@ -30,8 +30,8 @@ QCPColorGradient gradient(ColorMap map) {
   return stops;
 }
 
-constexpr double kBarWidth = 0.72;    // Of a row.
-constexpr double kLegendRoom = 0.35;  // Of the range, kept free above the curves.
+constexpr double kBarWidth = 0.72;   // Of a row.
+constexpr double kLegendRoom = 0.5;  // Of the range, kept free above the curves.
 
 }  // namespace
 
@@ -131,12 +131,12 @@ Figure::Canvas::PanelView Figure::Canvas::buildPanel(const Panel& panel, QCPMarg
     view.rect->insetLayout()->addElement(view.legend, Qt::AlignTop | Qt::AlignRight);
     view.rect->insetLayout()->setMargins({4, 4, 4, 4});
     view.legend->setLayer(u"legend"_s);
-    view.legend->setMargins({6, 3, 6, 3});
-    view.legend->setRowSpacing(0);
-    view.legend->setIconSize(16, 8);
+    view.legend->setMargins({2, 2, 2, 2});
+    view.legend->setRowSpacing(1);
+    view.legend->setIconSize(11, 8);
     view.legend->setFillOrder(QCPLegend::foColumnsFirst);
     view.legend->setWrap(2);
-    view.legend->setColumnSpacing(6);
+    view.legend->setColumnSpacing(4);
   }
   for (const Series& series : panel.series) view.series.push_back(buildSeries(series, view));
 
