@@ -298,8 +298,11 @@ void MainWindow::refreshStatus() {
   QStringList document{studio_.library().isOpen() ? qt(studio_.library().file().filename().string()) : QString(),
                        studio_.model().title()};
   document.removeAll(QString());
-  document_->setText(document.join(u" — "_s));
+  const QString title = document.join(u" — "_s);
+  if (document_->text() == title) return;
+  document_->setText(title);
   document_->adjustSize();
+  menuBar()->setCornerWidget(document_);  // which lays it out anew
 }
 
 void MainWindow::showProblem(const QString& text) {
