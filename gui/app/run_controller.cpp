@@ -5,11 +5,6 @@
 #include <vector>
 
 namespace interleave::gui {
-namespace {
-
-bool isEnd(Phase phase) { return phase == Phase::Done || phase == Phase::Stopped || phase == Phase::Failed; }
-
-}  // namespace
 
 RunController::~RunController() { engine_.reset(); }
 
@@ -57,7 +52,7 @@ bool RunController::drain() {
   MailboxContents contents = mailbox_->take();
   if (contents.empty()) return true;
   record_->take(std::move(contents));
-  if (!isEnd(record_->phase.phase)) {
+  if (!isFinal(record_->phase.phase)) {
     Q_EMIT progressed();
     return true;
   }
