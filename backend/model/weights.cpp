@@ -144,6 +144,7 @@ ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::Sca
       if (part == 0) progress.report("Loading weights", std::min(1.0, static_cast<double>(done) / total));
     }
   });
+  progress.report("Loading weights", 1);
   for (const Slot& slot : slots) weights.bytes += static_cast<std::int64_t>(slot.into->nbytes());
   if (files->config().tied_head) weights.head = weights.embedding;
   return weights;
