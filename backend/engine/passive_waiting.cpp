@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 namespace interleave {
 
@@ -11,6 +13,9 @@ void waitPassively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   setenv("OMP_WAIT_POLICY", "passive", 1);
   setenv("GOMP_SPINCOUNT", "5000", 0);  // some tens of microseconds: the gap between two of a layer's parallel loops
+  // By its own name, which is what top shows; through the link where the file has been replaced meanwhile.
+  std::error_code unreadable;
+  execv(std::filesystem::read_symlink("/proc/self/exe", unreadable).c_str(), argv);
   execv("/proc/self/exe", argv);
 }
 

@@ -3,13 +3,15 @@
 
 #include <QElapsedTimer>
 #include <QGuiApplication>
+#include <algorithm>
 
 #include "gui/widgets/pane.h"
 
 namespace interleave::gui {
 namespace {
 
-constexpr int kFocusedInterval = 16, kUnfocusedInterval = 33;
+constexpr int kFocusedInterval = 16, kUnfocusedInterval = 33, kQuietInterval = 100;
+constexpr int kQuietFrames = 10;
 constexpr qint64 kRepaintBudget = 8;
 
 }  // namespace
@@ -20,14 +22,17 @@ FrameClock::FrameClock(QObject* parent) : QObject(parent) {
 }
 
 void FrameClock::wake() {
-  if (!timer_.isActive()) timer_.start(kFocusedInterval);
+  quiet_ = 0;
+  if (!timer_.isActive() || timer_.interval() == kQuietInterval) timer_.start(kFocusedInterval);
 }
 
 void FrameClock::frame() {
-  const bool focused = QGuiApplication::applicationState() == Qt::ApplicationActive;
-  timer_.setInterval(focused ? kFocusedInterval : kUnfocusedInterval);
   bool alive = false;
   for (const Source& source : sources_) alive = source() || alive;
+  const bool news = std::ranges::any_of(panes_, [](const Pane* pane) { return pane->outdated(); });
+  quiet_ = news ? 0 : quiet_ + 1;
+  const bool focused = QGuiApplication::applicationState() == Qt::ApplicationActive;
+  timer_.setInterval(quiet_ > kQuietFrames ? kQuietInterval : focused ? kFocusedInterval : kUnfocusedInterval);
   QElapsedTimer clock;
   clock.start();
   bool left = false;

@@ -13,7 +13,8 @@ class Pane;
 
 /// The one timer that drives the windows: every frame it lets its sources take what is new, then has the visible panes
 /// that are out of date repaint until the frame's time is spent; the rest follow in the next frame. 16 ms, 33 ms while
-/// no window has the focus, and stopped when there is nothing to do.
+/// no window has the focus, 100 ms while nothing new has come for a while (the engine has use for the time: a search
+/// step may take seconds), and stopped when there is nothing to do.
 class FrameClock final : public QObject {
   Q_OBJECT
  public:
@@ -34,6 +35,7 @@ class FrameClock final : public QObject {
   std::vector<Source> sources_;
   std::vector<Pane*> panes_;
   std::size_t next_ = 0;  ///< The pane whose turn it is.
+  int quiet_ = 0;         ///< Frames in a row in which no pane was out of date.
 };
 
 }  // namespace interleave::gui
