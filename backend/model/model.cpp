@@ -8,6 +8,7 @@
 
 #include "backend/core/error.h"
 #include "backend/model/device.h"
+#include "kernels/linear.h"
 #include "kernels/pointwise.h"
 
 namespace interleave {
@@ -90,7 +91,7 @@ Rotary Model::rotary(int index, std::int64_t first, std::int64_t count) const {
 }
 
 at::Tensor Model::linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const {
-  return at::linear(x.to(options_.precision), weight, bias);
+  return kernels::linear(x.to(options_.precision), weight, bias);
 }
 
 }  // namespace interleave
