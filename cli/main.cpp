@@ -4,7 +4,7 @@
 #include <new>
 
 #include "backend/core/error.h"
-#include "backend/engine/passive_waiting.h"
+#include "backend/engine/process.h"
 #include "cli/commands/commands.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
@@ -48,7 +48,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace interleave::cli
 
 int main(int argc, char** argv) {
-  interleave::waitPassively(argv);
+  interleave::prepareProcess(argv);
   interleave::cli::installStopSignals();
   return interleave::cli::run(argc, argv);
 }

@@ -132,6 +132,7 @@ struct BenchRequest {
   std::filesystem::path model, bank;  ///< An empty bank: search steps with sliding windows.
   std::int64_t tokens = 512;          ///< Of the one sequence.
   int repeats = 5;                    ///< Medians of so many.
+  std::vector<std::string> parts{"forward", "rule", "step"};
   Execution execution;
 };
 /// {"environment": {…}, "results": [{"name", "seconds", "tokens_per_second", "gflops", "peak_bytes"}, …]}.

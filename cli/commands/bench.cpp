@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands/commands.h"
@@ -11,9 +12,14 @@ namespace {
 
 void bench(const BenchRequest& request, Terminal& terminal) {
   const nlohmann::json document = runBenchmark(request, terminal);
-  std::string text = fmt::format("{:<28} {:>10} {:>10} {:>10} {:>12}", "", "ms", "tokens/s", "GFLOP/s", "peak MB");
+  std::size_t width = 0;
   for (const nlohmann::json& result : document.at("results")) {
-    text += fmt::format("\n{:<28} {:>10.2f} {:>10.0f} {:>10.1f} {:>12.0f}", result.at("name").get<std::string>(),
+    width = std::max(width, result.at("name").get_ref<const std::string&>().size());
+  }
+  std::string text =
+      fmt::format("{:<{}} {:>10} {:>10} {:>10} {:>12}", "", width, "ms", "tokens/s", "GFLOP/s", "peak MB");
+  for (const nlohmann::json& result : document.at("results")) {
+    text += fmt::format("\n{:<{}} {:>10.2f} {:>10.0f} {:>10.1f} {:>12.0f}", result.at("name").get<std::string>(), width,
                         result.at("seconds").get<double>() * 1e3, result.at("tokens_per_second").get<double>(),
                         result.at("gflops").get<double>(), result.at("peak_bytes").get<double>() / 1e6);
   }
@@ -28,10 +34,14 @@ void declareBench(CLI::App& app, Terminal& terminal) {
   command->add_option("MODEL", request->model, "A Hugging Face folder, or a .gguf file")->required();
   command->add_option("--bank", request->bank, "The candidates' folder; without one, sliding windows are searched");
   command->add_option("--tokens", request->tokens, "Length of the sequence")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
   command->add_option("--repeats", request->repeats, "Medians of so many")
       ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--parts", request->parts, "What to time: forward, rule, step")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"forward", "rule", "step"}))
       ->capture_default_str();
   addExecutionOptions(*command, request->execution);
   command->callback([request, &terminal] { bench(*request, terminal); });

@@ -51,14 +51,6 @@ Timing timed(int repeats, Progress& progress, Work work) {
   return {seconds[static_cast<std::size_t>(repeats / 2)], peakResidentBytes()};
 }
 
-nlohmann::json result(const std::string& name, const Timing& timing, std::int64_t tokens, double flops) {
-  return {{"name", name},
-          {"seconds", timing.median},
-          {"tokens_per_second", static_cast<double>(tokens) / timing.median},
-          {"gflops", flops / timing.median / 1e9},
-          {"peak_bytes", timing.peak_bytes}};
-}
-
 /// FLOPs of a forward pass over `tokens`: matrices at two a weight, operators at the mean over the context's growth.
 double forwardFlops(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows,
                     std::int64_t tokens, bool with_head) {
@@ -74,99 +66,135 @@ double forwardFlops(const ModelConfig& config, const Placement& placement, const
   return total;
 }
 
-/// Forward and backward of the gated delta rule at the model's shape.
-template <class Rule>
-Timing timedRule(const ModelConfig& config, std::int64_t tokens, int repeats, Progress& progress, Rule rule) {
-  at::manual_seed(1);
-  const auto make = [&](std::int64_t size) {
-    return at::randn({1, tokens, config.heads, size}).set_requires_grad(true);
-  };
-  const at::Tensor q = make(config.head_dim), k = make(config.head_dim), v = make(config.head_dim);
-  const at::Tensor g = (-at::rand({1, tokens, config.heads})).set_requires_grad(true);
-  const at::Tensor beta = at::rand({1, tokens, config.heads}).set_requires_grad(true);
-  const at::Tensor slope = at::randn({1, tokens, config.heads, config.head_dim});
-  return timed(repeats, progress, [&] {
-    const at::AutoGradMode with_grad(true);
-    torch::autograd::grad({rule(q, k, v, g, beta)}, {q, k, v, g, beta}, {slope});
-  });
-}
+/// The model, its candidates, and what has been timed so far.
+class Benchmark {
+ public:
+  Benchmark(const BenchRequest& request, Progress& progress)
+      : request_(request),
+        progress_(progress),
+        loaded_(loadModel(request.model, request.execution, progress)),
+        bank_(request.bank.empty() ? CandidateBank::untrained(loaded_.model, {})
+                                   : CandidateBank::load(request.bank, loaded_.model)) {
+    if (bank_->has(MixerKind::Gdn)) other_ = MixerKind::Gdn;
+    if (bank_->has(MixerKind::GdnWindow)) other_ = MixerKind::GdnWindow;
+    Random random(1);
+    for (std::int64_t i = 0; i < request.tokens; ++i) {
+      ids_.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config().vocabulary))));
+    }
+  }
+
+  void forward() {
+    const at::Tensor batch = tokenBatch(ids_, loaded_.model->device());
+    for (const MixerKind kind : {MixerKind::Full, other_}) {
+      const MixerRow row = bank_->row(Placement(config().layers, kind));
+      time("forward, " + std::string(name(kind)), flopsOf(kind, true), [&] {
+        const at::NoGradGuard no_grad;
+        logits(*loaded_.model, row, batch);
+      });
+    }
+  }
+
+  /// Forward and backward of the gated delta rule at the model's shape.
+  void rule() {
+    at::manual_seed(1);
+    const auto make = [&](std::int64_t size) {
+      return at::randn({1, request_.tokens, config().heads, size}).set_requires_grad(true);
+    };
+    const at::Tensor q = make(config().head_dim), k = make(config().head_dim), v = make(config().head_dim);
+    const at::Tensor g = (-at::rand({1, request_.tokens, config().heads})).set_requires_grad(true);
+    const at::Tensor beta = at::rand({1, request_.tokens, config().heads}).set_requires_grad(true);
+    const at::Tensor slope = at::randn({1, request_.tokens, config().heads, config().head_dim});
+    const double flops =
+        3.0 * 7.0 * config().heads * config().head_dim * config().head_dim * static_cast<double>(request_.tokens);
+    const auto timeRule = [&](const std::string& form, const auto& compute) {
+      time("gated delta rule, forward and backward, " + form, flops, [&] {
+        const at::AutoGradMode with_grad(true);
+        torch::autograd::grad({compute(q, k, v, g, beta).out}, {q, k, v, g, beta}, {slope});
+      });
+    };
+    timeRule("fused",
+             [](const auto&... tensors) { return kernels::gatedDeltaRule(tensors..., {}, {.l2_normalise = true}); });
+    timeRule("ATen chunk loop", [](const auto&... tensors) {
+      return kernels::reference::chunkwiseDeltaRule(tensors..., {}, {.l2_normalise = true});
+    });
+  }
+
+  /// The gradient of the mixing logits: teacher, student with both operators in every layer, KL at every position.
+  void step() {
+    SearchBatch search;
+    search.ids = ids_;
+    for (std::int64_t i = 0; i + 1 < request_.tokens; ++i) search.positions.push_back(i);
+    const std::vector<double> half(static_cast<std::size_t>(config().layers) * 2, 0.5);
+    const double feed_forward =
+        6.0 * config().hidden * config().intermediate * static_cast<double>(config().layers * request_.tokens);
+    const double teacher = flopsOf(MixerKind::Full, true), mixed = teacher + flopsOf(other_, false) - feed_forward;
+    for (const bool recompute : {true, false}) {  // the smaller first, for the process keeps what it once took
+      const Objective objective(bank_, {MixerKind::Full, other_}, recompute);
+      const std::string form = recompute ? ", recomputing" : "";
+      time("search step, full and " + std::string(name(other_)) + ", KL at every position" + form,
+           teacher + (recompute ? 3 : 2) * mixed, [&] { objective.soft(search, objective.target(search), half); });
+    }
+  }
+
+  nlohmann::json document() const {
+    const DeviceReport report = deviceReport(request_.execution.device);
+    return {{"environment",
+             {{"device", report.device},
+              {"kernel", report.kernel},
+              {"library", report.library},
+              {"threads", report.threads},
+              {"precision", request_.execution.precision},
+              {"model", config().name},
+              {"tokens", request_.tokens},
+              {"repeats", request_.repeats},
+              {"weights_bytes", loaded_.model->parameterBytes()}}},
+            {"results", results_}};
+  }
+
+ private:
+  const ModelConfig& config() const { return loaded_.model->config(); }
+  double flopsOf(MixerKind kind, bool with_head) const {
+    return forwardFlops(config(), Placement(config().layers, kind), bank_->windows(), request_.tokens, with_head);
+  }
+
+  template <class Work>
+  void time(const std::string& what, double flops, Work work) {
+    progress_.report("Benchmark: " + what,
+                     static_cast<double>(results_.size()) / (2.0 * static_cast<double>(request_.parts.size())));
+    const Timing timing = timed(request_.repeats, progress_, work);
+    results_.push_back({{"name", what},
+                        {"seconds", timing.median},
+                        {"tokens_per_second", static_cast<double>(request_.tokens) / timing.median},
+                        {"gflops", flops / timing.median / 1e9},
+                        {"peak_bytes", timing.peak_bytes}});
+  }
+
+  const BenchRequest& request_;
+  Progress& progress_;
+  LoadedModel loaded_;
+  std::shared_ptr<const CandidateBank> bank_;
+  MixerKind other_ = MixerKind::SlidingWindow;
+  std::vector<std::int32_t> ids_;
+  nlohmann::json results_ = nlohmann::json::array();
+};
 
 }  // namespace
 
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress) {
   if (request.tokens < 8 || request.repeats < 1) throw usageError("bench", "at least 8 tokens and 1 repeat");
-  const LoadedModel loaded = loadModel(request.model, request.execution, progress);
-  const Model& model = *loaded.model;
-  const ModelConfig& config = model.config();
-  const auto bank = request.bank.empty() ? CandidateBank::untrained(loaded.model, {})
-                                         : CandidateBank::load(request.bank, loaded.model);
-  const MixerKind other = bank->has(MixerKind::GdnWindow) ? MixerKind::GdnWindow
-                          : bank->has(MixerKind::Gdn)     ? MixerKind::Gdn
-                                                          : MixerKind::SlidingWindow;
-  Random random(1);
-  std::vector<std::int32_t> ids;
-  for (std::int64_t i = 0; i < request.tokens; ++i) {
-    ids.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config.vocabulary))));
+  Benchmark benchmark(request, progress);
+  for (const std::string& part : request.parts) {
+    if (part == "forward") {
+      benchmark.forward();
+    } else if (part == "rule") {
+      benchmark.rule();
+    } else if (part == "step") {
+      benchmark.step();
+    } else {
+      throw usageError("bench", "no part " + part + "; there are forward, rule and step");
+    }
   }
-  const at::Tensor batch = tokenBatch(ids, model.device());
-  nlohmann::json results = nlohmann::json::array();
-
-  for (const MixerKind kind : {MixerKind::Full, other}) {
-    const Placement placement(config.layers, kind);
-    const MixerRow row = bank->row(placement);
-    const Timing timing = timed(request.repeats, progress, [&] {
-      const at::NoGradGuard no_grad;
-      logits(model, row, batch);
-    });
-    results.push_back(result("forward, " + std::string(name(kind)), timing, request.tokens,
-                             forwardFlops(config, placement, bank->windows(), request.tokens, true)));
-    progress.report("Benchmark", kind == MixerKind::Full ? 0.2 : 0.4);
-  }
-
-  const double rule_flops =
-      3.0 * 7.0 * config.heads * config.head_dim * config.head_dim * static_cast<double>(request.tokens);
-  const Timing fused = timedRule(config, request.tokens, request.repeats, progress, [](const auto&... tensors) {
-    return kernels::gatedDeltaRule(tensors..., {}, {.l2_normalise = true}).out;
-  });
-  const Timing plain = timedRule(config, request.tokens, request.repeats, progress, [](const auto&... tensors) {
-    return kernels::reference::chunkwiseDeltaRule(tensors..., {}, {.l2_normalise = true}).out;
-  });
-  results.push_back(result("gated delta rule, forward and backward, fused", fused, request.tokens, rule_flops));
-  results.push_back(
-      result("gated delta rule, forward and backward, ATen chunk loop", plain, request.tokens, rule_flops));
-  progress.report("Benchmark", 0.7);
-
-  const std::vector<MixerKind> operators{MixerKind::Full, other};
-  SearchBatch search;
-  search.ids = ids;
-  for (std::int64_t i = 0; i + 1 < request.tokens; ++i) search.positions.push_back(i);
-  const std::vector<double> half(static_cast<std::size_t>(config.layers) * 2, 0.5);
-  const double once =
-      forwardFlops(config, Placement(config.layers, MixerKind::Full), bank->windows(), request.tokens, true);
-  const double mixed = once +
-                       forwardFlops(config, Placement(config.layers, other), bank->windows(), request.tokens, false) -
-                       6.0 * config.hidden * config.intermediate * static_cast<double>(config.layers * request.tokens);
-  for (const bool recompute : {true, false}) {  // the smaller first, for the process keeps what it once took
-    const Objective objective(bank, operators, recompute);
-    const Timing step =
-        timed(request.repeats, progress, [&] { objective.soft(search, objective.target(search), half); });
-    results.push_back(result("search step, full and " + std::string(name(other)) + ", KL at every position" +
-                                 (recompute ? ", recomputing" : ""),
-                             step, request.tokens, once + (recompute ? 3 : 2) * mixed));
-  }
-
-  const DeviceReport report = deviceReport(request.execution.device);
-  return {{"environment",
-           {{"device", report.device},
-            {"kernel", report.kernel},
-            {"library", report.library},
-            {"threads", report.threads},
-            {"precision", request.execution.precision},
-            {"model", config.name},
-            {"tokens", request.tokens},
-            {"repeats", request.repeats},
-            {"weights_bytes", model.parameterBytes()}}},
-          {"results", results}};
+  return benchmark.document();
 }
 
 }  // namespace interleave

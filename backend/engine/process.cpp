@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "backend/engine/passive_waiting.h"
+#include "backend/engine/process.h"
 
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace interleave {
+namespace {
 
 void waitPassively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
@@ -17,6 +21,21 @@ void waitPassively(char** argv) {
   std::error_code unreadable;
   execv(std::filesystem::read_symlink("/proc/self/exe", unreadable).c_str(), argv);
   execv("/proc/self/exe", argv);
+}
+
+void keepFreedMemory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);
+  mallopt(M_ARENA_MAX, 1);  // the others are made of pieces of 64 MiB, too small for a step's tensors
+#endif
+}
+
+}  // namespace
+
+void prepareProcess(char** argv) {
+  waitPassively(argv);
+  keepFreedMemory();
 }
 
 }  // namespace interleave
