@@ -7,8 +7,8 @@ namespace interleave {
 /// - OpenMP's threads sleep while they wait, after the shortest of spins. OpenMP reads the policy when it is loaded,
 ///   which is before main(), so the program replaces itself once with the variable set; it goes on as it is where the
 ///   user has chosen a policy, or where that does not work.
-/// - Freed tensors stay with the process (up to 512 MiB), for the next step wants the same again: glibc would return the
-///   larger ones each time, and the system clear every page of the new ones.
+/// - Freed tensors stay with the process (up to 512 MiB), for the next step wants the same again: glibc would return
+///   the larger ones each time, and the system clear every page of the new ones.
 void prepareProcess(char** argv);
 
 }  // namespace interleave
