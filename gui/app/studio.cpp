@@ -69,11 +69,27 @@ void Studio::connectRun() {
       reloadLibrary();
     }
   });
-  connect(&controller_, &RunController::finished, this, [this] {
-    const PhaseEvent& phase = controller_.record()->phase;
-    if (phase.phase == Phase::Failed) Q_EMIT problem(tr("The run failed: %1").arg(qt(phase.title)));
-    if (controller_.recorded()) flushStore(controller_.record()->id);
-  });
+  connect(&controller_, &RunController::finished, this, &Studio::runFinished);
+}
+
+void Studio::runFinished() {
+  const PhaseEvent& phase = controller_.record()->phase;
+  if (phase.phase == Phase::Failed) Q_EMIT problem(tr("The run failed: %1").arg(qt(phase.title)));
+  if (controller_.recorded()) flushStore(controller_.record()->id);
+  if (phase.phase == Phase::Done && searching_ && run_.shared() == controller_.record()) judgeFound();
+}
+
+void Studio::judgeFound() {
+  if (run_.record().placements.empty()) return;
+  std::vector<EvaluationQueue::Wanted> wanted;
+  const auto want = [&](const Placement& placement) {
+    const KnownPlacement* known = book_.find(placement);
+    if (known != nullptr && known->scores.empty()) wanted.push_back({known->label, placement});
+  };
+  want(run_.record().placements.front().placement);
+  for (const KnownPlacement& reference : references()) want(reference.placement);
+  want(teacher());
+  judging_.want(std::move(wanted));
 }
 
 void Studio::flushStore(RunId id) {
@@ -186,8 +202,10 @@ void Studio::launch(Launch what) {
   // One bank is not trained twice at a time.
   if (preparing()) throw usageError("candidates", "they are being prepared; wait, or cancel that job");
   const bool unrecorded = what.record && library_.writer() == nullptr;
+  const bool search = what.engine == nullptr;
   controller_.start(what.engine ? std::move(what.engine) : workshop_.makeEngine(), std::move(what.spec),
                     what.record ? library_.writer() : nullptr, what.into, std::move(what.so_far));
+  searching_ = search;
   if (!unrecorded) return;
   const QString text = library_.isOpen() ? tr("This run is not recorded: the store is open for reading only.")
                                          : tr("This run is not recorded: no store is open.");
@@ -318,15 +336,22 @@ const std::vector<CostTable>& Studio::costs() const {
   return same && model_.costs().size() > environment->costs.size() ? model_.costs() : environment->costs;
 }
 
-KnownPlacement Studio::baseline() const {
+std::vector<KnownPlacement> Studio::references() const {
   const Placement& shown = editor_.placement();
   if (const RunSummary* run = library_.baseline()) {
     const Placement& placement = library_.baselinePlacement();
-    if (placement.layers() == shown.layers()) return {.label = qt(run->title), .placement = placement};
+    if (placement.layers() == shown.layers()) return {{.label = qt(run->title), .placement = placement}};
   }
-  const int kept = shown.fullCount();
-  return {.label = tr("uniform K = %1").arg(kept),
-          .placement = Placement::uniform(shown.layers(), kept, 0, restOf(shown, MixerKind::GdnWindow))};
+  const int layers = shown.layers(), kept = shown.fullCount();
+  const MixerKind rest = restOf(shown, MixerKind::GdnWindow);
+  std::vector<KnownPlacement> found{
+      {.label = tr("uniform K = %1").arg(kept), .placement = Placement::uniform(layers, kept, 0, rest)}};
+  const int shift = kept == 0 ? 0 : layers - 1 - (kept - 1) * layers / kept;
+  if (shift > 0) {
+    found.push_back({.label = tr("uniform K = %1, offset %2").arg(kept).arg(shift),
+                     .placement = Placement::uniform(layers, kept, shift, rest)});
+  }
+  return found;
 }
 
 std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
@@ -351,7 +376,10 @@ void Studio::keepScores(const ScoreEvent& result) {
   if (record.id == 0 || record.layers() == 0 || library_.writer() == nullptr) return;
   const bool found = std::ranges::any_of(
       record.placements, [&](const PlacementEvent& event) { return event.placement == result.placement; });
-  const bool reference = result.placement == teacher() || result.placement == baseline().placement;
+  const bool reference =
+      result.placement == teacher() || std::ranges::any_of(references(), [&](const KnownPlacement& known) {
+        return known.placement == result.placement;
+      });
   if (!found && !reference) return;
   library_.writer()->record(record.id, result);
   record.scores.push_back(result);
@@ -410,8 +438,7 @@ void Studio::collectPlacements() {
   }
   for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
   if (!record.placements.empty()) {
-    const KnownPlacement reference = baseline();
-    book_.add(reference.label, reference.placement);
+    for (const KnownPlacement& reference : references()) book_.add(reference.label, reference.placement);
   }
 }
 

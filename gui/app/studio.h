@@ -64,8 +64,10 @@ class Studio final : public QObject {
 
   /// Costs of the model of the run shown, else of the open model.
   const std::vector<CostTable>& costs() const;
-  /// What placements are compared with: that of the run pinned as baseline, else evenly spaced layers, as many.
-  KnownPlacement baseline() const;
+  /// What placements are compared with: that of the run pinned as baseline, else as many layers evenly spaced, from the
+  /// first one on and up to the last one (which of the two is better differs from model to model). Never empty.
+  std::vector<KnownPlacement> references() const;
+  KnownPlacement baseline() const { return references().front(); }
   Placement teacher() const { return Placement(editor_.placement().layers(), MixerKind::Full); }
 
   bool preparing() const { return jobs_.running(QStringLiteral("prepare")); }
@@ -84,6 +86,7 @@ class Studio final : public QObject {
   void tellProblem(const QString& what, const QString& reason);
   void connectRun();
   void runFinished();
+  void judgeFound();  ///< And what it is compared with.
   void setupChanged();
   void refreshSubject();
   void keepScores(const ScoreEvent& result);
@@ -123,6 +126,7 @@ class Studio final : public QObject {
   RunController controller_;            // first to go: its engine records into the library
   std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
   std::shared_ptr<RunRecord> prepared_;
+  bool searching_ = false;     ///< The run going on, or the last one, is a search, not a replay.
   Placement logged_;           ///< As the log told it last.
   std::size_t collected_ = 0;  ///< Placements and scores of the shown record that the book has.
   bool reload_failed_ = false;

@@ -62,16 +62,7 @@ void Tour::plan() {
       {tr("hold it"), [&studio] { studio.controller().pause(); }, held},
       {tr("photograph the search going on"), photograph_and_resume(u"2-searching"_s),
        [&studio] { return !studio.controller().active(); }},
-      {tr("wait for the store"), [] {}, quiet},
-      {tr("judge what was found"),
-       [&studio] {
-         std::vector<EvaluationQueue::Wanted> unknown;
-         for (const KnownPlacement* entry : studio.book().compared()) {
-           if (entry->scores.empty()) unknown.push_back({entry->label, entry->placement});
-         }
-         studio.judging().want(std::move(unknown));
-       },
-       quiet},
+      {tr("wait for the store and the verdict"), [] {}, quiet},
       {tr("edit the placement"),
        [this, &studio] {
          const std::vector<int> kept = studio.editor().placement().kept();

@@ -137,6 +137,26 @@ class StudioTest final : public QObject {
     QVERIFY(book.entries().empty());
   }
 
+  void whatASearchFoundIsJudgedWithWhatItIsComparedWith() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    scene.studio.startRun();
+    const PlacementBook& book = scene.studio.book();
+    const auto judged = [&](const Placement& placement) {
+      const KnownPlacement* known = book.find(placement);
+      return known != nullptr && !known->scores.empty();
+    };
+    QTRY_VERIFY(!scene.studio.run().record().placements.empty());
+    QTRY_VERIFY(judged(scene.studio.run().record().placements.front().placement));
+    QCOMPARE(scene.studio.references().size(), std::size_t{2});
+    for (const KnownPlacement& reference : scene.studio.references()) QTRY_VERIFY(judged(reference.placement));
+    QTRY_VERIFY(judged(scene.studio.teacher()));
+    // All of them with the run, for a later session.
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    const RunId id = scene.studio.run().record().id;
+    QCOMPARE(Store::open(scene.storeFile()).scores(id).size(), std::size_t{4});
+  }
+
   void aTourThatCannotWriteSaysSo() {
     Scene scene;
     Tour tour(scene.window, scene.storeFile() / "pictures");  // below a file
