@@ -293,7 +293,9 @@ void SetupPane::refreshEstimate() {
   }
   const auto parameters = studio_.model().info().find("parameters");
   if (parameters != studio_.model().info().end() && parameters->is_number()) {
-    lines << tr("weights in memory %1 (bf16)").arg(bytesText(parameters->get<double>() * 2));
+    const std::string precision = setup.search().json().value("precision", setup.bank().text("precision"));
+    const double each = precision == "bf16" ? 2 : 4;
+    lines << tr("weights in memory %1 (%2)").arg(bytesText(parameters->get<double>() * each), qt(precision));
   }
   estimate_->setText(QStringLiteral("<b>%1</b> <span style='color:%2'>%3</span>")
                          .arg(tr("Estimate"), theme().muted.name(), lines.join(QStringLiteral(" · "))));
