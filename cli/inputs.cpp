@@ -114,6 +114,15 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
   const bool told = origin.contains("bank_settings");
   if (told) recipe.merge(origin.at("bank_settings"), placement);
   for (const std::string& change : changes) assignSetting(recipe, change);
+  if (!changes.empty() && std::filesystem::exists(bank / "card.json")) {
+    Settings made(bankSettingSpecs());
+    made.merge(readBankCard(bank).at("key").at("settings"), bank.string());
+    Settings asked = made;
+    for (const std::string& change : changes) assignSetting(asked, change);
+    if (asked.json() != made.json()) {
+      throw usageError("--set", "the bank in " + bank.string() + " was made otherwise, and is used as it was made");
+    }
+  }
   return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json()};
 }
 

@@ -20,7 +20,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-constexpr std::int64_t kFewRows = 128;    // below, widening the weight costs more than it saves
+constexpr std::int64_t kFewRows = 64;     // below, widening the weight costs more than it saves
 constexpr std::int64_t kBlock = 1 << 21;  // elements of the weight that are widened at a time: 8 MiB
 
 /// Calls `work` with the first row and the widened rows of each block of `weight`.
@@ -97,6 +97,8 @@ at::Tensor widenedLinear(const at::Tensor& x, const at::Tensor& weight, const at
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 2 && x.size(-1) == weight.size(1) &&
                   (!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0))),
               "a weight of ", weight.sizes(), " does not fit ", x.sizes());
+  TORCH_CHECK(x.scalar_type() == weight.scalar_type() && (!bias.defined() || bias.scalar_type() == x.scalar_type()),
+              "operands of several types");
   if (!needsGradient({x, weight, bias})) return WidenedLinear::run(x, weight, bias);
   return WidenedLinear::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
 }

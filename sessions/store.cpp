@@ -159,9 +159,11 @@ RunSummary Store::run(RunId id) const {
 RunSpec Store::spec(RunId id) const {
   RunSpec spec = impl_->read([&] {
     impl_->require(id);
-    SQLite::Statement row(impl_->database, "SELECT spec FROM runs WHERE id = ?1");
+    SQLite::Statement row(impl_->database, "SELECT spec, model_fingerprint FROM runs WHERE id = ?1");
     bound(row, id).executeStep();
-    return impl_->specFrom(id, row.getColumn(0).getString());
+    RunSpec stored = impl_->specFrom(id, row.getColumn(0).getString());
+    stored.model_fingerprint = row.getColumn(1).getString();
+    return stored;
   });
   for (InterventionEvent& event : impl_->eventsOf<InterventionEvent>(id)) {
     spec.interventions.push_back(std::move(event.change));

@@ -112,7 +112,7 @@ class StoreWriter {
   /// Queued and committed in groups; never blocks and never throws. When the disk refuses, events are kept in a bounded
   /// backlog and tried again; what had to be dropped is told by status() and in the run's reason.
   void record(RunId id, const Event& event);
-  /// Blocks until all that was queued is committed, or the disk refused it (false).
+  /// Blocks until all that was recorded before the call is committed, or the disk refused it (false).
   bool flush();
 
   struct Status {

@@ -134,6 +134,18 @@ struct StoreWriter::Impl {
     });
   }
 
+  /// The number of the event recorded last.
+  std::int64_t newest() const {
+    const std::lock_guard guard(mutex);
+    return last_number;
+  }
+
+  /// Whether no event up to that number waits. In a job of ask(), when none is on its way.
+  bool holdsUpTo(std::int64_t number) const {
+    const std::lock_guard guard(mutex);
+    return entries.empty() || entries.front().number > number;
+  }
+
   Status status() const {
     const std::lock_guard guard(mutex);
     Status now = state;
@@ -370,7 +382,8 @@ void StoreWriter::record(RunId id, const Event& event) {
 }
 
 bool StoreWriter::flush() {
-  return impl_->ask([this] { return impl_->status().queued == 0; });
+  const std::int64_t until = impl_->newest();
+  return impl_->ask([this, until] { return impl_->holdsUpTo(until); });
 }
 
 StoreWriter::Status StoreWriter::status() const { return impl_->status(); }

@@ -59,6 +59,10 @@ Intervention interventionFromJson(const nlohmann::json& json, const std::string&
   return change;
 }
 
+Budget Intervention::budget() const {
+  return Budget::parse(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
 bool RunSpec::startsFork() const {
   return resume_from && forked_from.ends_with(std::string("@").append(std::to_string(resume_from->step)));
 }

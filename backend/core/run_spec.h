@@ -35,6 +35,7 @@ struct Intervention {
   nlohmann::json value;
   int layer = -1;
   MixerKind mixer = MixerKind::Full;
+  Budget budget() const;  ///< That a Set of "budget" asks for. Usage error if it is none.
   bool operator==(const Intervention&) const = default;
 };
 
@@ -55,6 +56,7 @@ struct RunSpec {
   nlohmann::json search_settings = nlohmann::json::object();  ///< Complete: the method's settings.
   std::string device = "cpu";                                 ///< "cpu" or "cuda".
 
+  std::string model_fingerprint;            ///< Of the model that a stored run was begun with; empty: any.
   std::optional<Checkpoint> resume_from;    ///< Continue after this step.
   std::vector<Intervention> interventions;  ///< To repeat, by step; those beyond resume_from.step count.
   std::string forked_from;                  ///< "RUN@STEP" of the run this was forked from; empty: none.
@@ -63,7 +65,7 @@ struct RunSpec {
   bool startsFork() const;
 };
 
-nlohmann::json toJson(const RunSpec& spec);  ///< Without resume_from and interventions, which are stored apart.
+nlohmann::json toJson(const RunSpec& spec);  ///< Without model_fingerprint, resume_from and interventions, stored apart.
 RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place);
 
 }  // namespace interleave

@@ -172,7 +172,7 @@ class Mock {
 
   void apply(const Intervention& change, State& state) const {
     if (change.kind == Intervention::Kind::Set) {
-      if (change.key == "budget") state.budget = Budget::parse(change.value.get<std::string>());
+      if (change.key == "budget") state.budget = change.budget();
       if (change.key == "temperature") state.temperature = change.value.get<double>();
       if (change.key == "learning_rate") state.learning_rate = change.value.get<double>();
     } else if (change.layer < 0 || change.layer >= script_.layers) {
@@ -201,7 +201,10 @@ class Mock {
     control.enter(Phase::Searching, "Searching");
     while (state.step < script_.steps) {
       pace(control);
-      for (const Intervention& change : control.takeInterventions(state.step + 1)) apply(change, state);
+      for (const Intervention& change : control.takeInterventions(state.step + 1)) {
+        apply(change, state);
+        control.emit(InterventionEvent{change});
+      }
       control.emit(takeStep(state, importance));
       if (state.step == script_.fail_at_step) throw failure("step " + std::to_string(state.step), "a scripted failure");
     }

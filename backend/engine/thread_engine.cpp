@@ -76,7 +76,6 @@ std::vector<Intervention> RunControl::takeInterventions(std::int64_t step) {
     change.step = step;
     taken.push_back(std::move(change));
   }
-  for (const Intervention& change : taken) emit(InterventionEvent{change});
   return taken;
 }
 
@@ -100,8 +99,8 @@ void ThreadEngine::start(RunSpec spec, EventSink& sink) {
   if (running_) throw usageError("engine", "a run is going on");
   if (thread_.joinable()) thread_.join();
   control_ = std::make_unique<RunControl>(spec, sink);
-  running_ = true;
   thread_ = std::thread([this, spec = std::move(spec), &control = *control_] { run(spec, control); });
+  running_ = true;  // The thread's end waits for the mutex.
 }
 
 void ThreadEngine::run(const RunSpec& spec, RunControl& control) {

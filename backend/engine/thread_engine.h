@@ -28,8 +28,9 @@ class RunControl final : public Progress {
 
   /// Between two steps: holds while the run is paused; a Stopped error when it shall stop.
   void proceed();
-  /// The changes that step `step` is the first to see, their step filled in and already told to the sink: those that
-  /// the specification repeats, then those asked for since.
+  /// The changes that step `step` is the first to see, their step filled in: those that the specification repeats, then
+  /// those asked for since. Whoever takes one over tells it as an InterventionEvent; one that is refused leaves no
+  /// trace in the run's history.
   std::vector<Intervention> takeInterventions(std::int64_t step);
   /// Only those asked for since, as they are.
   std::vector<Intervention> takeAsked();

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int kNesting = 100;
 constexpr std::int64_t kSteps = 300'000;
-constexpr std::size_t kTextBytes = std::size_t{1} << 24;
+constexpr std::int64_t kValueBytes = std::int64_t{1} << 30;
+constexpr std::size_t kTokens = 2000;  // of a tag: its operators nest as deep
 
 bool startsName(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool isDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
@@ -70,17 +71,15 @@ std::string readLiteral(std::string_view source, std::size_t& at) {
 }
 
 Value negated(const Value& value) {
-  if (value.is_number_integer()) return -value.get<std::int64_t>();
-  if (value.is_number_float()) return -value.get<double>();
+  std::int64_t result = 0;
+  if (value.is_number_integer() && !__builtin_sub_overflow(0, value.get<std::int64_t>(), &result)) return result;
+  if (value.is_number()) return -value.get<double>();
   throw usageError("chat template", "only a number can be negated");
 }
 
 Value arithmetic(const std::string& symbol, const Value& a, const Value& b) {
   if (symbol == "~") return printed(a) + printed(b);
-  if (symbol == "+" && a.is_string() && b.is_string()) {
-    if (a.get_ref<const std::string&>().size() > kTextBytes) throw usageError("chat template", "a text is too long");
-    return a.get<std::string>() + b.get<std::string>();
-  }
+  if (symbol == "+" && a.is_string() && b.is_string()) return a.get<std::string>() + b.get<std::string>();
   if (symbol == "+" && a.is_array() && b.is_array()) {
     Value both = a;
     both.insert(both.end(), b.begin(), b.end());
@@ -94,7 +93,7 @@ Value arithmetic(const std::string& symbol, const Value& a, const Value& b) {
     if (symbol == "+" && !__builtin_add_overflow(x, y, &result)) return result;
     if (symbol == "-" && !__builtin_sub_overflow(x, y, &result)) return result;
     if (symbol == "*" && !__builtin_mul_overflow(x, y, &result)) return result;
-    if (symbol == "%" && y > 0) return (x % y + y) % y;
+    if (symbol == "%" && y > 0) return x % y + (x % y < 0 ? y : 0);
     if (symbol == "//" && y > 0) return x / y - (x % y < 0 ? 1 : 0);  // Towards minus infinity, as Python.
   }
   const double x = a.get<double>(), y = b.get<double>();
@@ -103,6 +102,17 @@ Value arithmetic(const std::string& symbol, const Value& a, const Value& b) {
   if (symbol == "*") return x * y;
   if (symbol == "/" && y != 0) return x / y;
   throw usageError("chat template", "\"" + symbol + "\" is not supported for these numbers");
+}
+
+/// What a value takes, roughly.
+std::int64_t bytesOf(const Value& value, int depth = 0) {
+  if (depth > kNesting) throw usageError("chat template", "lists nest too deeply");
+  std::int64_t bytes = 64;
+  if (value.is_string()) bytes += static_cast<std::int64_t>(value.get_ref<const std::string&>().size());
+  if (value.is_structured()) {
+    for (const Value& element : value) bytes += bytesOf(element, depth + 1);
+  }
+  return bytes;
 }
 
 bool compared(const std::string& symbol, const Value& a, const Value& b) {
@@ -138,9 +148,9 @@ std::string printed(const Value& value) {
   throw usageError("chat template", "a list or mapping is printed, which is not supported");
 }
 
-Value Scope::get(const std::string& name) const {
+Value Scope::get(const std::string& name) {
   for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
-    if (const auto found = frame->find(name); found != frame->end()) return *found;
+    if (const auto found = frame->find(name); found != frame->end()) return made(*found);
   }
   return undefined();
 }
@@ -157,6 +167,12 @@ void Scope::setIn(const std::string& space, const std::string& name, Value value
 
 void Scope::countStep() {
   if (++steps_ > kSteps) throw usageError("chat template", "it does not come to an end");
+}
+
+Value Scope::made(Value value) {
+  bytes_ += bytesOf(value);
+  if (bytes_ > kValueBytes) throw usageError("chat template", "its texts and lists grow without end");
+  return value;
 }
 
 TokenReader::TokenReader(std::string_view source) {
@@ -190,6 +206,7 @@ TokenReader::TokenReader(std::string_view source) {
       at += symbol.size();
     }
   }
+  if (tokens_.size() > kTokens) throw malformed("a tag is too long");
   tokens_.push_back({Token::Kind::End, ""});
 }
 
@@ -213,9 +230,8 @@ Expression TokenReader::expression() {
     Expression condition = expressionWithoutIf();
     Expression otherwise = [](Scope&) { return undefined(); };
     if (acceptName("else")) otherwise = expression();
-    value = [value, condition, otherwise](Scope& scope) {
-      return truthy(condition(scope)) ? value(scope) : otherwise(scope);
-    };
+    value = [value = std::move(value), condition = std::move(condition), otherwise = std::move(otherwise)](
+                Scope& scope) { return truthy(condition(scope)) ? value(scope) : otherwise(scope); };
   }
   --depth_;
   return value;
@@ -224,7 +240,7 @@ Expression TokenReader::expression() {
 Expression TokenReader::expressionWithoutIf() {
   Expression left = conjunction();
   while (acceptName("or")) {
-    left = [left, right = conjunction()](Scope& scope) {
+    left = [left = std::move(left), right = conjunction()](Scope& scope) {
       Value value = left(scope);
       return truthy(value) ? value : right(scope);
     };
@@ -235,7 +251,7 @@ Expression TokenReader::expressionWithoutIf() {
 Expression TokenReader::conjunction() {
   Expression left = negation();
   while (acceptName("and")) {
-    left = [left, right = negation()](Scope& scope) {
+    left = [left = std::move(left), right = negation()](Scope& scope) {
       Value value = left(scope);
       return truthy(value) ? right(scope) : value;
     };
@@ -248,7 +264,7 @@ Expression TokenReader::negation() {
   while (acceptName("not")) ++nots;
   Expression value = comparison();
   if (nots == 0) return value;
-  return [value, odd = nots % 2 != 0](Scope& scope) -> Value { return truthy(value(scope)) != odd; };
+  return [value = std::move(value), odd = nots % 2 != 0](Scope& scope) -> Value { return truthy(value(scope)) != odd; };
 }
 
 Expression TokenReader::comparison() {
@@ -266,7 +282,7 @@ Expression TokenReader::comparison() {
     } else {
       return left;
     }
-    left = [left, right = sum(), symbol](Scope& scope) -> Value {
+    left = [left = std::move(left), right = sum(), symbol](Scope& scope) -> Value {
       const Value a = left(scope);
       return compared(symbol, a, right(scope));
     };
@@ -278,7 +294,7 @@ namespace {
 Expression combined(std::string symbol, Expression left, Expression right) {
   return [symbol = std::move(symbol), left = std::move(left), right = std::move(right)](Scope& scope) {
     const Value a = left(scope);
-    return arithmetic(symbol, a, right(scope));
+    return scope.made(arithmetic(symbol, a, right(scope)));
   };
 }
 
@@ -288,14 +304,14 @@ Expression TokenReader::sum() {
   Expression left = concatenation();
   while (isSymbol("+") || isSymbol("-")) {
     std::string symbol = take().text;
-    left = combined(std::move(symbol), left, concatenation());
+    left = combined(std::move(symbol), std::move(left), concatenation());
   }
   return left;
 }
 
 Expression TokenReader::concatenation() {
   Expression left = product();
-  while (acceptSymbol("~")) left = combined("~", left, product());
+  while (acceptSymbol("~")) left = combined("~", std::move(left), product());
   return left;
 }
 
@@ -303,7 +319,7 @@ Expression TokenReader::product() {
   Expression left = unary();
   while (isSymbol("*") || isSymbol("/") || isSymbol("//") || isSymbol("%")) {
     std::string symbol = take().text;
-    left = combined(std::move(symbol), left, unary());
+    left = combined(std::move(symbol), std::move(left), unary());
   }
   return left;
 }
@@ -313,12 +329,14 @@ Expression TokenReader::unary() {
   if (++depth_ > kNesting) throw malformed("nested too deeply");
   Expression value = unary();
   --depth_;
-  return [value](Scope& scope) { return negated(value(scope)); };
+  return [value = std::move(value)](Scope& scope) { return negated(value(scope)); };
 }
 
 Expression TokenReader::primary() {
   const Token token = take();
-  const auto constant = [](Value value) { return [value = std::move(value)](Scope&) { return value; }; };
+  const auto constant = [](Value value) {
+    return [value = std::move(value)](Scope& scope) { return scope.made(value); };
+  };
   switch (token.kind) {
     case Token::Kind::Text: {
       std::string text = token.text;
@@ -338,7 +356,7 @@ Expression TokenReader::primary() {
           Call call;
           for (const Expression& value : given.positional) call.positional.push_back(value(scope));
           for (const auto& [key, value] : given.named) call.named[key] = value(scope);
-          return callFunction(name, call);
+          return scope.made(callFunction(name, call));
         };
       }
       return [name = token.text](Scope& scope) { return scope.get(name); };
@@ -358,10 +376,10 @@ Expression TokenReader::primary() {
       elements.push_back(expression());
       if (!acceptSymbol(",") && !isSymbol("]")) throw malformed("\"]\" is missing");
     }
-    return [elements](Scope& scope) {
+    return [elements = std::move(elements)](Scope& scope) {
       Value list = Value::array();
       for (const Expression& element : elements) list.push_back(element(scope));
-      return list;
+      return scope.made(std::move(list));
     };
   }
   if (token.text == "{") {
@@ -372,10 +390,10 @@ Expression TokenReader::primary() {
       entries.emplace_back(std::move(key), expression());
       if (!acceptSymbol(",") && !isSymbol("}")) throw malformed("\"}\" is missing");
     }
-    return [entries](Scope& scope) {
+    return [entries = std::move(entries)](Scope& scope) {
       Value object = Value::object();
       for (const auto& [key, value] : entries) object[printed(key(scope))] = value(scope);
-      return object;
+      return scope.made(std::move(object));
     };
   }
   throw malformed("an unexpected \"" + token.text + "\"");
@@ -404,7 +422,7 @@ Expression TokenReader::subscript(Expression value) {
   };
   Expression begin = part();
   if (acceptSymbol("]")) {
-    return [value, begin](Scope& scope) {
+    return [value = std::move(value), begin = std::move(begin)](Scope& scope) {
       const Value self = value(scope);
       return attributeOf(self, begin(scope));
     };
@@ -413,27 +431,28 @@ Expression TokenReader::subscript(Expression value) {
   Expression end = part();
   Expression step = acceptSymbol(":") ? part() : [](Scope&) { return Value(); };
   expectSymbol("]");
-  return [value, begin, end, step](Scope& scope) {
-    const Value self = value(scope);
-    return sliceOf(self, begin(scope), end(scope), step(scope));
-  };
+  return
+      [value = std::move(value), begin = std::move(begin), end = std::move(end), step = std::move(step)](Scope& scope) {
+        const Value self = value(scope);
+        return sliceOf(self, begin(scope), end(scope), step(scope));
+      };
 }
 
 Expression TokenReader::postfix(Expression value) {
   for (;;) {
     if (acceptSymbol("[")) {
-      value = subscript(value);
+      value = subscript(std::move(value));
     } else if (acceptSymbol(".")) {
       std::string name = peek().kind == Token::Kind::Integer ? take().text : expectName();
       if (isSymbol("(")) {
-        value = [value, name, given = arguments()](Scope& scope) {
+        value = [value = std::move(value), name, given = arguments()](Scope& scope) {
           Call call;
           const Value self = value(scope);
           for (const Expression& argument : given.positional) call.positional.push_back(argument(scope));
-          return callMethod(self, name, call);
+          return scope.made(callMethod(self, name, call));
         };
       } else {
-        value = [value, name](Scope& scope) { return attributeOf(value(scope), name); };
+        value = [value = std::move(value), name](Scope& scope) { return attributeOf(value(scope), name); };
       }
     } else {
       return value;
@@ -446,16 +465,16 @@ Expression TokenReader::filtersAndTests(Expression value) {
     if (acceptSymbol("|")) {
       std::string name = expectName();
       Arguments given = isSymbol("(") ? arguments() : Arguments{};
-      value = [value, name, given](Scope& scope) {
+      value = [value = std::move(value), name, given = std::move(given)](Scope& scope) {
         Call call;
         const Value input = value(scope);
         for (const Expression& argument : given.positional) call.positional.push_back(argument(scope));
         for (const auto& [key, argument] : given.named) call.named[key] = argument(scope);
-        return applyFilter(name, input, call);
+        return scope.made(applyFilter(name, input, call));
       };
-      value = postfix(value);
+      value = postfix(std::move(value));
     } else if (acceptName("is")) {
-      value = test(value);
+      value = test(std::move(value));
     } else {
       return value;
     }
@@ -471,7 +490,7 @@ Expression TokenReader::test(Expression value) {
   } else if (peek().kind == Token::Kind::Text || peek().kind == Token::Kind::Integer) {
     given.push_back(primary());
   }
-  return [value, wanted, name, given](Scope& scope) -> Value {
+  return [value = std::move(value), wanted, name, given = std::move(given)](Scope& scope) -> Value {
     Call call;
     const Value input = value(scope);
     for (const Expression& argument : given) call.positional.push_back(argument(scope));

@@ -22,14 +22,15 @@ class Scope {
   explicit Scope(Value variables) { frames_.push_back(std::move(variables)); }
   void push() { frames_.push_back(Value::object()); }
   void pop() { frames_.pop_back(); }
-  Value get(const std::string& name) const;  ///< Undefined when there is none.
+  Value get(const std::string& name);  ///< Undefined when there is none.
   void set(const std::string& name, Value value) { frames_.back()[name] = std::move(value); }
   void setIn(const std::string& space, const std::string& name, Value value);  ///< Of a namespace().
-  void countStep();  ///< Ends what would not end: Usage error after very many.
+  void countStep();         ///< Ends what would not end: Usage error after very many.
+  Value made(Value value);  ///< `value`; ends what would grow without end, or copy for ever: counts all bytes made.
 
  private:
   std::vector<Value> frames_;
-  std::int64_t steps_ = 0;
+  std::int64_t steps_ = 0, bytes_ = 0;
 };
 
 using Expression = std::function<Value(Scope&)>;

@@ -11,6 +11,9 @@
 namespace interleave::chat {
 namespace {
 
+constexpr std::size_t kTextBytes = std::size_t{1} << 24;  // of one text
+constexpr std::size_t kPieces = std::size_t{1} << 20;     // that a text is taken apart into
+
 Error cannot(const std::string& what) { return usageError("chat template", what); }
 
 const std::string& textOf(const Value& value, const std::string& user) {
@@ -40,9 +43,11 @@ Value split(const std::string& text, const Call& call) {
   if (call.positional.empty()) throw cannot("split() without a separator is not supported");
   const std::string& separator = textOf(call.at(0), "split()");
   if (separator.empty()) throw cannot("split() wants a separator");
+  if (call.positional.size() > 1 && !call.at(1).is_number_integer()) throw cannot("split() wants a whole number");
   std::int64_t left = call.positional.size() > 1 ? call.at(1).get<std::int64_t>() : -1;
   std::size_t begin = 0;
   for (std::size_t end; left != 0 && (end = text.find(separator, begin)) != std::string::npos; --left) {
+    if (parts.size() == kPieces) throw cannot("split() gives too many parts");
     parts.push_back(text.substr(begin, end - begin));
     begin = end + separator.size();
   }
@@ -50,12 +55,21 @@ Value split(const std::string& text, const Call& call) {
   return parts;
 }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
+/// `text` with `part` behind it. Usage error where that is longer than any prompt.
+void append(std::string& text, std::string_view part) {
+  if (text.size() + part.size() > kTextBytes) throw cannot("a text is too long");
+  text += part;
+}
+
+std::string replaced(std::string_view text, const std::string& from, const std::string& to) {
   if (from.empty()) throw cannot("replace() wants something to replace");
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
+  std::string result;
+  for (std::size_t at; (at = text.find(from)) != std::string_view::npos; text.remove_prefix(at + from.size())) {
+    append(result, text.substr(0, at));
+    append(result, to);
   }
-  return text;
+  append(result, text);
+  return result;
 }
 
 /// ASCII only: templates change the case of role names.
@@ -70,6 +84,7 @@ std::string capitalised(const std::string& text) {
 }
 
 Value characters(const std::string& text) {
+  if (text.size() > kPieces) throw cannot("a text is too long to be taken apart");
   Value list = Value::array();
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t bytes = unicode::first(std::string_view(text).substr(at)).bytes;
@@ -109,8 +124,8 @@ std::string join(const Value& list, const Call& call) {
   std::string text;
   bool first = true;
   for (const Value& element : listOf(list)) {
-    if (!first) text += between;
-    text += printed(element);
+    if (!first) append(text, between);
+    append(text, printed(element));
     first = false;
   }
   return text;
@@ -159,7 +174,9 @@ Value range(const Call& call) {
   const bool from_zero = call.positional.size() == 1;
   const std::int64_t begin = from_zero ? 0 : number(0), end = number(from_zero ? 0 : 1);
   if (call.positional.size() > 2) throw cannot("range() with a step is not supported");
-  if (end > begin && end - std::max<std::int64_t>(begin, 0) > 100'000) throw cannot("range() is too long");
+  if (end > begin && static_cast<std::uint64_t>(end) - static_cast<std::uint64_t>(begin) > 100'000) {
+    throw cannot("range() is too long");
+  }
   Value list = Value::array();
   for (std::int64_t i = begin; i < end; ++i) list.push_back(i);
   return list;
@@ -198,7 +215,7 @@ Value callMethod(const Value& self, const std::string& name, const Call& call) {
     if (name == "items") return items(self);
     if (name == "keys") return listOf(self);
     if (name == "get") {
-      const Value found = attributeOf(self, call.at(0));
+      Value found = attributeOf(self, call.at(0));
       if (!found.is_discarded()) return found;
       return call.positional.size() > 1 ? call.at(1) : Value();
     }

@@ -149,6 +149,7 @@ struct Loop {
     if (!all.is_structured()) throw usageError("chat template", "a for loop wants a list");
     for (const auto& [key, element] : all.items()) {
       const Value& item = all.is_object() ? Value(key) : element;
+      scope.countStep();
       scope.push();
       bind(scope, item);
       if (truthy(condition(scope))) elements.push_back(item);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <utility>
 
@@ -107,7 +108,8 @@ class Dash {
       for (const Intervention& change : context_.beginStep(state_.step + 1)) {
         try {
           apply(change);
-        } catch (const Error& refused) {  // a slip of the hand must not end the run; on resume it is refused again
+          context_.emit(InterventionEvent{change});
+        } catch (const Error& refused) {  // a slip of the hand must not end the run
           context_.emit(LogEvent{LogEvent::Level::Warning, std::string("A change was refused: ") + refused.what()});
         }
       }
@@ -165,7 +167,7 @@ class Dash {
     SearchState next = state_;
     if (change.kind == Intervention::Kind::Set) {
       if (change.key == "budget") {
-        next.budget = Budget::parse(change.value.is_string() ? change.value.get<std::string>() : change.value.dump());
+        next.budget = change.budget();
       } else {
         const auto spec = std::ranges::find(table(), change.key, &SettingSpec::key);
         if (spec != table().end() && !spec->live)
@@ -373,8 +375,9 @@ class Dash {
       measured.target = objective_.target(measured.batch);
     }
     std::vector<PlacementEvent> found;
-    for (const Budget& budget : budgets("extract")) {
-      context_.progress().throwIfStopped();
+    const std::vector<Budget> wanted = budgets("extract");
+    for (const Budget& budget : wanted) {
+      tellExtraction(static_cast<double>(found.size()) / static_cast<double>(wanted.size()));
       PlacementEvent event;
       event.step = steps;
       event.budget = budget;
@@ -387,11 +390,20 @@ class Dash {
       event.soft_loss = mean(
           batches, [&](const Measured& m) { return objective_.soft(m.batch, m.target, relaxed.probabilities).loss; });
       event.hard_loss = hardLoss(batches, event.placement);
-      if (settings_.text("repair") != "off") repair(gate, discrete, batches, event);
+      if (settings_.text("repair") != "off") {
+        const auto done = static_cast<double>(found.size()), all = static_cast<double>(wanted.size());
+        repair(gate, discrete, batches, event, [&](double share) { tellExtraction((done + share) / all); });
+      }
       context_.emit(event);
       found.push_back(std::move(event));
     }
     return found;
+  }
+
+  /// Holds while the run is paused; throws Stopped.
+  void tellExtraction(double fraction) {
+    context_.progress().report("Measuring what was found", fraction);
+    context_.progress().throwIfStopped();
   }
 
   template <class Loss>
@@ -407,17 +419,18 @@ class Dash {
 
   /// One round of 1-swap local search on the true discrete loss: the best exchange of a kept layer for one not kept.
   void repair(const Gates& gate, const Gates::Discrete& discrete, const std::vector<Measured>& batches,
-              PlacementEvent& event) {
+              PlacementEvent& event, const std::function<void(double)>& tell) {
     std::vector<int> tried = discrete.by_distance;
     const auto nearest = static_cast<std::size_t>(settings_.integer("repair_layers"));
     if (settings_.text("repair") == "boundary" && tried.size() > nearest) tried.resize(nearest);
     const Placement start = event.placement;
     const double limit = std::max(gate.problem().budget, gate.cost(start)) + 1e-9;
-    for (int out : tried) {
+    for (std::size_t i = 0; i < tried.size(); ++i) {
+      const int out = tried[i];
       if (start[out] != MixerKind::Full) continue;
       for (int in : tried) {
         if (start[in] == MixerKind::Full) continue;
-        context_.progress().throwIfStopped();
+        tell(static_cast<double>(i) / static_cast<double>(tried.size()));
         Placement swapped = start;
         swapped.set(out, start[in]);
         swapped.set(in, MixerKind::Full);

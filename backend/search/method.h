@@ -21,7 +21,7 @@ class MethodContext {
  public:
   virtual ~MethodContext() = default;
   /// Before every step (the first is 1): holds while paused, throws Stopped when asked to stop, and returns the changes
-  /// that this step is the first to see, already told as events.
+  /// that this step is the first to see. The method emits an InterventionEvent for each that it does not refuse.
   virtual std::vector<Intervention> beginStep(std::int64_t step) = 0;
   virtual void emit(const Event& event) = 0;
   virtual Progress& progress() = 0;

@@ -86,6 +86,9 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   request.format = options.format;
   if (options.run != 0) {
     if (options.store.empty()) throw usageError("--run", "names a run of a store: --store is needed");
+    if (!options.changes.empty() || options.rest || options.layers != 0) {
+      throw usageError("--run", "the run says it itself: --set, --operator and --layers go with a placement");
+    }
     fillFromRun(options, request);
   } else {
     fillFromFile(options, request);

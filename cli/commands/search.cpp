@@ -111,13 +111,11 @@ RunSpec storedSpec(const SearchOptions& options, const Store& store, RunId run) 
   RunSpec spec = store.spec(run);
   if (!options.model.empty()) spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
   if (!options.bank.empty()) spec.bank_dir = std::filesystem::absolute(options.bank).lexically_normal();
-  const auto environment = store.environment(run);
   const ModelFiles files = ModelFiles::open(spec.model_path);
-  if (environment && environment->model_fingerprint != files.fingerprint()) {
+  if (!spec.model_fingerprint.empty() && spec.model_fingerprint != files.fingerprint()) {
     throw badInput(options.store, "run " + std::to_string(run),
-                   "is of the model \"" + environment->model_name + "\" (fingerprint " +
-                       environment->model_fingerprint + "), not of " + spec.model_path + " (" + files.fingerprint() +
-                       ")");
+                   "is of the model with the fingerprint " + spec.model_fingerprint + ", not of " + spec.model_path +
+                       " (" + files.fingerprint() + ")");
   }
   return spec;
 }
@@ -179,7 +177,7 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   for (const Intervention& change : spec.interventions) {
     if (change.step > step || change.kind != Intervention::Kind::Set) continue;
     if (change.key == "budget")
-      spec.budget = Budget::parse(change.value.get<std::string>());
+      spec.budget = change.budget();
     else
       spec.search_settings[change.key] = change.value;
   }

@@ -260,7 +260,8 @@ void MainWindow::refreshActions() {
                                                                : tr("❚❚ Pause"));
   actions_.start_pause->setEnabled(active || (idle && ready));
   actions_.prepare->setEnabled(idle && ready);
-  actions_.stop->setEnabled(active);
+  actions_.stop->setEnabled(active && !controller.stopWanted());
+  actions_.stop->setIconText(controller.stopWanted() ? tr("Stopping …") : tr("■ Stop"));
   const bool stored = studio_.run().record().id != 0 && studio_.library().writer() != nullptr;
   actions_.fork->setEnabled(idle && stored && studio_.run().step() != nullptr);
   actions_.resume_run->setEnabled(idle && stored && studio_.run().record().phase.phase != Phase::Done);
@@ -324,9 +325,9 @@ void MainWindow::openModel() {
 }
 
 void MainWindow::openStore() {
-  const QString file =
-      QFileDialog::getSaveFileName(this, tr("Open or create a store"), {}, tr("Stores (*.interleave *.sqlite)"),
-                                   nullptr, QFileDialog::DontConfirmOverwrite);
+  const QString file = QFileDialog::getSaveFileName(this, tr("Open or create a store"), {},
+                                                    tr("Stores (*.interleave *.store *.sqlite *.db);;All files (*)"),
+                                                    nullptr, QFileDialog::DontConfirmOverwrite);
   if (!file.isEmpty()) studio_.openStore(file.toStdString());
 }
 

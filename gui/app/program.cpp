@@ -5,6 +5,7 @@
 #include <QCommandLineParser>
 #include <QIcon>
 #include <QSettings>
+#include <QStandardPaths>
 #include <QTimer>
 #include <algorithm>
 #include <cstdio>
@@ -26,7 +27,7 @@ using namespace Qt::StringLiterals;
 
 struct Options {
   std::string model, store, bank, preset, tour;
-  bool mock = false;
+  bool mock = false, told = false;  ///< told: help or version was asked for, and printed.
 };
 
 /// Without a display the pictures, the help and the version still come; a window cannot.
@@ -55,7 +56,8 @@ std::optional<Options> optionsFrom() {
   parser.addVersionOption();
   const auto text = [](const char* words) { return QApplication::translate("program", words); };
   const QCommandLineOption model(u"model"_s, text("A .gguf file or a Hugging Face model folder to open."), u"PATH"_s);
-  const QCommandLineOption store(u"store"_s, text("The store of runs; made where it is missing."), u"FILE"_s);
+  const QCommandLineOption store(
+      u"store"_s, text("The store of runs; made where it is missing. By default one in your data folder."), u"FILE"_s);
   const QCommandLineOption bank(
       u"bank"_s, text("The folder of prepared candidates; banks/MODEL beside the store by default."), u"DIR"_s);
   const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
@@ -67,17 +69,31 @@ std::optional<Options> optionsFrom() {
     std::fprintf(stderr, "interleave: %s\n", qPrintable(parser.errorText()));
     return std::nullopt;
   }
-  if (parser.isSet(u"help"_s)) parser.showHelp();
-  if (parser.isSet(u"version"_s)) parser.showVersion();
+  const bool help = parser.isSet(u"help"_s), version = parser.isSet(u"version"_s);
+  if (help) std::fputs(qPrintable(parser.helpText()), stdout);
+  if (version) std::puts("interleave " INTERLEAVE_VERSION);
   const auto value = [&](const QCommandLineOption& option) { return parser.value(option).toStdString(); };
-  return Options{value(model), value(store), value(bank), value(preset), value(tour), parser.isSet(mock)};
+  return Options{value(model), value(store),       value(bank),    value(preset),
+                 value(tour),  parser.isSet(mock), help || version};
+}
+
+/// Where runs go that were given no store: the user's own data, so that none is lost.
+std::filesystem::path defaultStore() {
+  const std::filesystem::path folder =
+      QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation).toStdString();
+  std::filesystem::create_directories(folder / "interleave");
+  return folder / "interleave" / "runs.interleave";
 }
 
 /// What happens once the window stands: it must show before anything is loaded.
 void begin(Studio& studio, const Options& options) {
   studio.attempt(QObject::tr("Preset"), [&] { studio.setup().load(options.preset, "dash"); });
   if (!options.bank.empty()) studio.setup().setBankDir(options.bank);
-  if (!options.store.empty()) studio.openStore(options.store);
+  if (!options.store.empty()) {
+    studio.openStore(options.store);
+  } else if (!options.mock && options.tour.empty()) {
+    studio.attempt(QObject::tr("Store"), [&] { studio.openStore(defaultStore()); });
+  }
   const std::string model = options.mock && options.model.empty() ? "mock.gguf" : options.model;
   if (!model.empty()) studio.openModel(model);
 }
@@ -101,6 +117,7 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
   const std::optional<Options> given = optionsFrom();
   if (!given) return 2;
   const Options& options = *given;
+  if (options.told) return 0;
   if (!options.mock && !make_workshop) {
     std::fputs("interleave: this build has no backend; only --mock works\n", stderr);
     return 2;

@@ -26,6 +26,13 @@ QVBoxLayout* lines(std::initializer_list<QWidget*> widgets) {
   return column;
 }
 
+/// As wide as `most` where there is room: a small screen clips texts rather than refuse the window.
+void setWidths(QWidget& widget, int least, int most) {
+  widget.setMinimumWidth(least);
+  widget.setMaximumWidth(most);
+  widget.setSizePolicy(QSizePolicy::Expanding, widget.sizePolicy().verticalPolicy());
+}
+
 }  // namespace
 
 RunBar::RunBar(Studio& studio, const Actions& actions)
@@ -53,22 +60,22 @@ RunBar::RunBar(Studio& studio, const Actions& actions)
   row->addSpacing(12);
   row->addWidget(mutedLabel(tr("Budget")));
   budget_->setAccessibleName(tr("Budget: layers with full attention"));
-  budget_->setFixedWidth(150);
+  setWidths(*budget_, 80, 150);
   budget_->setPageStep(1);
   row->addWidget(budget_);
-  kept_->setFixedWidth(150);
-  bytes_->setFixedWidth(150);
+  setWidths(*kept_, 100, 150);
+  setWidths(*bytes_, 100, 150);
   row->addSpacing(4);
   row->addLayout(lines({kept_, bytes_}));
-  row->addStretch();
+  row->addStretch(1);
   progress_->setTextVisible(false);
-  progress_->setFixedWidth(200);
+  setWidths(*progress_, 100, 200);
   progress_->setFixedHeight(8);
   progress_->setRange(0, 1000);
   progress_->setAccessibleName(tr("Progress of the run"));
-  doing_->setFixedWidth(200);
-  times_->setFixedWidth(170);
-  rates_->setFixedWidth(170);
+  setWidths(*doing_, 100, 200);
+  setWidths(*times_, 90, 170);
+  setWidths(*rates_, 90, 170);
   row->addLayout(lines({doing_, progress_}));
   row->addSpacing(6);
   row->addLayout(lines({times_, rates_}));
@@ -120,7 +127,13 @@ void RunBar::refreshBudget() {
   }
   const Placement placement =
       searched ? run.placement() : Placement::uniform(layers, std::min(kept, layers), 0, MixerKind::GdnWindow);
-  kept_->setText(!searched && !counts ? qt(wanted.text()) : tr("%1 of %2 layers").arg(kept).arg(layers));
+  if (!searched && !counts) {
+    kept_->setText(bytesText(static_cast<double>(wanted.amount)));
+    bytes_->setText(tr("at %1 tokens").arg(tokensText(static_cast<double>(wanted.context_tokens))));
+    return;
+  }
+  const bool what_if = !run.placementIsRuns() && studio_.controller().active();
+  kept_->setText(what_if ? tr("what if %1 of %2?").arg(kept).arg(layers) : tr("%1 of %2 layers").arg(kept).arg(layers));
   bytes_->setText(
       tr("= %1 at %2 tokens")
           .arg(bytesText(cacheBytes(costsAt(studio_.costs(), kQuotedContext), placement)), tokensText(kQuotedContext)));
@@ -158,7 +171,7 @@ void RunBar::refreshProgress() {
   if (running && left < 0 && aligned != nullptr && aligned->step > 0) {
     left = aligned->seconds / static_cast<double>(aligned->step) * static_cast<double>(aligned->steps - aligned->step);
   }
-  times_->setText(running             ? tr("%1 elapsed · %2 left").arg(durationText(elapsed), durationText(left))
+  times_->setText(running             ? tr("%1 · %2 left").arg(durationText(elapsed), durationText(left))
                   : newest != nullptr ? tr("%1 · %2").arg(durationText(elapsed), qt(name(phase.phase)))
                                       : QString());
   const auto metric = [&](Metric which) { return newest->metrics[static_cast<std::size_t>(which)]; };

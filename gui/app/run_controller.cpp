@@ -14,7 +14,7 @@ void RunController::start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWri
   record_ = so_far ? std::move(so_far) : std::make_shared<RunRecord>();
   record_->spec = spec;
   record_->phase = {};
-  pause_wanted_ = false;
+  pause_wanted_ = stop_wanted_ = false;
   recorder_.reset();
   mailbox_ = std::make_unique<Mailbox>();
   std::vector<EventSink*> sinks{mailbox_.get()};
@@ -40,7 +40,10 @@ void RunController::resume() {
 }
 
 void RunController::stop() {
-  if (engine_) engine_->stop();
+  if (!engine_) return;
+  stop_wanted_ = true;
+  engine_->stop();
+  Q_EMIT progressed();
 }
 
 void RunController::intervene(Intervention change) {

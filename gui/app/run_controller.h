@@ -31,6 +31,7 @@ class RunController final : public QObject {
   bool active() const { return engine_ != nullptr; }
   /// Asked to hold and not yet to go on; the engine may still be finishing what cannot wait.
   bool pauseWanted() const { return active() && pause_wanted_; }
+  bool stopWanted() const { return active() && stop_wanted_; }
   bool paused() const { return active() && record_->phase.phase == Phase::Paused; }
   bool recorded() const { return recorder_ != nullptr; }  ///< False for a replay, or without a store.
   const std::shared_ptr<RunRecord>& record() const { return record_; }
@@ -40,11 +41,11 @@ class RunController final : public QObject {
 
  Q_SIGNALS:
   void started();
-  void progressed();  ///< drain() took something.
+  void progressed();  ///< drain() took something, or the user asked for the end.
   void finished();    ///< The engine is gone; record() says how it ended.
 
  private:
-  bool pause_wanted_ = false;
+  bool pause_wanted_ = false, stop_wanted_ = false;
   std::shared_ptr<RunRecord> record_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Mailbox> mailbox_;

@@ -2,10 +2,13 @@
 #include "gui/app/studio.h"
 
 #include <QDateTime>
+#include <QTimer>
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
+#include "backend/core/error.h"
 #include "backend/engine/replay_engine.h"
 #include "gui/style/format.h"
 
@@ -13,12 +16,25 @@ namespace interleave::gui {
 namespace {
 
 constexpr std::int64_t kReloadEvery = 1000;  // ms, of the run list while a run is recorded
+constexpr int kStoredAfter = 1500;           // ms, after which the writer has committed an event
 
 /// "SmolLM2-135M.Q8_0" of …/SmolLM2-135M.Q8_0.gguf; the folder's name of a Hugging Face model.
 std::filesystem::path nameOf(const std::string& model) {
   std::filesystem::path path = std::filesystem::absolute(model).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();  // DIR/
   return path.extension() == ".gguf" ? path.stem() : path.filename();
+}
+
+/// Of a run in lists: its title, else its number.
+QString titleOf(const RunRecord& run) {
+  return run.spec.title.empty() ? Studio::tr("run %1").arg(run.id) : qt(run.spec.title);
+}
+
+/// The pins in force at a run's end: those that it began with, and those made since.
+Pins pinsOf(const RunRecord& run) {
+  std::vector<Intervention> changes = run.spec.interventions;
+  changes.insert(changes.end(), run.changes.begin(), run.changes.end());
+  return pinsAt(changes, std::numeric_limits<std::int64_t>::max());
 }
 
 /// One spelling for one file.
@@ -64,7 +80,12 @@ void Studio::connectRun() {
   });
   connect(&controller_, &RunController::progressed, this, [this] {
     if (run_.shared() == controller_.record()) run_.recordChanged();
-    if (controller_.recorded() && since_reload_.hasExpired(kReloadEvery)) {
+    if (!controller_.recorded()) return;
+    // A change of phase is in the store a moment later, and no other event may follow.
+    if (std::exchange(listed_phase_, controller_.record()->phase.phase) != controller_.record()->phase.phase) {
+      QTimer::singleShot(kStoredAfter, this, &Studio::reloadLibrary);
+    }
+    if (since_reload_.hasExpired(kReloadEvery)) {
       since_reload_.restart();
       reloadLibrary();
     }
@@ -74,21 +95,28 @@ void Studio::connectRun() {
 
 void Studio::runFinished() {
   const PhaseEvent& phase = controller_.record()->phase;
-  if (phase.phase == Phase::Failed) Q_EMIT problem(tr("The run failed: %1").arg(qt(phase.title)));
+  if (phase.phase == Phase::Failed) tellProblem(tr("The run failed"), qt(phase.title));
   if (controller_.recorded()) flushStore(controller_.record()->id);
-  if (phase.phase == Phase::Done && searching_ && run_.shared() == controller_.record()) judgeFound();
+  if (phase.phase != Phase::Done || !searching_ || run_.shared() != controller_.record()) return;
+  if (!editor_.edited()) run_.setKept(-1);  // what was found, not what the slider asked "what if" of
+  if (!run_.record().placements.empty() && !editor_.edited()) judgeShown();
 }
 
-void Studio::judgeFound() {
-  if (run_.record().placements.empty()) return;
+void Studio::judgeShown() {
+  const Placement& shown = editor_.placement();
+  if (shown.layers() == 0) return;
+  const KnownPlacement* known = book_.find(shown);
+  const QString label = known != nullptr   ? known->label
+                        : editor_.edited() ? tr("edited, K = %1").arg(shown.fullCount())
+                                           : tr("%1, K = %2").arg(titleOf(run_.record())).arg(shown.fullCount());
   std::vector<EvaluationQueue::Wanted> wanted;
-  const auto want = [&](const Placement& placement) {
-    const KnownPlacement* known = book_.find(placement);
-    if (known != nullptr && known->scores.empty()) wanted.push_back({known->label, placement});
+  const auto want = [&](const QString& name, const Placement& placement, bool again = false) {
+    const KnownPlacement* entry = book_.find(placement);
+    if (again || entry == nullptr || entry->scores.empty()) wanted.push_back({name, placement});
   };
-  want(run_.record().placements.front().placement);
-  for (const KnownPlacement& reference : references()) want(reference.placement);
-  want(teacher());
+  want(label, shown, editor_.edited());  // an edit was judged on few samples
+  for (const KnownPlacement& reference : references()) want(reference.label, reference.placement);
+  want(tr("teacher"), teacher());
   judging_.want(std::move(wanted));
 }
 
@@ -96,7 +124,7 @@ void Studio::flushStore(RunId id) {
   StoreWriter* writer = library_.writer();
   if (writer == nullptr) return;
   jobs_.start(tr("Store the run"), QStringLiteral("flush"), [this, writer, id](Progress&) -> std::function<void()> {
-    writer->flush();
+    if (!writer->flush()) throw failure(writer->file().string(), writer->status().problem);
     return [this, id] { library_.reloadScores(id); };
   });
 }
@@ -165,6 +193,7 @@ void Studio::setupChanged() {
 void Studio::refreshSubject() {
   const RunSpec& spec = run_.record().spec;
   if (!book_.setSubject(normal(modelOf(spec)), normal(candidatesOf(spec).bank.string()))) return;
+  if (judging_.busy()) log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
   judging_.want({});
   what_if_.want({});
   collected_ = 0;
@@ -222,20 +251,27 @@ void Studio::launchFrom(RunId id, const QString& what, std::function<Launch(cons
               });
 }
 
-std::vector<Intervention> Studio::pinsFrom(std::int64_t step) const {
-  std::vector<Intervention> pins;
-  for (const int layer : editor_.pinned()) {
-    pins.push_back(
-        {.kind = Intervention::Kind::Pin, .step = step, .layer = layer, .mixer = editor_.placement()[layer]});
+std::vector<Intervention> Studio::pinChanges(const Pins& before, const Pins& after, std::int64_t step) {
+  std::vector<Intervention> changes;
+  QStringList words;
+  for (const auto& [layer, kind] : before) {
+    if (!after.contains(layer)) {
+      changes.push_back({.kind = Intervention::Kind::Release, .step = step, .layer = layer});
+    }
   }
-  return pins;
+  for (const auto& [layer, kind] : after) {
+    changes.push_back({.kind = Intervention::Kind::Pin, .step = step, .layer = layer, .mixer = kind});
+    words << tr("%1 to %2").arg(layer).arg(qt(title(kind)));
+  }
+  if (!words.isEmpty()) log_.add(LogEvent::Level::Info, tr("begins with pinned layers: %1").arg(words.join(u", ")));
+  return changes;
 }
 
 void Studio::startRun() {
   attempt(tr("Start"), [this] {
     if (setup_.modelPath().empty()) throw usageError("model", "open a model first");
     RunSpec spec = setup_.spec();
-    spec.interventions = pinsFrom(1);  // the first step sees them
+    spec.interventions = pinChanges({}, editor_.pinned(), 1);  // the first step sees them
     launch({.spec = std::move(spec)});
   });
 }
@@ -251,11 +287,22 @@ void Studio::resumeRun(RunId id) {
 
 void Studio::forkRun(RunId id, std::int64_t step) {
   RunSpec spec = setup_.spec();
-  spec.interventions = pinsFrom(step + 1);
+  if (run_.record().id == id) {  // What the user has pinned since, on top of what was pinned at that step.
+    const Pins at_step = pinsAt(run_.record().changes, step), own = pinsOf(run_.record());
+    Pins wanted = at_step;
+    for (const auto& [layer, kind] : editor_.pinned()) {
+      if (!own.contains(layer) || own.at(layer) != kind) wanted[layer] = kind;
+    }
+    for (const auto& [layer, kind] : own) {
+      if (!editor_.pinned().contains(layer)) wanted.erase(layer);
+    }
+    spec.interventions = pinChanges(at_step, wanted, step + 1);
+  }
   launchFrom(id, tr("Fork"), [id, step, spec = std::move(spec)](const Store& store) {
     const RunSpec origin = store.spec(id);
     Launch found{.spec = spec};
     found.spec.model_path = origin.model_path;
+    found.spec.model_fingerprint = origin.model_fingerprint;
     found.spec.bank_dir = origin.bank_dir;
     found.spec.bank_settings = origin.bank_settings;
     found.spec.title += "-fork" + std::to_string(id);
@@ -396,8 +443,11 @@ void Studio::setKept(int kept) {
 
 void Studio::runShown() {
   collected_ = 0;
+  logged_ = {};
+  told_changes_ = run_.record().changes.size();
   refreshSubject();
   editor_.load(run_.placement(), run_.record().operators());
+  editor_.setPins(pinsOf(run_.record()));
 }
 
 void Studio::runChanged() {
@@ -410,6 +460,15 @@ void Studio::runChanged() {
 
 void Studio::logMoves() {
   const RunRecord& record = run_.record();
+  for (; told_changes_ < record.changes.size(); ++told_changes_) {
+    const Intervention& change = record.changes[told_changes_];
+    const QString what = change.kind == Intervention::Kind::Set
+                             ? tr("%1 = %2").arg(qt(change.key), qt(change.value.dump()))
+                         : change.kind == Intervention::Kind::Pin
+                             ? tr("layer %1 pinned to %2").arg(change.layer).arg(qt(title(change.mixer)))
+                             : tr("layer %1 released").arg(change.layer);
+    log_.add(LogEvent::Level::Info, tr("from step %1: %2").arg(change.step).arg(what));
+  }
   if (record.steps.empty()) return;
   const StepEvent& step = record.steps.back();
   const Placement before = std::exchange(logged_, step.if_stopped_now);
@@ -429,7 +488,7 @@ void Studio::collectPlacements() {
   const std::size_t known = record.placements.size() + record.scores.size();
   if (known == collected_ || record.layers() == 0) return;
   collected_ = known;
-  const QString run = qt(record.spec.title);
+  const QString run = titleOf(record);
   book_.add(tr("teacher"), teacher());
   if (!record.placements.empty()) {
     // The one for the budget asked for; the others are a move of the budget slider away.

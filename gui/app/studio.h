@@ -57,6 +57,7 @@ class Studio final : public QObject {
   void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
   void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
   void judgeCompared();                       ///< The placements ticked in Compare.
+  void judgeShown();                          ///< What Placement shows, and what it is compared with.
   void exportShown(const std::string& format, const std::filesystem::path& folder);
 
   /// Every budget from the same run: shows the `kept` layers with the largest advantage.
@@ -86,7 +87,6 @@ class Studio final : public QObject {
   void tellProblem(const QString& what, const QString& reason);
   void connectRun();
   void runFinished();
-  void judgeFound();  ///< And what it is compared with.
   void setupChanged();
   void refreshSubject();
   void keepScores(const ScoreEvent& result);
@@ -101,7 +101,8 @@ class Studio final : public QObject {
   };
   void launchFrom(RunId id, const QString& what, std::function<Launch(const Store&)> load);
   void launch(Launch what);
-  std::vector<Intervention> pinsFrom(std::int64_t step) const;
+  /// What leads from the pins of a checkpoint to those wanted, at `step`; told in the log.
+  std::vector<Intervention> pinChanges(const Pins& before, const Pins& after, std::int64_t step);
   void runShown();
   void runChanged();
   void editorChanged();
@@ -126,9 +127,11 @@ class Studio final : public QObject {
   RunController controller_;            // first to go: its engine records into the library
   std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
   std::shared_ptr<RunRecord> prepared_;
-  bool searching_ = false;     ///< The run going on, or the last one, is a search, not a replay.
-  Placement logged_;           ///< As the log told it last.
-  std::size_t collected_ = 0;  ///< Placements and scores of the shown record that the book has.
+  bool searching_ = false;        ///< The run going on, or the last one, is a search, not a replay.
+  Placement logged_;              ///< As the log told it last.
+  std::size_t collected_ = 0;     ///< Placements and scores of the shown record that the book has.
+  std::size_t told_changes_ = 0;  ///< Changes of the shown record that the log has told.
+  Phase listed_phase_{};          ///< As the run list was last asked to show it.
   bool reload_failed_ = false;
   QElapsedTimer since_reload_;
 };

@@ -76,6 +76,8 @@ FrontPane::FrontPane(Studio& studio)
   for (QComboBox* box : {across_, up_}) {
     for (const Measure measure : kMeasures) box->addItem(titleOf(measure));
     box->setFont(textFont(TextSize::Small));
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(12);
     connect(box, &QComboBox::currentIndexChanged, this, &Pane::touch);
   }
   across_->setCurrentIndex(0);
@@ -83,10 +85,9 @@ FrontPane::FrontPane(Studio& studio)
   across_->setAccessibleName(tr("Measure across"));
   up_->setAccessibleName(tr("Measure upwards"));
   auto* tools = new QHBoxLayout;
-  tools->addWidget(up_);
+  tools->addWidget(up_, 1);
   tools->addWidget(mutedLabel(tr("against")));
-  tools->addWidget(across_);
-  tools->addStretch();
+  tools->addWidget(across_, 1);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(8, 6, 8, 4);
   column->setSpacing(2);
@@ -107,11 +108,16 @@ void FrontPane::refresh() {
     if (std::isfinite(x.value) && std::isfinite(y.value))
       points.push_back({&entry, x.value, y.value, x.error, y.error});
   }
+  // The teacher beats everything but in bytes: it is no choice to make, and stands beside the front.
+  const auto isTeacher = [](const Point& point) {
+    return point.placement->placement.fullCount() == point.placement->placement.layers();
+  };
   const auto beaten = [&](const Point& point) {
-    return std::ranges::any_of(points, [&](const Point& other) {
-      const double dx = sign_x * (other.x - point.x), dy = sign_y * (other.y - point.y);
-      return dx <= 0 && dy <= 0 && (dx < 0 || dy < 0);
-    });
+    return isTeacher(point) || std::ranges::any_of(points, [&](const Point& other) {
+             if (isTeacher(other)) return false;
+             const double dx = sign_x * (other.x - point.x), dy = sign_y * (other.y - point.y);
+             return dx <= 0 && dy <= 0 && (dx < 0 || dy < 0);
+           });
   };
   Series front{.name = tr("not beaten on both"), .color = theme().accent, .style = Series::Style::Dashed, .width = 1.2};
   Series best{.name = {}, .color = theme().accent, .style = Series::Style::Points};

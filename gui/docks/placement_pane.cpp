@@ -2,8 +2,10 @@
 #include "gui/docks/placement_pane.h"
 
 #include <QGridLayout>
+#include <QPushButton>
 #include <QVBoxLayout>
 #include <array>
+#include <set>
 #include <string>
 
 #include "gui/style/format.h"
@@ -28,13 +30,22 @@ QString scoreText(const Score* score, bool share) {
 }  // namespace
 
 PlacementPane::PlacementPane(Studio& studio)
-    : Pane(tr("Placement"), studio.clock()), studio_(studio), chips_(new ChipGrid), note_(mutedLabel()) {
+    : Pane(tr("Placement"), studio.clock()),
+      studio_(studio),
+      chips_(new ChipGrid),
+      note_(mutedLabel()),
+      judge_(smallButton(tr("Measure"))) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(10, 8, 12, 8);
   column->setSpacing(6);
   column->addWidget(chips_, 1);
   note_->setWordWrap(true);
-  column->addWidget(note_);
+  auto* remarks = new QHBoxLayout;
+  remarks->addWidget(note_, 1);
+  remarks->addWidget(judge_);
+  column->addLayout(remarks);
+  judge_->setToolTip(tr("Measures this placement, and what it is compared with, with all samples"));
+  connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeShown);
   auto* table = new QGridLayout;
   buildTable(*table);
   column->addLayout(table);
@@ -51,6 +62,7 @@ PlacementPane::PlacementPane(Studio& studio)
                                     .mixer = studio_.editor().placement()[layer]});
   });
   connect(&studio_.editor(), &PlacementEditor::changed, this, &Pane::touch);
+  connect(&studio_.editor(), &PlacementEditor::pinsChanged, this, &Pane::touch);
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
   connect(&studio_.jobs(), &JobList::finished, this, &Pane::touch);
   connect(&studio_.jobs(), &JobList::started, this, &Pane::touch);
@@ -80,7 +92,9 @@ void PlacementPane::buildTable(QGridLayout& grid) {
 
 void PlacementPane::refresh() {
   const PlacementEditor& editor = studio_.editor();
-  chips_->setPlacement(editor.placement(), editor.operators(), editor.pinned());
+  std::set<int> pinned;
+  for (const auto& [layer, kind] : editor.pinned()) pinned.insert(layer);
+  chips_->setPlacement(editor.placement(), editor.operators(), pinned);
   const bool any = editor.placement().layers() > 0;
   const KnownPlacement baseline = any ? studio_.baseline() : KnownPlacement{};
   heads_[0]->setText(editor.edited() ? tr("edited") : tr("this"));
@@ -91,7 +105,13 @@ void PlacementPane::refresh() {
   names_[1]->setText(tr("answer NLL"));
   names_[2]->setText(tr("KL on text"));
   names_[3]->setText(tr("cache at %1").arg(tokensText(kQuotedContext)));
-  if (!any) return note_->setText(tr("Click a chip, or use the arrow keys and F, G, W, H."));
+  judge_->setEnabled(any && !studio_.judging().busy());
+  if (!any) {
+    for (auto& row : cells_) {
+      for (QLabel* cell : row) cell->clear();
+    }
+    return note_->setText(tr("Click a chip, or use the arrow keys and F, G, W, H."));
+  }
   fillColumn(0, {.placement = editor.placement()});
   fillColumn(1, baseline);
   fillColumn(2, {.placement = studio_.teacher()});

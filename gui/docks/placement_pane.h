@@ -7,6 +7,7 @@
 
 class QGridLayout;
 class QLabel;
+class QPushButton;
 
 namespace interleave::gui {
 
@@ -29,6 +30,7 @@ class PlacementPane final : public Pane {
   Studio& studio_;
   ChipGrid* chips_;
   QLabel* note_;
+  QPushButton* judge_;
   QLabel* heads_[kColumns] = {};
   QLabel* names_[kRows] = {};
   QLabel* cells_[kRows][kColumns] = {};

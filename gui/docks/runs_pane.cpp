@@ -106,6 +106,10 @@ RunsPane::RunsPane(Studio& studio)
   connect(list_->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
     if (selected() != 0) studio_.showRun(selected());
   });
+  // A click on the row that is current already: back from a replay to what is stored.
+  connect(list_, &QTreeView::clicked, this, [this] {
+    if (selected() != 0 && !studio_.jobs().running(QStringLiteral("show"))) studio_.showRun(selected());
+  });
   auto* removal = new QAction(tr("Delete run"), list_);
   removal->setShortcut(QKeySequence::Delete);
   removal->setShortcutContext(Qt::WidgetShortcut);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/core/error.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -229,6 +230,10 @@ void SetupPane::takeBudget() {
   budget_->setModified(false);
   studio_.attempt(tr("Budget"), [this] {
     const Budget budget = Budget::parse(budget_->text().trimmed().toStdString());
+    const int layers = studio_.model().layers();
+    if (budget.unit == Budget::Unit::FullLayers && layers > 0 && budget.amount > layers) {
+      throw usageError("budget", "the model has " + std::to_string(layers) + " layers");
+    }
     studio_.setup().setBudget(budget);
     if (live()) {
       studio_.controller().intervene({.kind = Intervention::Kind::Set, .key = "budget", .value = budget.text()});
@@ -293,7 +298,7 @@ void SetupPane::refreshEstimate() {
   }
   const auto parameters = studio_.model().info().find("parameters");
   if (parameters != studio_.model().info().end() && parameters->is_number()) {
-    const std::string precision = setup.search().json().value("precision", setup.bank().text("precision"));
+    const std::string precision = setup.search().json().value("precision", std::string("fp32"));
     const double each = precision == "bf16" ? 2 : 4;
     lines << tr("weights in memory %1 (%2)").arg(bytesText(parameters->get<double>() * each), qt(precision));
   }

@@ -61,6 +61,8 @@ QVariant LogModel::data(const QModelIndex& index, int role) const {
       if (line.level == LogEvent::Level::Error) return theme().bad;
       if (line.level == LogEvent::Level::Warning) return theme().inferred;
       return line.level == LogEvent::Level::Debug ? theme().muted : theme().text;
+    case Qt::ToolTipRole:
+      return line.text;
     case LevelRole:
       return static_cast<int>(line.level);
     default:

@@ -27,7 +27,7 @@ void PlacementEditor::load(const Placement& placement, std::vector<MixerKind> op
   if (placement == placement_ && placement == loaded_ && operators == operators_) return;
   undo_.clear();
   if (placement.layers() > 0) {
-    if (placement.layers() != pinned_layers_) pinned_.clear();
+    if (pinned_layers_ != 0 && placement.layers() != pinned_layers_) pinned_.clear();
     pinned_layers_ = placement.layers();
   }
   operators_ = std::move(operators);
@@ -48,19 +48,27 @@ void PlacementEditor::replace(const Placement& placement, const QString& what) {
   undo_.push(std::make_unique<Edit>(*this, placement, what).release());  // the stack owns it
 }
 
-const std::set<int>& PlacementEditor::pinned() const {
-  static const std::set<int> none;
+const Pins& PlacementEditor::pinned() const {
+  static const Pins none;
   return placement_.layers() > 0 ? pinned_ : none;
 }
 
 void PlacementEditor::setPinned(int layer, bool pinned) {
   if (layer < 0 || layer >= placement_.layers()) return;
   if (pinned) {
-    pinned_.insert(layer);
+    pinned_[layer] = placement_[layer];
   } else {
     pinned_.erase(layer);
   }
-  Q_EMIT changed();
+  pinned_layers_ = placement_.layers();
+  Q_EMIT pinsChanged();
+}
+
+void PlacementEditor::setPins(Pins pins) {
+  if (pins == pinned_) return;
+  pinned_ = std::move(pins);
+  pinned_layers_ = placement_.layers();
+  Q_EMIT pinsChanged();
 }
 
 void PlacementEditor::apply(const Placement& placement) {

@@ -3,10 +3,10 @@
 
 #include <QObject>
 #include <QUndoStack>
-#include <set>
 #include <vector>
 
 #include "backend/core/placement.h"
+#include "gui/model/readings.h"
 
 namespace interleave::gui {
 
@@ -27,13 +27,15 @@ class PlacementEditor final : public QObject {
   void set(int layer, MixerKind kind);
   void replace(const Placement& placement, const QString& what);
 
-  /// Layers of placement() that edits leave alone. They outlive runs of as many layers, and the wait for the first
-  /// step of one, while there is no placement and this is empty.
-  const std::set<int>& pinned() const;
-  void setPinned(int layer, bool pinned);
+  /// Layers of placement() that edits leave alone, with the operator that they were pinned to. They outlive the wait
+  /// for a run's first step, while there is no placement and this is empty.
+  const Pins& pinned() const;
+  void setPinned(int layer, bool pinned);  ///< To the operator that it has.
+  void setPins(Pins pins);                 ///< Those of another run.
 
  Q_SIGNALS:
-  void changed();
+  void changed();      ///< The placement.
+  void pinsChanged();  ///< Them alone.
 
  private:
   class Edit;
@@ -42,7 +44,7 @@ class PlacementEditor final : public QObject {
   QUndoStack undo_;
   Placement placement_, loaded_;
   std::vector<MixerKind> operators_;
-  std::set<int> pinned_;
+  Pins pinned_;
   int pinned_layers_ = 0;  // of the placement that was pinned
   bool edited_ = false;
 };

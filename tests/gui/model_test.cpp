@@ -255,7 +255,7 @@ TEST(PlacementEditor, KeepsPinsUntilAnotherModel) {
   editor.load({}, {});  // a run begins
   EXPECT_THAT(editor.pinned(), testing::IsEmpty()) << "there is no layer to pin";
   editor.load(Placement(4, F), {F, H});
-  EXPECT_THAT(editor.pinned(), ElementsAre(2));
+  EXPECT_EQ(editor.pinned(), (Pins{{2, H}}));
   editor.load(Placement(5, F), {F, H});
   EXPECT_THAT(editor.pinned(), testing::IsEmpty());
 }

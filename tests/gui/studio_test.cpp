@@ -79,7 +79,7 @@ class StudioTest final : public QObject {
     QCOMPARE(record.changes[0].step, 1);
     for (const StepEvent& step : record.steps) QCOMPARE(step.if_stopped_now[layer], MixerKind::GdnWindow);
     QCOMPARE(editor.placement()[layer], MixerKind::GdnWindow);
-    QCOMPARE(editor.pinned(), std::set<int>{layer});
+    QCOMPARE(editor.pinned(), (Pins{{layer, MixerKind::GdnWindow}}));
   }
 
   void aRunThatIsStillLoadingDoesNotTakeTheViewFromTheOneThatBegins() {

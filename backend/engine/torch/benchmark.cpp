@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <string>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
@@ -30,11 +35,22 @@ double peakResidentBytes() {
   return 0;
 }
 
-void resetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+/// What the parts before have left behind does not count.
+void resetPeak() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
 
 struct Timing {
   double median = 0, peak_bytes = 0;
 };
+
+/// Returns when a device has computed `x`, which a read of one element waits for.
+void await(const at::Tensor& x) {
+  if (!x.is_cpu()) x.flatten()[0].item<float>();
+}
 
 template <class Work>
 Timing timed(int repeats, Progress& progress, Work work) {
@@ -89,7 +105,7 @@ class Benchmark {
       const MixerRow row = bank_->row(Placement(config().layers, kind));
       time("forward, " + std::string(name(kind)), flopsOf(kind, true), [&] {
         const at::NoGradGuard no_grad;
-        logits(*loaded_.model, row, batch);
+        await(logits(*loaded_.model, row, batch));
       });
     }
   }
@@ -97,19 +113,20 @@ class Benchmark {
   /// Forward and backward of the gated delta rule at the model's shape.
   void rule() {
     at::manual_seed(1);
+    const at::TensorOptions here(loaded_.model->device());
     const auto make = [&](std::int64_t size) {
-      return at::randn({1, request_.tokens, config().heads, size}).set_requires_grad(true);
+      return at::randn({1, request_.tokens, config().heads, size}, here).set_requires_grad(true);
     };
     const at::Tensor q = make(config().head_dim), k = make(config().head_dim), v = make(config().head_dim);
-    const at::Tensor g = (-at::rand({1, request_.tokens, config().heads})).set_requires_grad(true);
-    const at::Tensor beta = at::rand({1, request_.tokens, config().heads}).set_requires_grad(true);
-    const at::Tensor slope = at::randn({1, request_.tokens, config().heads, config().head_dim});
+    const at::Tensor g = (-at::rand({1, request_.tokens, config().heads}, here)).set_requires_grad(true);
+    const at::Tensor beta = at::rand({1, request_.tokens, config().heads}, here).set_requires_grad(true);
+    const at::Tensor slope = at::randn({1, request_.tokens, config().heads, config().head_dim}, here);
     const double flops =
         3.0 * 7.0 * config().heads * config().head_dim * config().head_dim * static_cast<double>(request_.tokens);
     const auto timeRule = [&](const std::string& form, const auto& compute) {
       time("gated delta rule, forward and backward, " + form, flops, [&] {
         const at::AutoGradMode with_grad(true);
-        torch::autograd::grad({compute(q, k, v, g, beta).out}, {q, k, v, g, beta}, {slope});
+        await(torch::autograd::grad({compute(q, k, v, g, beta).out}, {q, k, v, g, beta}, {slope}).front());
       });
     };
     timeRule("fused",
@@ -182,19 +199,16 @@ class Benchmark {
 
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress) {
   if (request.tokens < 8 || request.repeats < 1) throw usageError("bench", "at least 8 tokens and 1 repeat");
-  Benchmark benchmark(request, progress);
+  const std::map<std::string, void (Benchmark::*)()> parts{
+      {"forward", &Benchmark::forward}, {"rule", &Benchmark::rule}, {"step", &Benchmark::step}};
   for (const std::string& part : request.parts) {
-    if (part == "forward") {
-      benchmark.forward();
-    } else if (part == "rule") {
-      benchmark.rule();
-    } else if (part == "step") {
-      benchmark.step();
-    } else {
-      throw usageError("bench", "no part " + part + "; there are forward, rule and step");
-    }
+    if (!parts.contains(part)) throw usageError("bench", "no part " + part + "; there are forward, rule and step");
   }
-  return benchmark.document();
+  return guarded([&] {
+    Benchmark benchmark(request, progress);
+    for (const std::string& part : request.parts) (benchmark.*parts.at(part))();
+    return benchmark.document();
+  });
 }
 
 }  // namespace interleave

@@ -34,6 +34,14 @@ class EngineContext final : public MethodContext {
   RunControl& control_;
 };
 
+/// A run goes on with the model it was begun with: with another one its logits would mean nothing.
+void checkModel(const RunSpec& spec, const Model& model) {
+  if (spec.model_fingerprint.empty() || spec.model_fingerprint == model.fingerprint()) return;
+  throw badInput(spec.model_path, "fingerprint",
+                 "the run was begun with the model of fingerprint " + spec.model_fingerprint + ", this one's is " +
+                     model.fingerprint());
+}
+
 /// The recipe that counts: the bank's own where a finished one is there, else the run's.
 Settings recipeOf(const RunSpec& spec, const Model& model, RunControl& control) {
   Settings wanted = completeBankSettings(spec.bank_settings);
@@ -96,6 +104,7 @@ void run(const RunSpec& spec, RunControl& control) {
 
   control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
   const LoadedModel loaded = loadModel(spec.model_path, execution, control);
+  checkModel(spec, *loaded.model);
   const Settings bank_settings = recipeOf(spec, *loaded.model, control);
   const EnvironmentEvent environment = environmentOf(loaded, execution, operatorWindows(bank_settings), operators);
   control.emit(environment);

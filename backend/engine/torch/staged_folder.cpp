@@ -46,7 +46,10 @@ void StagedFolder::commit() {
                                     fs::perms::others_read | fs::perms::others_exec);
     const fs::path old = fs::exists(path_) ? freshBeside(path_) : fs::path();
     if (!old.empty()) fs::rename(path_, old);  // replaces the fresh, empty folder
-    fs::rename(temporary_, path_);
+    std::error_code refused;
+    fs::rename(temporary_, path_, refused);
+    if (refused && !old.empty()) fs::rename(old, path_);
+    if (refused) throw fs::filesystem_error("rename", temporary_, path_, refused);
     temporary_ = old;  // goes with this object
   } catch (const fs::filesystem_error& problem) {
     throw failure(path_.string(), "the folder cannot be put in place: " + problem.code().message());

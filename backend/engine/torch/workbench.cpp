@@ -84,66 +84,72 @@ Workbench::~Workbench() = default;
 std::vector<float> Workbench::logits(const std::filesystem::path& model, std::span<const std::int32_t> ids,
                                      const Placement* placement, const Candidates& candidates,
                                      const Execution& execution, Progress& progress) {
-  const std::lock_guard guard(impl_->mutex);
-  const LoadedModel& loaded = impl_->load(model, execution, progress);
-  const Placement teacher(loaded.model->config().layers, MixerKind::Full);
-  const Placement& wanted = placement != nullptr ? *placement : teacher;
-  if (ids.empty()) throw usageError("ids", "there are no tokens");
-  const MixerRow row = impl_->bankFor(candidates, wanted)->row(wanted);
-  progress.throwIfStopped();
-  const at::NoGradGuard no_grad;
-  const at::Tensor batch = tokenBatch(ids, loaded.model->device());
-  const at::Tensor result = interleave::logits(*loaded.model, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
-  const float* values = result.const_data_ptr<float>();
-  return {values, values + result.numel()};
+  return guarded([&]() -> std::vector<float> {
+    const std::lock_guard guard(impl_->mutex);
+    const LoadedModel& loaded = impl_->load(model, execution, progress);
+    const Placement teacher(loaded.model->config().layers, MixerKind::Full);
+    const Placement& wanted = placement != nullptr ? *placement : teacher;
+    if (ids.empty()) throw usageError("ids", "there are no tokens");
+    const MixerRow row = impl_->bankFor(candidates, wanted)->row(wanted);
+    progress.throwIfStopped();
+    const at::NoGradGuard no_grad;
+    const at::Tensor batch = tokenBatch(ids, loaded.model->device());
+    const at::Tensor result = interleave::logits(*loaded.model, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
+    const float* values = result.const_data_ptr<float>();
+    return {values, values + result.numel()};
+  });
 }
 
 nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
                                             const Settings& settings, std::uint64_t seed, const std::string& device,
                                             const std::function<void(const AlignmentEvent&)>& watch,
                                             Progress& progress) {
-  const std::lock_guard guard(impl_->mutex);
-  const LoadedModel& loaded = impl_->load(model, {device, settings.text("precision")}, progress);
-  return CandidateBank::prepare(bank, loaded.model, loaded.tokenizer, settings, seed, watch, progress)->card();
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    const LoadedModel& loaded = impl_->load(model, {device, settings.text("precision")}, progress);
+    return CandidateBank::prepare(bank, loaded.model, loaded.tokenizer, settings, seed, watch, progress)->card();
+  });
 }
 
 std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const Placement& placement,
                                        Progress& progress) {
-  const std::lock_guard guard(impl_->mutex);
-  const LoadedModel& loaded = impl_->load(request.model, request.execution, progress);
-  const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
-  const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
-  for (const std::string& task : request.tasks) {
-    constexpr std::array<std::string_view, 3> kTasks{"kl", "nll", "passkey"};
-    if (std::ranges::find(kTasks, task) == kTasks.end()) throw usageError("tasks", "unknown task \"" + task + "\"");
-  }
-  std::vector<Score> scores;
-  if (wants("kl") || wants("nll")) {
-    const std::int64_t sequences = std::max<std::int64_t>(1, request.text_tokens / request.sequence_length);
-    auto& text = impl_->texts[std::to_string(sequences) + "x" + std::to_string(request.sequence_length) + "/" +
-                              std::to_string(request.seed)];
-    if (!text) {
-      const TextSource source(loaded.tokenizer, heldOutText({}), request.sequence_length,
-                              derivedSeed(request.seed, kTextPurpose));
-      text = std::make_unique<TextEvaluation>(bank, source, sequences);
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    const LoadedModel& loaded = impl_->load(request.model, request.execution, progress);
+    const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
+    const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
+    for (const std::string& task : request.tasks) {
+      constexpr std::array<std::string_view, 3> kTasks{"kl", "nll", "passkey"};
+      if (std::ranges::find(kTasks, task) == kTasks.end()) throw usageError("tasks", "unknown task \"" + task + "\"");
     }
-    for (Score& score : text->scores(placement, progress)) {
-      if (wants(score.task.c_str())) scores.push_back(std::move(score));
+    std::vector<Score> scores;
+    if (wants("kl") || wants("nll")) {
+      const std::int64_t sequences = std::max<std::int64_t>(1, request.text_tokens / request.sequence_length);
+      auto& text = impl_->texts[std::to_string(sequences) + "x" + std::to_string(request.sequence_length) + "/" +
+                                std::to_string(request.seed)];
+      if (!text) {
+        const TextSource source(loaded.tokenizer, heldOutText({}), request.sequence_length,
+                                derivedSeed(request.seed, kTextPurpose));
+        text = std::make_unique<TextEvaluation>(bank, source, sequences);
+      }
+      for (Score& score : text->scores(placement, progress)) {
+        if (wants(score.task.c_str())) scores.push_back(std::move(score));
+      }
     }
-  }
-  if (wants("passkey")) {
-    auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
-                                    "/" + request.wording + "/" + std::to_string(request.seed)];
-    if (!prompts) {
-      auto filler = std::make_shared<TextSource>(loaded.tokenizer, heldOutText({}), request.prompt_tokens,
-                                                 derivedSeed(request.seed, kFillerPurpose));
-      const PasskeyTask task(loaded.tokenizer, std::move(filler), request.prompt_tokens, request.wording,
-                             derivedSeed(request.seed, kPromptPurpose));
-      prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
+    if (wants("passkey")) {
+      auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
+                                      "/" + request.wording + "/" + std::to_string(request.seed)];
+      if (!prompts) {
+        auto filler = std::make_shared<TextSource>(loaded.tokenizer, heldOutText({}), request.prompt_tokens,
+                                                   derivedSeed(request.seed, kFillerPurpose));
+        const PasskeyTask task(loaded.tokenizer, std::move(filler), request.prompt_tokens, request.wording,
+                               derivedSeed(request.seed, kPromptPurpose));
+        prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
+      }
+      for (Score& score : prompts->scores(placement, progress)) scores.push_back(std::move(score));
     }
-    for (Score& score : prompts->scores(placement, progress)) scores.push_back(std::move(score));
-  }
-  return scores;
+    return scores;
+  });
 }
 
 std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, const Settings& bank_settings,
@@ -156,7 +162,7 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
 }
 
 std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {
-  return exportFiles(request, progress);
+  return guarded([&] { return exportFiles(request, progress); });
 }
 
 }  // namespace interleave

@@ -105,6 +105,31 @@ TEST(ChatForm, EndsWhateverTheTemplate) {
             "");
 }
 
+TEST(ChatForm, GrowsNoFurtherThanAPromptMay) {
+  const auto grown = [](const std::string& value) {
+    return "{% set ns = namespace(a='x', b=[1]) %}{% for i in range(9999) %}{% set " + value + " %}{% endfor %}";
+  };
+  for (const std::string& source :
+       {grown("ns.a = ns.a ~ ns.a"), grown("ns.b = ns.b + ns.b"), grown("ns.b = [ns.b]"),
+        grown("ns.a = ns.a.replace('x', 'xxxxxxxx')"), grown("ns.a = [ns.a, ns.a] | join(ns.a)"),
+        std::string("{{ range(-99999999999999999, 0) }}"), std::string("{{ range(-9, 9223372036854775807) }}"),
+        std::string("{% for i in range(99999) %}{% for j in range(99999) if false %}{% endfor %}{% endfor %}"),
+        std::string("{{ 'a b'.split(' ', 'x') }}")}) {
+    EXPECT_NE(complaint(templated(source)), "") << source;
+  }
+  for (const char* chain : {" + 1", " or x", ".a", " | trim", " is defined", " == 1"}) {
+    std::string source = "{{ x";
+    for (int i = 0; i < 100'000; ++i) source += chain;
+    EXPECT_NE(complaint(templated(source + " }}")), "") << chain;
+  }
+}
+
+TEST(ChatForm, CountsAsPythonDoesAtTheEdges) {
+  EXPECT_EQ(templated("{{ (0 - 7) % 9223372036854775 }}").render({}, false), "9223372036854768");
+  EXPECT_EQ(complaint(templated("{{ -(0 - 922337203685477580 * 10 - 8) }}")), "");  // has no such integer
+  EXPECT_EQ(templated("{{ 'a-b-c'.replace('-', '+-') }}").render({}, false), "a+-b+-c");
+}
+
 TEST(ChatForm, ComesWithTheTokenizer) {
   nlohmann::json metadata = test::ggufMetadata("smollm", {});
   metadata["tokenizer.chat_template"] =
