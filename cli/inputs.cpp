@@ -7,6 +7,7 @@
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/mapped_file.h"
+#include "backend/formats/placement_io.h"
 
 namespace interleave::cli {
 namespace {
@@ -100,8 +101,9 @@ std::vector<std::string> restOperatorNames() {
 }
 
 nlohmann::json provenanceOf(const std::string& text) {
-  if (!std::filesystem::is_regular_file(text)) return nlohmann::json::object();
-  const nlohmann::json document = readJson(text);
+  const std::filesystem::path file = placementFile(text);
+  if (!std::filesystem::is_regular_file(file)) return nlohmann::json::object();
+  const nlohmann::json document = readJson(file);
   const nlohmann::json origin =
       document.is_object() ? document.value("provenance", nlohmann::json()) : nlohmann::json();
   return origin.is_object() ? origin : nlohmann::json::object();
@@ -128,6 +130,11 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
 
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {
   Placement placement = placementFrom(text, model.config().layers, rest);
+  checkOrigin(text, model);
+  return placement;
+}
+
+void checkOrigin(const std::string& text, const ModelFiles& model) {
   const nlohmann::json origin = provenanceOf(text);
   const auto fingerprint = origin.find("model_fingerprint");
   if (fingerprint != origin.end() && *fingerprint != model.fingerprint()) {
@@ -135,7 +142,6 @@ Placement placementFor(const std::string& text, const ModelFiles& model, MixerKi
                    "the placement is of another model (" + fingerprint->dump() + "; " + model.path().string() +
                        " has \"" + model.fingerprint() + "\")");
   }
-  return placement;
 }
 
 }  // namespace interleave::cli

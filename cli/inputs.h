@@ -60,5 +60,7 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
 
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
+/// BadInput where the placement's file names another model by its fingerprint.
+void checkOrigin(const std::string& text, const ModelFiles& model);
 
 }  // namespace interleave::cli

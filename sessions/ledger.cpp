@@ -33,8 +33,10 @@ Ledger::Ledger(SQLite::Database& database)
       add_dropped_(database, "UPDATE runs SET dropped = dropped + ?2 WHERE id = ?1"),
       known_(database, "SELECT ifnull((SELECT max(seq) FROM events WHERE run = ?1), 0) FROM runs WHERE id = ?1"),
       add_event_(database, "INSERT INTO events (run, seq, kind, topic, step, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
-      replace_events_(database,
-                      "DELETE FROM events WHERE run = ?1 AND kind = ?2 AND topic = ?3 AND step >= ?4 AND seq < ?5"),
+      replace_events_(database, "DELETE FROM events WHERE run = ?1 AND kind = ?2 AND topic = ?3 AND step >= ?4"),
+      earlier_event_(database,
+                     "SELECT data FROM events WHERE run = ?1 AND kind = ?2 AND step = ?3 AND seq < ?4 ORDER BY seq "
+                     "LIMIT 1 OFFSET ?5"),
       add_chunk_(database, std::string("INSERT INTO chunks (run, first, last, ") + kChunkColumns +
                                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
       cut_chunks_(database, "DELETE FROM chunks WHERE run = ?1 AND first >= ?2"),
@@ -72,8 +74,15 @@ void Ledger::addDropped(std::int64_t run, std::int64_t count) { execute(add_drop
 
 std::int64_t Ledger::lastStep(std::int64_t run) { return find(run).last_step; }
 
+void Ledger::begin() {
+  for (auto& [id, run] : runs_) run.repeated_before = run.repeated;
+}
+
 void Ledger::forget() {
-  for (auto& [id, run] : runs_) run.loaded = false;
+  for (auto& [id, run] : runs_) {
+    run.loaded = false;
+    run.repeated = run.repeated_before;
+  }
 }
 
 Ledger::Run& Ledger::find(std::int64_t id) {
@@ -117,17 +126,20 @@ void Ledger::apply(std::int64_t id, const Event& event) {
   if (run.ended) {
     run.ended = false;
     run.life = run.next_seq;
+    run.repeated = {};
   }
   if (const auto* step = std::get_if<StepEvent>(&event)) {
     applyStep(id, run, *step);
     return;
   }
-  // A change that an earlier life recorded is repeated by the engine; two of this life are two changes.
-  const bool keeps_own = std::holds_alternative<InterventionEvent>(event);
-  const std::int64_t replaceable = keeps_own ? run.life : std::numeric_limits<std::int64_t>::max();
+  const auto* change = std::get_if<InterventionEvent>(&event);
   for (const EventRow& row : rowsOf(event)) {
     const auto kind = static_cast<std::int64_t>(row.kind);
-    if (!row.topic.empty()) execute(replace_events_, id, kind, row.topic, row.step, replaceable);
+    if (change != nullptr) {
+      if (isRepeated(id, run, change->change)) return;
+    } else if (!row.topic.empty()) {
+      execute(replace_events_, id, kind, row.topic, row.step);
+    }
     execute(add_event_, id, run.next_seq++, kind, row.topic, row.step, row.data);
   }
   if (const auto* phase = std::get_if<PhaseEvent>(&event)) {
@@ -136,6 +148,22 @@ void Ledger::apply(std::int64_t id, const Event& event) {
   } else if (const auto* environment = std::get_if<EnvironmentEvent>(&event)) {
     execute(set_model_, id, environment->model_name, environment->model_fingerprint);
   }
+}
+
+/// A run that goes on repeats the changes that an earlier life recorded, in their order and before any new one. They
+/// stay as they are: written anew one by one, a kill between two commits would lose the rest.
+bool Ledger::isRepeated(std::int64_t id, Run& run, const Intervention& change) {
+  if (run.repeated.step != change.step) run.repeated = {change.step, 0};
+  const std::size_t kind = Event(InterventionEvent{}).index();
+  bool found = false;
+  if (bound(earlier_event_, id, static_cast<std::int64_t>(kind), change.step, run.life, run.repeated.count)
+          .executeStep()) {
+    const Event earlier = eventFrom(kind, earlier_event_.getColumn(0).getString(), "run " + std::to_string(id));
+    found = std::get<InterventionEvent>(earlier).change == change;
+  }
+  earlier_event_.tryReset();
+  if (found) ++run.repeated.count;
+  return found;
 }
 
 void Ledger::applyStep(std::int64_t id, Run& run, const StepEvent& event) {

@@ -24,6 +24,8 @@ class Ledger {
   /// Usage error when there is no such run.
   void apply(std::int64_t run, const Event& event);
   void addDropped(std::int64_t run, std::int64_t count);
+  /// Call before what is committed, or rolled back, together.
+  void begin();
   /// Writes what apply() collected; call before each commit.
   void settle();
   /// After a rollback: what was collected is void.
@@ -32,19 +34,25 @@ class Ledger {
   std::int64_t lastStep(std::int64_t run);
 
  private:
+  /// How many changes of a step were repeated in this life, which the table had already.
+  struct Repeated {
+    std::int64_t step = 0, count = 0;
+  };
   struct Run {
     bool loaded = false;  // What follows is what the tables say and what is still to be written.
     std::int64_t next_seq = 1;
     std::int64_t life = 0;  // Events from this number on were recorded since the run was last started.
     bool ended = false;     // The next event starts another life.
     std::int64_t last_step = 0;
-    bool moved = false;       // The row in the table of runs is behind.
-    Chunk tail;               // The steps since the last full chunk…
-    std::size_t written = 0;  // …and how many of them are in the table, in one part or several.
+    Repeated repeated, repeated_before;  // Now, and at begin().
+    bool moved = false;                  // The row in the table of runs is behind.
+    Chunk tail;                          // The steps since the last full chunk…
+    std::size_t written = 0;             // …and how many of them are in the table, in one part or several.
   };
 
   Run& find(std::int64_t run);
   void load(std::int64_t id, Run& run);
+  bool isRepeated(std::int64_t id, Run& run, const Intervention& change);
   void applyStep(std::int64_t id, Run& run, const StepEvent& event);
   void rewind(std::int64_t id, Run& run, std::int64_t step);
   void writeTail(std::int64_t id, Run& run);
@@ -54,7 +62,8 @@ class Ledger {
   SQLite::Database& database_;
   std::map<std::int64_t, Run> runs_;
   SQLite::Statement add_run_, set_phase_, set_position_, set_model_, add_dropped_, known_, add_event_, replace_events_,
-      add_chunk_, cut_chunks_, straddling_, tail_chunks_, add_checkpoint_, cut_checkpoints_, cut_placements_;
+      earlier_event_, add_chunk_, cut_chunks_, straddling_, tail_chunks_, add_checkpoint_, cut_checkpoints_,
+      cut_placements_;
 };
 
 /// The chunk in the columns count, operators, head, metrics, logits, probabilities, placements, from column `at` on.

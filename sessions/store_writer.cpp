@@ -80,6 +80,7 @@ struct StoreWriter::Impl {
     }
     wake.notify_all();
     worker.join();
+    forsakeFile();
   }
 
   /// A file that is not ours is left alone: no lock is put beside it.
@@ -282,6 +283,7 @@ struct StoreWriter::Impl {
       database.exec(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
       synchronous_full = durable;
     }
+    ledger.begin();
     try {
       SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
       if constexpr (std::is_void_v<std::invoke_result_t<Job>>) {
@@ -298,11 +300,27 @@ struct StoreWriter::Impl {
     }
   }
 
+  bool isOurs() const noexcept {
+    struct stat found {};
+    return stat(file.c_str(), &found) == 0 && found.st_ino == identity.st_ino && found.st_dev == identity.st_dev;
+  }
+
   /// Writing on to a file that was deleted or replaced would lose what is written, and could damage the other.
   void requireFile() {
-    struct stat found {};
-    if (stat(file.c_str(), &found) == 0 && found.st_ino == identity.st_ino && found.st_dev == identity.st_dev) return;
+    if (isOurs()) return;
     throw Error(ErrorKind::Failed, file.string(), {}, "the file was moved, deleted or replaced while in use");
+  }
+
+  /// Our log must not stay beside a file that has taken our file's place: it would be merged into that one when it is
+  /// next opened. What it holds goes into our file, wherever that is now. Nothing where the file is in its place.
+  void forsakeFile() noexcept {
+    if (isOurs()) return;
+    try {
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (const std::exception&) {  // It is lost either way.
+    }
+    std::error_code ignored;
+    for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(file.string() + suffix, ignored);
   }
 
   struct QueuedJob {

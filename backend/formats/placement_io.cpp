@@ -335,16 +335,16 @@ json placementDocument(const std::string& format, const Placement& placement, co
   return document;
 }
 
-Placement placementFromDocument(const json& document, const std::string& file, int layers, MixerKind rest) {
-  const Source source{document, file, layers, rest};
-  if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
+namespace {
+
+Placement readAny(const Source& source) {
   std::optional<Placement> found;
   std::string_view found_key;
   for (const Format& format : kFormats) {
-    if (!document.contains(format.key) || document.at(std::string(format.key)).is_null()) continue;
+    if (!source.document.contains(format.key) || source.document.at(std::string(format.key)).is_null()) continue;
     Placement placement = format.read(source);
     if (found && placement != *found) {
-      throw badInput(file, std::string(format.key), "disagrees with \"" + std::string(found_key) + "\"");
+      throw badInput(source.file, std::string(format.key), "disagrees with \"" + std::string(found_key) + "\"");
     }
     found = std::move(placement);
     found_key = format.key;
@@ -352,15 +352,50 @@ Placement placementFromDocument(const json& document, const std::string& file, i
   if (found) return *std::move(found);
   std::string known;
   for (const Format& format : kFormats) known += (known.empty() ? "" : ", ") + std::string(format.key);
-  throw badInput(file, {}, "is no placement: none of the keys " + known);
+  throw badInput(source.file, {}, "is no placement: none of the keys " + known);
+}
+
+/// Whether the file says nothing against `told`: what it leaves open differs with what is taken for the rest.
+bool leavesOpen(const Source& source, const Placement& told) {
+  std::vector<Placement> readings;
+  for (const MixerKind rest : {MixerKind::Gdn, MixerKind::GdnWindow, MixerKind::SlidingWindow}) {
+    readings.push_back(readAny({source.document, source.file, source.layers, rest}));
+  }
+  if (readings[0].layers() != told.layers()) return false;
+  for (int layer = 0; layer < told.layers(); ++layer) {
+    const bool open = readings[0][layer] != readings[1][layer] || readings[0][layer] != readings[2][layer];
+    if (open ? told[layer] == MixerKind::Full : told[layer] != readings[0][layer]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Placement placementFromDocument(const json& document, const std::string& file, int layers, MixerKind rest) {
+  if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
+  const json origin = document.value("provenance", json());
+  if (!origin.is_null() && !origin.is_object()) throw badInput(file, "provenance", "expected an object");
+  // What we wrote names every layer's operator there, also where the format has no word for it.
+  const json told = origin.is_object() ? origin.value("operators", json()) : json();
+  const bool tells = told.is_array() && !told.empty();
+  const Source source{document, file, layers > 0 || !tells ? layers : static_cast<int>(told.size()), rest};
+  Placement found = readAny(source);
+  if (!tells) return found;
+  Placement own = source.operators(told, "provenance.operators");
+  return leavesOpen(source, own) ? own : found;
+}
+
+std::filesystem::path placementFile(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  for (const Format& format : kFormats) {
+    std::filesystem::path file = path / placementFileName(std::string(format.name));
+    if (std::filesystem::exists(file)) return file;
+  }
+  return path / "config.json";
 }
 
 Placement readPlacement(const std::filesystem::path& path, int layers, MixerKind rest) {
-  std::filesystem::path file = path;
-  if (std::filesystem::is_directory(path)) {
-    file = path / placementFileName("interleave");
-    if (!std::filesystem::exists(file)) file = path / "config.json";
-  }
+  const std::filesystem::path file = placementFile(path);
   return placementFromDocument(readJson(file), file, layers, rest);
 }
 

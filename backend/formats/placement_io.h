@@ -37,6 +37,9 @@ nlohmann::json placementDocument(const std::string& format, const Placement& pla
 /// say. BadInput, naming `file` and the place in it, when nothing is found, counts differ or an index is out of range.
 Placement placementFromDocument(const nlohmann::json& document, const std::string& file, int layers, MixerKind rest);
 
+/// The file that holds a placement: `path` itself, or in a folder the one that an export wrote, else its config.json.
+std::filesystem::path placementFile(const std::filesystem::path& path);
+
 /// placementFromDocument() of a JSON file, or of the placement.json or else config.json in a folder.
 Placement readPlacement(const std::filesystem::path& path, int layers, MixerKind rest);
 

@@ -110,6 +110,7 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
 void import(const ExchangeOptions& options, Terminal& terminal) {
   const Placement placement =
       importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank, options.file));
+  if (!options.model.empty()) checkOrigin(options.file, ModelFiles::open(options.model));
   nlohmann::json provenance = provenanceOf(options.file);
   provenance["source"] = options.file;
   const nlohmann::json document = placementDocument("interleave", placement, {}, provenance);

@@ -82,6 +82,22 @@ TEST_F(PlacementIo, EveryFormatComesBackWhereItCanSayAll) {
   EXPECT_EQ(read(write("kl-ls", window_), 6, GdnWindow), window_);
 }
 
+TEST_F(PlacementIo, WhatWeWroteComesBackWhateverStandsForTheRest) {
+  for (const MixerKind rest : {Gdn, GdnWindow, SlidingWindow}) {
+    for (const char* format : {"hf-layer-types", "fla", "kimi", "kl-ls"}) {
+      EXPECT_EQ(read(write(format, gdn_), 0, rest), gdn_) << format;
+    }
+    EXPECT_EQ(read(write("kl-ls", sliding_), 0, rest), sliding_);
+    EXPECT_EQ(read(write("hf-layer-types", mixed_), 0, rest), mixed_);
+  }
+  json changed = write("kl-ls", gdn_);
+  changed["keep_full_attention_layers"] = {1, 3};  // by hand: the list counts
+  EXPECT_EQ(read(changed, 6, GdnWindow).kept(), (std::vector<int>{1, 3}));
+  json types = write("hf-layer-types", gdn_);
+  types["layer_types"][0] = "sliding_attention";
+  EXPECT_EQ(read(types, 6, Gdn)[0], SlidingWindow);
+}
+
 TEST_F(PlacementIo, WritesWhatTheOthersRead) {
   const json types = write("hf-layer-types", mixed_);
   EXPECT_EQ(types.at("layer_types"), json({"linear_attention", "full_attention", "sliding_attention",

@@ -195,5 +195,25 @@ TEST_F(LostFileTest, ADeletedFileIsNotTheEnd) {
   EXPECT_THAT(Store::open(file_).runs(), IsEmpty());
 }
 
+TEST_F(LostFileTest, TheLogDoesNotSpoilTheFileThatTookItsPlace) {
+  const auto elsewhere = folder_.path() / "elsewhere", spare = folder_.path() / "spare";
+  {
+    StoreWriter writer(spare);
+    writer.addRun(sampleSpec("spare"));
+  }
+  RunId id = 0;
+  {
+    StoreWriter writer(file_);
+    id = writer.addRun(sampleSpec("moved"));
+    writer.record(id, sampleStep(1, 9));
+    ASSERT_TRUE(writer.flush());
+    std::filesystem::rename(file_, elsewhere);
+    std::filesystem::copy_file(spare, file_);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file_.string() + "-wal"));
+  EXPECT_EQ(Store::open(file_).runs().at(0).title, "spare");
+  EXPECT_EQ(Store::open(elsewhere).steps(id).size(), 1u) << "what was acknowledged is in the file that was moved";
+}
+
 }  // namespace
 }  // namespace interleave

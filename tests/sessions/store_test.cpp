@@ -179,6 +179,16 @@ TEST_F(StoreTest, RepeatedInterventionsAreOneAndTwoOfALifeAreTwo) {
     writer.record(id, sampleStep(4, 9));
   }
   EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change));
+  {  // A life that was cut off while it repeated them.
+    StoreWriter writer(file_);
+    writer.record(id, InterventionEvent{change});
+  }
+  EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change));
+  {  // One that adds its own behind them, the same as another.
+    StoreWriter writer(file_);
+    for (const Intervention& each : {change, other, change, other}) writer.record(id, InterventionEvent{each});
+  }
+  EXPECT_THAT(Store::open(file_).spec(id).interventions, ElementsAre(change, other, change, other));
 }
 
 TEST_F(StoreTest, APreparationThatIsRepeatedReplacesWhatFollowsAndABanksQualityReplacesItself) {
