@@ -127,6 +127,13 @@ RunReport storedReport(const Store& store, RunId run) {
   const RunSummary summary = store.run(run);
   RunReport report{.run = run, .phase = summary.phase, .last_step = {}, .placements = store.placements(run)};
   std::vector<StepEvent> last = store.steps(run, summary.step);
+  const std::string origin = last.empty() ? store.spec(run).forked_from : std::string();
+  if (const std::size_t at = origin.find('@'); at != std::string::npos) {  // no step of its own yet
+    try {
+      last = store.steps(std::stoll(origin.substr(0, at)), std::stoll(origin.substr(at + 1)), 1);
+    } catch (const Error&) {  // The origin is no longer there.
+    }
+  }
   if (!last.empty()) report.last_step = std::move(last.back());
   return report;
 }

@@ -58,7 +58,8 @@ std::int64_t Ledger::addRun(const RunSpec& spec) {
   execute(add_run_, utcNow(), text, spec.title, static_cast<int>(Phase::Loading));
   const std::int64_t id = database_.getLastInsertRowid();
   if (spec.resume_from) {  // A fork that is cut off before its first step begins from there again.
-    execute(set_position_, id, spec.resume_from->step, 0, 0, 0.0);
+    const std::int64_t steps = spec.search_settings.value("steps", std::int64_t{0});
+    execute(set_position_, id, spec.resume_from->step, steps, 0, 0.0);
     execute(add_checkpoint_, id, spec.resume_from->step, BlobOf{spec.resume_from->state});
   }
   return id;

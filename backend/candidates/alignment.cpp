@@ -39,6 +39,7 @@ Alignment::Alignment(std::shared_ptr<const Model> model, const std::shared_ptr<c
       held_out_(tokenizer, heldOutText(settings_.text("held_out_file")), settings_.integer("held_out_length"),
                 derivedSeed(0, kHeldOutPurpose)) {
   std::erase_if(kinds_, [](MixerKind kind) { return !isTrained(kind); });
+  if (kinds_.empty()) throw usageError("kinds", "name an operator that needs training: gdn, gdn-window");
   const std::int64_t length = settings_.integer("sequence_length");
   steps_ = (settings_.integer("tokens") + length - 1) / length;
   if (settings_.real("prompt_share") > 0) {

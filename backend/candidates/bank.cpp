@@ -107,6 +107,7 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
   requireKeys(key, kKeyKeys, file.string());
   check("key.model", key.at("model").is_string());
   check("key.settings", key.at("settings").is_object());
+  Settings(bankSettings()).merge(key.at("settings"), file.string() + ": key.settings");
   check("key.seed", key.at("seed").is_number_unsigned());
   check("quality", quality.is_object());
   for (const auto& [kind, values] : quality.items()) {
@@ -222,12 +223,12 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   } else if (std::filesystem::exists(dir) && !std::filesystem::is_empty(dir)) {
     throw usageError("bank", dir.string() + " is not empty and holds no bank; choose another folder");
   }
+  Alignment alignment(model, tokenizer, settings, seed);  // refuses bad settings before anything is written
   std::error_code problem;
   std::filesystem::create_directories(dir, problem);
   if (problem) throw failure(dir.string(), "the folder cannot be made: " + problem.message());
   writeFileAtomically(dir / kCardName, card.dump(2) + "\n");
 
-  Alignment alignment(model, tokenizer, settings, seed);
   const std::filesystem::path training = dir / kTrainingName;
   if (begun && std::filesystem::exists(training)) {
     alignment.load(training);

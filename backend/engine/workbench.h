@@ -32,6 +32,8 @@ std::span<const SettingSpec> bankSettingSpecs();
 std::span<const SettingSpec> searchSettingSpecs(const std::string& method);  ///< Usage error for an unknown method.
 /// Usage error for values that are wrong beyond their type and range.
 void checkSearchSettings(const std::string& method, const Settings& settings);
+/// Usage error where a search wants an operator that a bank of these settings does not hold.
+void checkKinds(const Settings& search, const Settings& bank);
 std::vector<std::string> methodNames();
 
 /// A named preset from resources/presets, or a path to a file of the same form: {"bank": {…}, "search": {…}}.

@@ -102,6 +102,7 @@ RunSpec newSpec(const SearchOptions& options) {
   spec.search_settings = preset.search.json();
   spec.device = options.device;
   checkSearchSettings(spec.method, preset.search);
+  checkKinds(preset.search, preset.bank);
   checkBudget(spec.budget, files, preset.search, preset.bank);
   return spec;
 }
@@ -187,6 +188,12 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
   checkSearchSettings(spec.method, search);
   checkBudget(spec.budget, ModelFiles::open(spec.model_path), search, bank);
+  if (search.text("operators") != spec.search_settings.value("operators", search.text("operators"))) {
+    throw usageError("--set", "operators: a fork keeps those of its origin");
+  }
+  if (search.integer("steps") < step) {
+    throw usageError("--set", "steps: the checkpoint is of step " + std::to_string(step) + " already");
+  }
   spec.search_settings = search.json();
   spec.title = options.title;
   spec.forked_from = std::to_string(*run) + "@" + std::to_string(step);
@@ -241,8 +248,8 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
       problem = fmt::format("{} of the run's events are not in it", status.dropped);
     report.last_step = last.step();
   }
-  if (!report.last_step && options.resume != 0) {  // It had been stopped between its last step and its placements.
-    report.last_step = storedReport(Store::open(options.store), options.resume).last_step;
+  if (!report.last_step) {  // It began behind its last step: a fork of the end, or stopped before its placements.
+    report.last_step = storedReport(Store::open(options.store), report.run).last_step;
   }
   if (outcome.phase == Phase::Failed) throw Error(outcome.error, {}, {}, outcome.reason);
   report.phase = outcome.phase;

@@ -106,6 +106,7 @@ void run(const RunSpec& spec, RunControl& control) {
   const LoadedModel loaded = loadModel(spec.model_path, execution, control);
   checkModel(spec, *loaded.model);
   const Settings bank_settings = recipeOf(spec, *loaded.model, control);
+  checkKinds(settings, bank_settings);
   const EnvironmentEvent environment = environmentOf(loaded, execution, operatorWindows(bank_settings), operators);
   control.emit(environment);
   if (!loaded.model->deviceNote().empty()) {

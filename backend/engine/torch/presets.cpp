@@ -24,6 +24,15 @@ std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { ret
 
 void checkSearchSettings(const std::string& method, const Settings& settings) { methodNamed(method).check(settings); }
 
+void checkKinds(const Settings& search, const Settings& bank) {
+  const std::vector<MixerKind> made = kindsListed(bank.text("kinds"), "kinds");
+  for (const MixerKind kind : kindsListed(search.text("operators"), "operators")) {
+    if (!isTrained(kind) || std::ranges::find(made, kind) != made.end()) continue;
+    throw usageError("operators", "\"" + std::string(name(kind)) + "\" needs candidates, and the bank's kinds are " +
+                                      bank.text("kinds") + "; set bank.kinds, or name another bank");
+  }
+}
+
 std::vector<std::string> methodNames() {
   std::vector<std::string> names;
   for (const Method& method : methods()) names.push_back(method.name);
