@@ -17,11 +17,12 @@ constexpr std::int64_t kRows = 128;
 }  // namespace
 
 Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample) {
+  const auto samples = static_cast<std::int64_t>(per_sample.size());
   Score score{.task = std::move(task),
               .unit = std::move(unit),
               .value = 0,
               .standard_error = 0,
-              .samples = static_cast<std::int64_t>(per_sample.size()),
+              .samples = samples,
               .per_sample = std::move(per_sample)};
   const auto count = static_cast<double>(score.samples);
   for (double value : score.per_sample) score.value += value / count;

@@ -52,7 +52,7 @@ bool JsonField::flag() const {
 }
 
 std::string JsonField::text(const std::string& key, std::string fallback) const {
-  return has(key) ? at(key).text() : fallback;
+  return has(key) ? at(key).text() : std::move(fallback);
 }
 
 bool JsonField::flag(const std::string& key, bool fallback) const { return has(key) ? at(key).flag() : fallback; }

@@ -100,7 +100,7 @@ at::Tensor SoftmaxAttention::context(LayerInput& input, MixerState& state) const
   auto& cache = static_cast<KeyValueCache&>(state);
   const LayerInput::Projections& rotated = input.rotated();
   const auto [keys, values] = cache.append(rotated.k.transpose(1, 2), rotated.v.transpose(1, 2));
-  const at::Tensor result = attend(rotated, keys, values, {});
+  at::Tensor result = attend(rotated, keys, values, {});
   cache.trim();
   return result;
 }

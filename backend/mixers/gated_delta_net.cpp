@@ -61,7 +61,7 @@ GatedDeltaNet::GatedDeltaNet(std::shared_ptr<const Model> model, int layer, Mixe
     window_ = SoftmaxAttention::slidingWindow(model_, layer, window.tokens, window.sinks);
 }
 
-std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(std::shared_ptr<const Model> model, int layer,
+std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(const std::shared_ptr<const Model>& model, int layer,
                                                                 MixerKind kind, Window window) {
   const ModelConfig& config = model->config();
   const LayerWeights& teacher = model->layer(layer);
@@ -169,13 +169,15 @@ at::Tensor GatedDeltaNet::recurrent(const Projected& projected, const Packing& p
   return out * (at::sigmoid(output_gate) * scale);
 }
 
-at::Tensor GatedDeltaNet::output(const Projected& projected, at::Tensor context, const at::Tensor& window) const {
+at::Tensor GatedDeltaNet::output(const Projected& projected, const at::Tensor& context,
+                                 const at::Tensor& window) const {
+  at::Tensor sum = context;
   if (window.defined()) {
     const at::Tensor gate = 2 * at::sigmoid(projected.window_gate + values_.window_bias);
-    context = at::addcmul(context, window, gate.to(window.scalar_type()).unsqueeze(3));
+    sum = at::addcmul(sum, window, gate.to(window.scalar_type()).unsqueeze(3));
   }
   const at::Tensor& weight = frozen_output_.defined() ? frozen_output_ : values_.output;
-  return model_->linear(context.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
+  return model_->linear(sum.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
 }
 
 at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {

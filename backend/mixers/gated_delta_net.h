@@ -35,8 +35,8 @@ struct GdnParameters {
 class GatedDeltaNet final : public Mixer {
  public:
   /// A candidate with copied weights, neutral gates and scale 1.
-  static std::unique_ptr<GatedDeltaNet> copiedFromTeacher(std::shared_ptr<const Model> model, int layer, MixerKind kind,
-                                                          Window window);
+  static std::unique_ptr<GatedDeltaNet> copiedFromTeacher(const std::shared_ptr<const Model>& model, int layer,
+                                                          MixerKind kind, Window window);
   /// A candidate with the given parameters (shapes checked: BadInput naming the tensor).
   static std::unique_ptr<GatedDeltaNet> withParameters(std::shared_ptr<const Model> model, int layer, MixerKind kind,
                                                        Window window, GdnParameters values, const std::string& file);
@@ -66,7 +66,7 @@ class GatedDeltaNet final : public Mixer {
   };
   Projected project(LayerInput& input) const;
   at::Tensor recurrent(const Projected& projected, const Packing& packing, at::Tensor* state) const;
-  at::Tensor output(const Projected& projected, at::Tensor context, const at::Tensor& window) const;
+  at::Tensor output(const Projected& projected, const at::Tensor& context, const at::Tensor& window) const;
 
   std::shared_ptr<const Model> model_;
   int layer_;

@@ -30,7 +30,7 @@ const LayerInput::Projections& LayerInput::plain() {
     const LayerWeights& weights = model_.layer(layer_);
     const ModelConfig& config = model_.config();
     const auto project = [&](const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& norm) {
-      const at::Tensor heads = model_.linear(x_, weight, bias).unflatten(-1, {-1, config.head_dim});
+      at::Tensor heads = model_.linear(x_, weight, bias).unflatten(-1, {-1, config.head_dim});
       if (!norm.defined()) return heads;
       return kernels::rmsNorm(heads, norm, {config.norm_epsilon, config.sandwich_norms, heads.scalar_type()});
     };

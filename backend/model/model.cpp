@@ -46,7 +46,7 @@ at::Tensor Model::embed(const at::Tensor& ids) const {
                                 std::to_string(config_.vocabulary));
   }
   const at::ScalarType stream_type = options_.precision == at::kDouble ? at::kDouble : at::kFloat;
-  const at::Tensor rows = at::embedding(weights_.embedding, ids.to(device())).to(stream_type);
+  at::Tensor rows = at::embedding(weights_.embedding, ids.to(device())).to(stream_type);
   if (!config_.sandwich_norms) return rows;
   // Gemma's √D, rounded to the weights' type as it was in training.
   const at::Tensor scale = at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden)), rows.options())

@@ -38,7 +38,7 @@ Actions makeActions(MainWindow& window) {
   a.redo = window.undoGroup().createRedoAction(w, tr("&Redo"));
   a.redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
   a.clear_budget = make(*w, tr("Back to the &run's own placement"), tr("Own placement"), Qt::CTRL | Qt::Key_0, w,
-                        [w, studio] { studio->setKept(-1); });
+                        [studio] { studio->setKept(-1); });
   a.add_to_compare = make(*w, tr("&Add this placement to Compare"), tr("Compare"), Qt::CTRL | Qt::Key_D, w, [studio] {
     const Placement& placement = studio->editor().placement();
     studio->book().add(MainWindow::tr("by hand, K = %1").arg(placement.fullCount()), placement);

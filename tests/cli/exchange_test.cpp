@@ -86,6 +86,11 @@ TEST_F(Exchange, APlacementOfAnotherModelIsRefused) {
   const CommandResult refused = run(words);
   EXPECT_EQ(refused.code, 3);
   EXPECT_THAT(refused.log, HasSubstr("another model"));
+  // Import as well, by the file or by its folder.
+  for (const std::string& from : {exported, out}) {
+    EXPECT_EQ(run({"import", from, "--model", model_}).code, 0);
+    EXPECT_EQ(run({"import", from, "--model", words[1]}).code, 3);
+  }
 }
 
 TEST_F(Exchange, SeveralPlacementsAreJudgedInOneGo) {

@@ -143,6 +143,15 @@ TEST_F(SearchCommands, AForkGoesOnFromACheckpoint) {
   EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@99"}).code, 2);
   EXPECT_EQ(run({"search", "--store", store_, "--fork", "1:3"}).code, 2);
   EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@3", "--seed", "4"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@3", "--set", "steps=2"}).code, 2);
+  EXPECT_EQ(run({"search", "--store", store_, "--fork", "1@3", "--set", "operators=full,gdn"}).code, 2);
+
+  // Of the end: no step of its own, and yet all that a run tells.
+  const CommandResult end = run({"search", "--store", store_, "--fork", "1", "--budget", "1", "--json"});
+  ASSERT_EQ(end.code, 0) << end.log;
+  EXPECT_EQ(end.json().at("logits"), whole.at("logits"));
+  EXPECT_EQ(end.json().at("placement").at("kept_layers").size(), 1);
+  EXPECT_EQ(run({"runs", "show", "4", "--store", store_, "--json"}).json().at("logits"), whole.at("logits"));
 }
 
 TEST_F(SearchCommands, WindowsOfAHybridWithoutABankAreThoseItWasSearchedWith) {
@@ -182,6 +191,10 @@ TEST_F(SearchCommands, BadInputLeavesNoStore) {
   refused({"--preset", writeText(folder_ / "preset.json", R"({"format": "interleave-preset", "budgett": 1})")},
           "did you mean \"budget\"?");
   refused({"--preset", writeText(folder_ / "broken.json", "{")}, "broken.json");
+  EXPECT_EQ(run(search(store_, 3, {"--set", "operators=full,gdn"})).code, 2) << "the bank would hold gdn-window";
+  EXPECT_FALSE(std::filesystem::exists(store_));
+  EXPECT_EQ(run({"candidates", "prepare", model_, "--bank", folder_ / "none", "--set", "kinds=swa"}).code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "none"));
 
   EXPECT_EQ(run({"store", "check", writeText(folder_ / "text", "not a store")}).code, 3);
   EXPECT_EQ(run({"runs", "list", "--store", folder_ / "absent"}).code, 3);
