@@ -36,7 +36,7 @@ void checkSearchSettings(const std::string& method, const Settings& settings);
 void checkKinds(const Settings& search, const Settings& bank);
 std::vector<std::string> methodNames();
 
-/// A named preset from resources/presets, or a path to a file of the same form: {"bank": {…}, "search": {…}}.
+/// A named preset from resources/presets, or a path to a file of the same form; see docs/formats.md.
 struct Preset {
   std::string name, description;
   Settings bank, search;
