@@ -89,7 +89,7 @@ RopeScaling scalingOf(const ConfigFields& rope, int context, std::optional<doubl
     scaling.kind = RopeScaling::Kind::Yarn;
     scaling.original_context = originalContext();
     scaling.factor = rope.real("factor", kLeastFactor, kMostFactor, context / scaling.original_context);
-    scaling.attention_factor = rope.real("attention_factor", 0, kMostFactor, 0);
+    scaling.attention_factor = rope.real("attention_factor", kLeastFactor, kMostFactor, 0);  // Not 0: derived.
     const double beta_fast = rope.real("beta_fast", 0, kMost, 0), beta_slow = rope.real("beta_slow", 0, kMost, 0);
     if (beta_fast != 0) scaling.beta_fast = beta_fast;
     if (beta_slow != 0) scaling.beta_slow = beta_slow;
@@ -120,7 +120,9 @@ void readRope(const ConfigFields& fields, ModelConfig& config) {
 }
 
 /// Gemma 3: one base for global layers, which may be scaled, and one for sliding ones; nested by layer type in
-/// `rope_parameters`, or in `rope_theta`, `rope_scaling` and `rope_local_base_freq`.
+/// `rope_parameters`, or in `rope_theta`, `rope_scaling` and `rope_local_base_freq`. An older `rope_scaling` goes over
+/// what stands nested, its own `rope_theta` included. Where `transformers` 5 loses what the file says, the file counts:
+/// it takes no scaling from a `rope_scaling` that has `type` for `rope_type`, and does not see yarn's `truncate` here.
 void readGemmaRope(const ConfigFields& fields, ModelConfig& config) {
   const ConfigFields nested = fields.object("rope_parameters");
   if (!nested.empty() && !nested.has("full_attention") && !nested.has("sliding_attention")) {
@@ -128,8 +130,9 @@ void readGemmaRope(const ConfigFields& fields, ModelConfig& config) {
   }
   const ConfigFields global = nested.object("full_attention"), local = nested.object("sliding_attention");
   const ConfigFields older = fields.object("rope_scaling");
+  const double beside = fields.real("rope_theta", kLeastTheta, kMostTheta, 1'000'000);
   config.rope_theta =
-      global.real("rope_theta", kLeastTheta, kMostTheta, fields.real("rope_theta", kLeastTheta, kMostTheta, 1'000'000));
+      older.real("rope_theta", kLeastTheta, kMostTheta, global.real("rope_theta", kLeastTheta, kMostTheta, beside));
   config.local_rope_theta = local.real("rope_theta", kLeastTheta, kMostTheta,
                                        fields.real("rope_local_base_freq", kLeastTheta, kMostTheta, 10000));
   config.rope_scaling = scalingOf(older.empty() ? global : older, config.context, {});

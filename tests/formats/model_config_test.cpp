@@ -79,6 +79,9 @@ std::vector<RefusedCase> refusedCases() {
       {"RopeNested",
        of("llama", {{"rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}}}),
        {"full_attention"}},
+      {"YarnAttentionZero",
+       rope({{"rope_type", "yarn"}, {"factor", 4.0}, {"attention_factor", 0.0}}),
+       {"rope_scaling.attention_factor", "is 0.0"}},
       {"Llama3Order",
        rope({{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 4.0}, {"high_freq_factor", 4.0}}),
        {"high_freq_factor", "not above"}},
@@ -202,6 +205,7 @@ TEST(ModelConfig, ReadsGemmaInEveryForm) {
   EXPECT_EQ(older.rope_theta, 2e6);
   EXPECT_EQ(older.local_rope_theta, 3e4);
   EXPECT_EQ(older.rope_scaling.factor, 8);
+  EXPECT_EQ(read(of("gemma3_text", {{"rope_scaling", {{"type", "linear"}, {"factor", 8.0}}}})).rope_scaling.factor, 8);
   const json nested{{"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 2e6}}},
                     {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 3e4}}}};
   json whole{{"model_type", "gemma3"}, {"tie_word_embeddings", false}};
@@ -212,6 +216,14 @@ TEST(ModelConfig, ReadsGemmaInEveryForm) {
   EXPECT_EQ(newer.rope_scaling.kind, RopeScaling::Kind::Linear);
   EXPECT_EQ(newer.attention_scale, 0.25);
   EXPECT_FALSE(newer.tied_head) << "the whole model's word counts";
+  const json yarn{{"rope_type", "yarn"}, {"factor", 4.0}, {"truncate", false}};
+  EXPECT_FALSE(read(of("gemma3_text", {{"rope_parameters", {{"full_attention", yarn}}}})).rope_scaling.truncate);
+  const json over{{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 777.0}};
+  const ModelConfig both =
+      read(of("gemma3_text", {{"rope_theta", 3e6}, {"rope_parameters", nested}, {"rope_scaling", over}}));
+  EXPECT_EQ(both.rope_theta, 777) << "the older form goes over the nested one";
+  EXPECT_EQ(both.rope_scaling.factor, 4);
+  EXPECT_EQ(both.local_rope_theta, 3e4);
 }
 
 /// Old and new forms of each family's options, silent and stated.
