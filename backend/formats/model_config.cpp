@@ -161,21 +161,25 @@ std::vector<bool> slidingByType(const ConfigFields& fields, int layers) {
 
 void readWindows(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<std::size_t>(config.layers);
-  const int window =
-      fields.isNull("sliding_window") ? 0 : fields.integer("sliding_window", 1, kMostContext, kDefaultWindow);
+  // Read only where it counts: files of families without a window may hold anything, 0 for one.
+  const auto windowOf = [&] {
+    return fields.isNull("sliding_window") ? 0 : fields.integer("sliding_window", 1, kMostContext, kDefaultWindow);
+  };
   std::vector<bool> sliding = slidingByType(fields, config.layers);
   switch (config.family) {
     case Family::Llama:
-      return;              // `transformers` gives this family no window, whatever the file says.
-    case Family::Mistral:  // All layers or none; other mixtures need another model_type there.
+      return;                // `transformers` gives this family no window, whatever the file says.
+    case Family::Mistral: {  // All layers or none; other mixtures need another model_type there.
+      const bool used = windowOf() != 0;
       for (const bool layer : sliding) {
-        if (layer != (window != 0)) fields.refuse("layer_types", "disagrees with sliding_window");
+        if (layer != used) fields.refuse("layer_types", "disagrees with sliding_window");
       }
-      sliding.assign(layers, window != 0);
+      sliding.assign(layers, used);
       break;
+    }
     case Family::Qwen2:
     case Family::Qwen3: {
-      const bool used = fields.flag("use_sliding_window", false) && window != 0;
+      const bool used = fields.flag("use_sliding_window", false) && windowOf() != 0;
       const int first = fields.integer("max_window_layers", 0, kMostContext, 28);
       for (int layer = 0; sliding.size() < layers; ++layer) sliding.push_back(used && layer >= first);
       for (const bool layer : sliding) {
@@ -191,8 +195,8 @@ void readWindows(const ConfigFields& fields, ModelConfig& config) {
   }
   for (const bool layer : sliding) {
     if (!layer) continue;
-    if (window == 0) fields.refuse("sliding_window", "is null, but layers slide");
-    config.window = window;
+    config.window = windowOf();
+    if (config.window == 0) fields.refuse("sliding_window", "is null, but layers slide");
     config.native_sliding = std::move(sliding);
     return;
   }

@@ -97,6 +97,11 @@ std::vector<RefusedCase> refusedCases() {
        of("mistral", {{"sliding_window", 4}, {"layer_types", {"full_attention", "sliding_attention"}}}),
        {"layer_types", "disagrees with sliding_window"}},
       {"GemmaWithoutWindow", of("gemma3_text", {{"sliding_window", nullptr}}), {"sliding_window", "null"}},
+      {"GemmaZeroWindow", of("gemma3_text", {{"sliding_window", 0}}), {"sliding_window", "is 0"}},
+      {"MistralZeroWindow", of("mistral", {{"sliding_window", 0}}), {"sliding_window", "is 0"}},
+      {"QwenZeroWindow",
+       of("qwen2", {{"use_sliding_window", true}, {"sliding_window", 0}}),
+       {"sliding_window", "is 0"}},
       {"GemmaFlatRope", of("gemma3_text", {{"rope_parameters", {{"rope_theta", 1e4}}}}), {"rope_parameters"}},
       {"GemmaScaledWindow",
        of("gemma3_text", {{"rope_parameters", {{"sliding_attention", {{"rope_type", "linear"}, {"factor", 2.0}}}}}}),
@@ -172,6 +177,15 @@ TEST(ModelConfig, ReadsWindows) {
   EXPECT_THAT(gemma.native_sliding, ElementsAre(true, true, true, true, true, false, true));
   EXPECT_EQ(gemma.window, 9);
   EXPECT_THAT(read(of("gemma3_text", {{"sliding_window_pattern", 2}})).native_sliding, ElementsAre(true, false));
+}
+
+TEST(ModelConfig, ReadsNoWindowWhereNoneCounts) {
+  const json zero{{"sliding_window", 0}};
+  EXPECT_THAT(read(of("llama", zero)).native_sliding, IsEmpty());
+  EXPECT_THAT(read(of("qwen2", zero)).native_sliding, IsEmpty());
+  EXPECT_THAT(read(of("qwen3", changed(zero, {{"use_sliding_window", false}}))).native_sliding, IsEmpty());
+  const json full{{"layer_types", {"full_attention", "full_attention"}}};
+  EXPECT_THAT(read(of("gemma3_text", changed(zero, full))).native_sliding, IsEmpty());
 }
 
 TEST(ModelConfig, ReadsRopeScalingInEveryForm) {
