@@ -84,6 +84,21 @@ TEST(ModelFolder, OpensOneFile) {
   EXPECT_TRUE(files.ggufMetadata().is_null());
 }
 
+TEST(ModelFolder, GoesByItsFolderWhereTheFilesNameNone) {
+  const TemporaryFolder folder;
+  json config = tinyConfig();
+  writeModelFolder(folder / "Tiny-1.5", config);
+  const ModelFiles files = ModelFiles::open(folder / "Tiny-1.5");
+  EXPECT_EQ(files.config().name, "Tiny-1.5");
+  EXPECT_EQ(ModelFiles::open(folder / "Tiny-1.5/").config().name, "Tiny-1.5");
+  EXPECT_EQ(ModelFiles::open(folder / "Tiny-1.5/.").config().name, "Tiny-1.5");
+  config["_name_or_path"] = "maker/Tiny";
+  writeModelFolder(folder / "m", config);
+  const ModelFiles named = ModelFiles::open(folder / "m");
+  EXPECT_EQ(named.config().name, "maker/Tiny");
+  EXPECT_EQ(named.fingerprint(), files.fingerprint()) << "the name does not make another model";
+}
+
 TEST(ModelFolder, OpensShards) {
   const TemporaryFolder folder;
   writeIndex(folder / "m", shard(folder / "m"));
@@ -255,6 +270,14 @@ ModelConfig tiny(ModelConfig::Family family) {
   config.sandwich_norms = family == ModelConfig::Family::Gemma3;
   config.attention_bias = family == ModelConfig::Family::Qwen2;
   return config;
+}
+
+TEST(GgufModel, GoesByItsFileWhereItHasNoName) {
+  const TemporaryFolder folder;
+  GgufBuilder file = ggufModel(tiny(ModelConfig::Family::Llama));
+  EXPECT_EQ(ModelFiles::open(folder.write("m.gguf", file.bytes())).config().name, "tiny");
+  file.keys.erase(file.keys.begin() + 1);  // general.name
+  EXPECT_EQ(ModelFiles::open(folder.write("Tiny-1.5-Q8.gguf", file.bytes())).config().name, "Tiny-1.5-Q8");
 }
 
 TEST(GgufModel, OpensEachFamilyUnderHuggingFaceNames) {
