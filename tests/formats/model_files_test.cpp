@@ -397,6 +397,13 @@ std::vector<RefusedCase> refusedCases() {
       {"HeadsListHuge", list("llama.attention.head_count", ~0U, ~0U), {"llama.attention.head_count", "4294967295"}},
       {"GroupsDoNotDivide", number("llama.attention.head_count_kv", 3), {"head_count_kv", "does not divide"}},
       {"PartialRotary", number("llama.rope.dimension_count", 2), {"rope.dimension_count", "not supported"}},
+      {"YarnAttentionZero",
+       [](B& file) {
+         put(file, "llama.rope.scaling.type", 8, B::string("yarn"));
+         put(file, "llama.rope.scaling.factor", 6, raw(4.0F));
+         put(file, "llama.rope.scaling.attn_factor", 6, raw(0.0F));
+       },
+       {"rope.scaling.attn_factor", "is 0.0"}},
       {"ValueLength", number("llama.attention.value_length", 8), {"attention.value_length", "not supported"}},
       {"EpsilonNan", real("llama.attention.layer_norm_rms_epsilon", NAN), {"layer_norm_rms_epsilon", "number from 0"}},
       {"ThetaInfinite", real("llama.rope.freq_base", INFINITY), {"rope.freq_base", "where a number"}},
