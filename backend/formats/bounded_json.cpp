@@ -90,6 +90,10 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
   if (text.size() > limits.bytes) {
     throw badInput(file, "", "is larger than the " + std::to_string(limits.bytes) + " bytes such JSON may have");
   }
+  // The library takes a zero byte for the end of the text, and would leave whatever follows unread.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    throw badInput(file, "", "is not valid JSON: there is a zero byte at offset " + std::to_string(zero));
+  }
   Builder builder(file, limits);
   json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();

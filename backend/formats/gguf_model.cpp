@@ -73,8 +73,8 @@ RopeScaling scalingOf(const ConfigFields& fields, const std::string& arch, int c
   if (factor < kLeastFactor) fields.refuse(key + "factor", "is too small");
   scaling.factor = factor;
   scaling.kind = type == "linear" ? RopeScaling::Kind::Linear : RopeScaling::Kind::Yarn;
-  const double attention =
-      fields.real(key + "attn_factor", 0, kMostFactor, 1) * fields.real(key + "yarn_attn_factor", 0, kMostFactor, 1);
+  const double attention = fields.real(key + "attn_factor", kLeastFactor, kMostFactor, 1) *
+                           fields.real(key + "yarn_attn_factor", kLeastFactor, kMostFactor, 1);
   if (scaling.kind == RopeScaling::Kind::Linear) {
     if (attention != 1) fields.refuse(key + "attn_factor", "other than 1 is not supported with linear scaling");
     return scaling;

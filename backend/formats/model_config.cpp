@@ -89,7 +89,7 @@ RopeScaling scalingOf(const ConfigFields& rope, int context, std::optional<doubl
     scaling.kind = RopeScaling::Kind::Yarn;
     scaling.original_context = originalContext();
     scaling.factor = rope.real("factor", kLeastFactor, kMostFactor, context / scaling.original_context);
-    scaling.attention_factor = rope.real("attention_factor", 0, kMostFactor, 0);
+    scaling.attention_factor = rope.real("attention_factor", kLeastFactor, kMostFactor, 0);  // Not 0: derived.
     const double beta_fast = rope.real("beta_fast", 0, kMost, 0), beta_slow = rope.real("beta_slow", 0, kMost, 0);
     if (beta_fast != 0) scaling.beta_fast = beta_fast;
     if (beta_slow != 0) scaling.beta_slow = beta_slow;
@@ -120,7 +120,9 @@ void readRope(const ConfigFields& fields, ModelConfig& config) {
 }
 
 /// Gemma 3: one base for global layers, which may be scaled, and one for sliding ones; nested by layer type in
-/// `rope_parameters`, or in `rope_theta`, `rope_scaling` and `rope_local_base_freq`.
+/// `rope_parameters`, or in `rope_theta`, `rope_scaling` and `rope_local_base_freq`. An older `rope_scaling` goes over
+/// what stands nested, its own `rope_theta` included. Where `transformers` 5 loses what the file says, the file counts:
+/// it takes no scaling from a `rope_scaling` that has `type` for `rope_type`, and does not see yarn's `truncate` here.
 void readGemmaRope(const ConfigFields& fields, ModelConfig& config) {
   const ConfigFields nested = fields.object("rope_parameters");
   if (!nested.empty() && !nested.has("full_attention") && !nested.has("sliding_attention")) {
@@ -128,8 +130,9 @@ void readGemmaRope(const ConfigFields& fields, ModelConfig& config) {
   }
   const ConfigFields global = nested.object("full_attention"), local = nested.object("sliding_attention");
   const ConfigFields older = fields.object("rope_scaling");
+  const double beside = fields.real("rope_theta", kLeastTheta, kMostTheta, 1'000'000);
   config.rope_theta =
-      global.real("rope_theta", kLeastTheta, kMostTheta, fields.real("rope_theta", kLeastTheta, kMostTheta, 1'000'000));
+      older.real("rope_theta", kLeastTheta, kMostTheta, global.real("rope_theta", kLeastTheta, kMostTheta, beside));
   config.local_rope_theta = local.real("rope_theta", kLeastTheta, kMostTheta,
                                        fields.real("rope_local_base_freq", kLeastTheta, kMostTheta, 10000));
   config.rope_scaling = scalingOf(older.empty() ? global : older, config.context, {});
@@ -158,21 +161,25 @@ std::vector<bool> slidingByType(const ConfigFields& fields, int layers) {
 
 void readWindows(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<std::size_t>(config.layers);
-  const int window =
-      fields.isNull("sliding_window") ? 0 : fields.integer("sliding_window", 1, kMostContext, kDefaultWindow);
+  // Read only where it counts: files of families without a window may hold anything, 0 for one.
+  const auto windowOf = [&] {
+    return fields.isNull("sliding_window") ? 0 : fields.integer("sliding_window", 1, kMostContext, kDefaultWindow);
+  };
   std::vector<bool> sliding = slidingByType(fields, config.layers);
   switch (config.family) {
     case Family::Llama:
-      return;              // `transformers` gives this family no window, whatever the file says.
-    case Family::Mistral:  // All layers or none; other mixtures need another model_type there.
+      return;                // `transformers` gives this family no window, whatever the file says.
+    case Family::Mistral: {  // All layers or none; other mixtures need another model_type there.
+      const bool used = windowOf() != 0;
       for (const bool layer : sliding) {
-        if (layer != (window != 0)) fields.refuse("layer_types", "disagrees with sliding_window");
+        if (layer != used) fields.refuse("layer_types", "disagrees with sliding_window");
       }
-      sliding.assign(layers, window != 0);
+      sliding.assign(layers, used);
       break;
+    }
     case Family::Qwen2:
     case Family::Qwen3: {
-      const bool used = fields.flag("use_sliding_window", false) && window != 0;
+      const bool used = fields.flag("use_sliding_window", false) && windowOf() != 0;
       const int first = fields.integer("max_window_layers", 0, kMostContext, 28);
       for (int layer = 0; sliding.size() < layers; ++layer) sliding.push_back(used && layer >= first);
       for (const bool layer : sliding) {
@@ -188,8 +195,8 @@ void readWindows(const ConfigFields& fields, ModelConfig& config) {
   }
   for (const bool layer : sliding) {
     if (!layer) continue;
-    if (window == 0) fields.refuse("sliding_window", "is null, but layers slide");
-    config.window = window;
+    config.window = windowOf();
+    if (config.window == 0) fields.refuse("sliding_window", "is null, but layers slide");
     config.native_sliding = std::move(sliding);
     return;
   }

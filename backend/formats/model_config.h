@@ -26,7 +26,8 @@ struct ModelConfig {
   enum class Activation { Silu, GeluTanh };
 
   Family family = Family::Llama;
-  std::string name;  ///< What the files call the model; may be empty.
+  std::string
+      name;  ///< What the files call the model, else (of ModelFiles) what they are called. No part of fingerprints.
   int layers = 0;
   int hidden = 0;  ///< D.
   int intermediate = 0;

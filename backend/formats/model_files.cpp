@@ -16,6 +16,7 @@
 #include "backend/formats/gguf.h"
 #include "backend/formats/gguf_model.h"
 #include "backend/formats/safetensors.h"
+#include "backend/formats/unicode.h"
 
 namespace interleave {
 namespace {
@@ -138,6 +139,14 @@ std::vector<SafetensorsFile> openShards(const fs::path& folder) {
   return files;
 }
 
+/// What a model without a name of its own goes by: its folder, or its file without the extension.
+std::string nameOf(const fs::path& path, bool is_folder) {
+  std::error_code unreadable;
+  fs::path whole = fs::absolute(path, unreadable).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();  // It ended in a slash.
+  return unicode::validUtf8((is_folder ? whole.filename() : whole.stem()).string());
+}
+
 json readOptional(const fs::path& path) { return isThere(path) ? readJson(path, kTokenizerJson) : json(); }
 
 }  // namespace
@@ -194,6 +203,7 @@ void ModelFiles::Impl::refuseUnknownTensors(const std::map<std::string, const Sa
 void ModelFiles::Impl::openFolder() {
   const fs::path config_path = path / "config.json";
   config = configFromHuggingFace(readJson(config_path), config_path);
+  if (config.name.empty()) config.name = nameOf(path, true);
   shards = openShards(path);
   std::map<std::string, const SafetensorsFile*> found;
   for (const SafetensorsFile& shard : shards) {
@@ -228,6 +238,7 @@ void ModelFiles::Impl::openGguf() {
   }
   gguf = GgufFile::open(path);
   config = configFromGguf(*gguf);
+  if (config.name.empty()) config.name = nameOf(path, false);
   for (const TensorShape& expected : expectedTensors(config)) {
     const TensorView& view = gguf->view(ggufName(expected.name, config));
     add(expected,

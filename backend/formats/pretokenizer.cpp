@@ -15,6 +15,9 @@ namespace {
 
 constexpr int kNesting = 16;  // Of Sequence in Sequence; real files have one level.
 
+// Normalisation makes 11 bytes of one at most, and spelling bytes out doubles them.
+constexpr std::size_t kMostTextBytes = std::size_t{64} << 10, kMostGrowth = 64;
+
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -100,25 +103,25 @@ TextStep splitStep(Pattern pattern, Behaviour behaviour, bool invert) {
 
 TextStep mapStep(std::function<std::string(std::string_view)> map) {
   return [map = std::move(map)](Pieces& pieces) {
-    pieces.rewrite([&](std::string_view piece, bool, std::string& out) { out += map(piece); });
+    pieces.rewrite([&](std::string_view piece, bool, BoundedText& out) { out += map(piece); });
   };
 }
 
 TextStep replaceStep(Pattern pattern, std::string content) {
-  return mapStep([pattern = std::move(pattern), content = std::move(content)](std::string_view piece) {
-    std::string out;
-    pattern.parts(piece, [&](std::size_t begin, std::size_t end, bool match) {
-      out += match ? std::string_view(content) : piece.substr(begin, end - begin);
+  return [pattern = std::move(pattern), content = std::move(content)](Pieces& pieces) {
+    pieces.rewrite([&](std::string_view piece, bool, BoundedText& out) {
+      pattern.parts(piece, [&](std::size_t begin, std::size_t end, bool match) {
+        out += match ? std::string_view(content) : piece.substr(begin, end - begin);
+      });
     });
-    return out;
-  });
+  };
 }
 
 enum class Prepend { Always, UnlessThere, AtStartUnlessThere };
 
 TextStep prependStep(std::string prefix, Prepend when) {
   return [prefix = std::move(prefix), when](Pieces& pieces) {
-    pieces.rewrite([&](std::string_view piece, bool opens_input, std::string& out) {
+    pieces.rewrite([&](std::string_view piece, bool opens_input, BoundedText& out) {
       const bool missing = when == Prepend::Always || !piece.starts_with(prefix);
       if (missing && (when != Prepend::AtStartUnlessThere || opens_input)) out += prefix;
       out += piece;
@@ -128,7 +131,7 @@ TextStep prependStep(std::string prefix, Prepend when) {
 
 TextStep byteLevelStep() {
   return [](Pieces& pieces) {
-    pieces.rewrite([](std::string_view piece, bool, std::string& out) {
+    pieces.rewrite([](std::string_view piece, bool, BoundedText& out) {
       for (const char c : piece) out += byteLevelSpelling(static_cast<unsigned char>(c));
     });
   };
@@ -215,7 +218,14 @@ void appendPreTokenizer(const JsonField& field, TextSteps& steps, int depth) {
 
 }  // namespace
 
-Pieces::Pieces(std::string text, bool opens_input) : text_(std::move(text)), opens_input_(opens_input) {
+void BoundedText::tooLong() const {
+  throw std::length_error("makes too much of a text: more than the " + std::to_string(most_) + " bytes that it may");
+}
+
+std::size_t mostBytesOf(std::size_t bytes) { return std::max(kMostTextBytes, kMostGrowth * bytes); }
+
+Pieces::Pieces(std::string text, bool opens_input, std::size_t most)
+    : text_(std::move(text)), opens_input_(opens_input), most_(most) {
   if (!text_.empty()) spans_.push_back({0, text_.size()});
 }
 
@@ -233,8 +243,8 @@ void Pieces::split(const std::function<void(std::string_view, const Add&)>& cut)
   spans_ = std::move(spans);
 }
 
-void Pieces::rewrite(const std::function<void(std::string_view, bool, std::string&)>& write) {
-  std::string text;
+void Pieces::rewrite(const std::function<void(std::string_view, bool, BoundedText&)>& write) {
+  BoundedText text(most_);
   text.reserve(text_.size());
   std::vector<Span> spans;
   spans.reserve(spans_.size());
@@ -244,7 +254,7 @@ void Pieces::rewrite(const std::function<void(std::string_view, bool, std::strin
     if (begin < text.size()) spans.push_back({begin, text.size()});
   }
   opens_input_ = !spans_.empty() && opensInput(spans_.front());
-  text_ = std::move(text);
+  text_ = text.take();
   spans_ = std::move(spans);
 }
 

@@ -5,11 +5,36 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backend/formats/tokenizer_json.h"
 
 namespace interleave {
+
+/// A text that a step writes. std::length_error where it would grow beyond `most` bytes: steps that put text around
+/// every match, one after another, would else fill the memory from a short text.
+class BoundedText {
+ public:
+  explicit BoundedText(std::size_t most) : most_(most) {}
+
+  void operator+=(std::string_view part) {
+    if (part.size() > most_ - text_.size()) tooLong();
+    text_ += part;
+  }
+  std::size_t size() const { return text_.size(); }
+  std::string take() { return std::move(text_); }
+  void reserve(std::size_t bytes) { text_.reserve(bytes); }
+
+ private:
+  [[noreturn]] void tooLong() const;
+
+  std::string text_;
+  std::size_t most_;
+};
+
+/// How many bytes the steps may make of a text of `bytes`: far more than any real tokenizer does.
+std::size_t mostBytesOf(std::size_t bytes);
 
 /// A text on its way to the model, cut into pieces. Pieces are never empty, do not overlap, and ascend.
 class Pieces {
@@ -18,9 +43,11 @@ class Pieces {
     std::size_t begin, end;
   };
 
-  /// One piece, or none when `text` is empty. `opens_input`: nothing of the caller's text stands before it.
-  Pieces(std::string text, bool opens_input);
+  /// One piece, or none when `text` is empty. `opens_input`: nothing of the caller's text stands before it. No step may
+  /// make more than `most` bytes of it, or it throws std::length_error.
+  Pieces(std::string text, bool opens_input, std::size_t most);
 
+  std::size_t size() const { return text_.size(); }  ///< In bytes.
   const std::vector<Span>& spans() const { return spans_; }
   std::string_view operator[](const Span& span) const {
     return std::string_view(text_).substr(span.begin, span.end - span.begin);
@@ -32,7 +59,7 @@ class Pieces {
   using Add = std::function<void(std::size_t, std::size_t)>;
   void split(const std::function<void(std::string_view, const Add&)>& cut);
   /// Replaces every piece by what `write(piece, opens_input, out)` appends to `out`.
-  void rewrite(const std::function<void(std::string_view, bool, std::string&)>& write);
+  void rewrite(const std::function<void(std::string_view, bool, BoundedText&)>& write);
   /// Drops white space from the ends of every piece.
   void strip(bool left, bool right);
 
@@ -40,6 +67,7 @@ class Pieces {
   std::string text_;
   std::vector<Span> spans_;
   bool opens_input_;
+  std::size_t most_;
 };
 
 /// A step of normalisation or pre-tokenisation.

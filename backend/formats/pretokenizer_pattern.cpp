@@ -26,16 +26,39 @@ constexpr std::string_view kSpace =
 constexpr std::string_view kNotSpace =
     R"(\x{00}-\x{08}\x{0e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
     R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-constexpr std::string_view kWord = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{24b6}-\x{24e9})"
-                                   R"(\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr std::string_view kWordInClass =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr std::string_view kFractions = R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";  // Of \w outside brackets alone.
 constexpr std::string_view kHex = "0-9A-Fa-f";
+
+/// Its POSIX brackets, whose members are those of Unicode; where PCRE2's Unicode is older, what became a member later
+/// stands beside. `others`: all but these; empty where a class cannot say that.
+struct PosixBracket {
+  std::string_view name, members, others;
+};
+constexpr auto kPosixBrackets = std::to_array<PosixBracket>({
+    {"alpha", R"(\p{Alphabetic}\x{363}-\x{36f}\x{c04}\x{f82}\x{f83}\x{1dd3}-\x{1de6}\x{11080}\x{11081})", ""},
+    {"alnum", R"(\p{Alphabetic}\p{Nd}\x{363}-\x{36f}\x{c04}\x{f82}\x{f83}\x{1dd3}-\x{1de6}\x{11080}\x{11081})", ""},
+    {"digit", R"(\p{Nd})", R"(\P{Nd})"},
+    {"space", kSpace, kNotSpace},
+    {"upper", R"(\p{Uppercase})", R"(\P{Uppercase})"},
+    {"lower", R"(\p{Lowercase}\x{10fc}\x{a7f2}-\x{a7f4}\x{ab69})", ""},
+    {"punct", R"(\p{P}\p{S})", ""},
+    {"word", kWordInClass, ""},
+    {"cntrl", R"(\p{Cc})", R"(\P{Cc})"},
+    {"graph", R"(\p{L}\p{M}\p{N}\p{P}\p{S}\p{Cf}\p{Co})", R"(\p{Z}\p{Cc}\p{Cn}\p{Cs})"},
+    {"print", R"(\p{L}\p{M}\p{N}\p{P}\p{S}\p{Cf}\p{Co}\p{Zs})", R"(\p{Zl}\p{Zp}\p{Cc}\p{Cn}\p{Cs})"},
+    {"xdigit", kHex, ""},
+    {"blank", R"(\t\p{Zs})", ""},
+    {"ascii", R"(\x{00}-\x{7f})", R"(\x{80}-\x{10ffff})"},
+});
 
 std::string inBrackets(std::string_view open, std::string_view members, bool in_class) {
   return in_class ? std::string(members) : std::string(open) + std::string(members) + "]";
 }
 
 std::string wordBoundary(bool boundary) {
-  const std::string word = "[" + std::string(kWord) + "]";
+  const std::string word = "[" + std::string(kWordInClass) + std::string(kFractions) + "]";
   const std::string inside = boundary ? "(?!" : "(?=", outside = boundary ? "(?=" : "(?!";
   return "(?:(?<=" + word + ")" + inside + word + ")|(?<!" + word + ")" + outside + word + "))";
 }
@@ -49,14 +72,15 @@ std::string translatedEscape(std::string_view expression, std::size_t& at, bool 
     case 'S':
       return inBrackets("[", kNotSpace, in_class);
     case 'w':
-      return inBrackets("[", kWord, in_class);
+      return inBrackets("[" + std::string(kFractions), kWordInClass, in_class);
     case 'h':
       return inBrackets("[", kHex, in_class);
     case 'W':
     case 'H':
       if (in_class)
         throw std::invalid_argument(std::string("\\") + kind + " inside a character class is not supported");
-      return inBrackets("[^", kind == 'W' ? kWord : kHex, false);
+      return kind == 'W' ? inBrackets("[^" + std::string(kFractions), kWordInClass, false)
+                         : inBrackets("[^", kHex, false);
     case 'b':
     case 'B':
       if (!in_class) return wordBoundary(kind == 'b');
@@ -81,6 +105,30 @@ std::string translatedEscape(std::string_view expression, std::size_t& at, bool 
   return {'\\', kind};
 }
 
+/// Whether some (?i) or (?i:…) is in it; may also say so of a text that only looks like one.
+bool ignoresCase(std::string_view expression) {
+  for (std::size_t at = expression.find("(?"); at != std::string_view::npos; at = expression.find("(?", at + 1)) {
+    const std::string_view options = expression.substr(at + 2);
+    if (options.find('i') < options.find_first_not_of("imxadsuWDSPy-")) return true;
+  }
+  return false;
+}
+
+/// What stands for [:name:] or [:^name:] inside a class.
+std::string_view posixBracket(std::string_view expression, std::string_view name) {
+  const auto refused = [&](const std::string& reason) {
+    return std::invalid_argument("[:" + std::string(name) + ":] " + reason);
+  };
+  const bool inverted = name.starts_with('^');
+  const std::string_view plain = name.substr(inverted ? 1 : 0);
+  const auto* const found = std::ranges::find(kPosixBrackets, plain, &PosixBracket::name);
+  if (found == kPosixBrackets.end()) throw refused("is not a known class of characters");
+  if (inverted && found->others.empty()) throw refused("is not supported");
+  // There the two take in the other case by rules of their own.
+  if ((plain == "upper" || plain == "lower") && ignoresCase(expression)) throw refused("beside (?i) is not supported");
+  return inverted ? found->others : found->members;
+}
+
 /// The PCRE2 expression that means the same as `expression` does to Oniguruma.
 std::string translated(std::string_view expression) {
   std::string out;
@@ -93,19 +141,21 @@ std::string translated(std::string_view expression) {
       out += translatedEscape(expression, ++at, in_class);
       continue;
     }
+    if (in_class && c == '[') {
+      const std::size_t end = expression.find(":]", at + 2);
+      if (expression.substr(at, 2) != "[:" || end == std::string_view::npos) {
+        throw std::invalid_argument("a character class inside another is not supported");
+      }
+      out += posixBracket(expression, expression.substr(at + 2, end - at - 2));
+      at = end + 1;
+      continue;
+    }
     out += c;
     if (!in_class && c == '[') {
       in_class = class_is_fresh = true;
       if (expression.substr(at + 1, 1) == "^") out += expression[++at];
     } else if (in_class && c == ']' && !was_fresh) {
       in_class = false;
-    } else if (in_class && c == '[') {
-      const std::size_t end = expression.find(":]", at);
-      if (expression.substr(at, 2) != "[:" || end == std::string_view::npos) {
-        throw std::invalid_argument("a character class inside another is not supported");
-      }
-      out += expression.substr(at + 1, end + 1 - at);
-      at = end + 1;
     } else if (in_class && expression.substr(at, 2) == "&&") {
       throw std::invalid_argument("the intersection of character classes (&&) is not supported");
     }

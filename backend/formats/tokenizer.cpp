@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "backend/formats/chat.h"
 #include "backend/formats/pretokenizer.h"
@@ -21,6 +22,9 @@ namespace {
 constexpr std::size_t kCachedWords = 1 << 16;  // Per call of encode().
 constexpr std::size_t kCachedWordBytes = 64;
 constexpr std::size_t kAddedTokenBytes = 4096;
+// What normalisation may make of all added tokens together: less than of a text, since finding them takes a hundred
+// times that.
+constexpr std::size_t kAddedTokensBytes = std::size_t{64} << 10, kAddedTokenGrowth = 16;
 constexpr std::size_t kTemplateBytes = 1 << 20;
 constexpr int kNesting = 16;  // Of Sequence in Sequence.
 
@@ -63,8 +67,12 @@ struct Tokenizer::Impl {
 
   std::optional<std::int32_t> idOf(std::string_view token) const;
   const std::string* tokenOf(std::int32_t id) const;
-  std::string normalised(std::string_view text) const;
+  /// Takes the text through the steps, which are those of `section` of tokenizer.json. What they make of it is taken
+  /// off `budget`, in bytes; BadInput where that is not enough.
+  Pieces through(const TextSteps& steps, const char* section, std::string_view text, bool opens_input,
+                 std::size_t& budget) const;
 
+  std::string file;  // For errors.
   BpeModel model;
   TextSteps normalizer, pre_tokenizer;
   std::vector<DecodeStep> decoder;
@@ -78,7 +86,8 @@ struct Tokenizer::Impl {
   ChatForm chat;
 };
 
-Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config) : model(document.at("model")) {
+Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config)
+    : file(document.file()), model(document.at("model")) {
   const nlohmann::json none;
   const auto section = [&](const std::string& key) {
     return document.has(key) ? document.at(key) : JsonField(none, document.file(), key);
@@ -100,12 +109,16 @@ Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config) : mode
 
 void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
   for (const JsonField& field : list.elements()) readAddedToken(field);
+  std::size_t budget = kAddedTokensBytes;
+  for (const auto& [id, token] : added) budget += kAddedTokenGrowth * token.content.size();
   for (const auto& [id, token] : added) {
     if (!token.normalized) {
       raw_matcher.add(token.content, token);
       continue;
     }
-    const std::string pattern = normalised(token.content);
+    const Pieces pieces = through(normalizer, "normalizer", token.content, true, budget);
+    std::string pattern;
+    for (const auto& span : pieces.spans()) pattern += pieces[span];
     if (pattern.empty()) continue;
     normalised_matcher.add(pattern, token);
     if (pattern != token.content) decoded_added[id] = pattern;
@@ -188,12 +201,16 @@ const std::string* Tokenizer::Impl::tokenOf(std::int32_t id) const {
   return found == added.end() ? model.tokenOf(id) : &found->second.content;
 }
 
-std::string Tokenizer::Impl::normalised(std::string_view text) const {
-  Pieces pieces{std::string(text), true};
-  for (const TextStep& step : normalizer) step(pieces);
-  std::string all;
-  for (const auto& span : pieces.spans()) all += pieces[span];
-  return all;
+Pieces Tokenizer::Impl::through(const TextSteps& steps, const char* section, std::string_view text, bool opens_input,
+                                std::size_t& budget) const {
+  Pieces pieces(std::string(text), opens_input, budget);
+  try {
+    for (const TextStep& step : steps) step(pieces);
+  } catch (const std::length_error& problem) {
+    throw badInput(file, section, problem.what());
+  }
+  budget -= std::min(budget, pieces.size());
+  return pieces;
 }
 
 Tokenizer Tokenizer::from(const ModelFiles& files) {
@@ -230,6 +247,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, SpecialTokens
   const std::string valid = unicode::validUtf8(text);
   const bool with_special = mode != SpecialTokens::Plain;
   std::vector<std::int32_t> ids;
+  std::size_t normal_budget = mostBytesOf(valid.size()), cut_budget = normal_budget;
 
   TextMap<std::vector<std::int32_t>> cache;  // Words recur.
   const auto encodeWord = [&](std::string_view word) {
@@ -242,13 +260,11 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, SpecialTokens
     ids.insert(ids.end(), found->second.begin(), found->second.end());
   };
   const auto encodeText = [&](std::string_view part, bool opens_input) {
-    Pieces pieces(std::string(part), opens_input);
-    for (const TextStep& step : impl_->pre_tokenizer) step(pieces);
+    const Pieces pieces = impl_->through(impl_->pre_tokenizer, "pre_tokenizer", part, opens_input, cut_budget);
     for (const auto& span : pieces.spans()) encodeWord(pieces[span]);
   };
   const auto encodeSegment = [&](std::string_view segment, bool opens_input) {
-    Pieces pieces(std::string(segment), opens_input);
-    for (const TextStep& step : impl_->normalizer) step(pieces);
+    const Pieces pieces = impl_->through(impl_->normalizer, "normalizer", segment, opens_input, normal_budget);
     for (const auto& span : pieces.spans()) {
       const std::string_view normal = pieces[span];
       impl_->normalised_matcher.parts(
@@ -284,7 +300,13 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
     const std::string* token = changed == impl_->decoded_added.end() ? impl_->tokenOf(id) : &changed->second;
     if (token && !(skip_special && impl_->special.contains(*token))) tokens.push_back(*token);
   }
-  for (const DecodeStep& step : impl_->decoder) step(tokens);
+  std::size_t bytes = 0;
+  for (const std::string& token : tokens) bytes += token.size();
+  try {
+    for (const DecodeStep& step : impl_->decoder) step(tokens, mostBytesOf(bytes));
+  } catch (const std::length_error& problem) {
+    throw badInput(impl_->file, "decoder", problem.what());
+  }
   std::string text;
   for (const std::string& token : tokens) text += token;
   return text;

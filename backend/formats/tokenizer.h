@@ -25,7 +25,9 @@ struct ChatMessage {
   std::string content;
 };
 
-/// Text to token ids and back, exactly as Hugging Face `tokenizers` does. Immutable; any thread may call it.
+/// Text to token ids and back, exactly as Hugging Face `tokenizers` does. Immutable; any thread may call it. encode()
+/// and decode() give BadInput where the tokenizer's own rules would make more than 64 times the bytes of what they are
+/// given, and more than 64 KiB.
 class Tokenizer {
  public:
   /// From tokenizer.json, or from the GGUF's metadata (which counts where other readers ignore it). BadInput when

@@ -22,21 +22,24 @@ std::string joined(const std::vector<std::string>& tokens, std::string_view betw
   return text;
 }
 
-DecodeStep eachToken(std::function<std::string(std::string_view, std::size_t)> map) {
-  return [map = std::move(map)](std::vector<std::string>& tokens) {
-    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = map(tokens[i], i);
+DecodeStep eachToken(std::function<void(std::string_view, std::size_t, BoundedText&)> map) {
+  return [map = std::move(map)](std::vector<std::string>& tokens, std::size_t most) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      BoundedText out(most);
+      map(tokens[i], i, out);
+      most -= out.size();
+      tokens[i] = out.take();
+    }
   };
 }
 
-std::string replaced(const Pattern& pattern, std::string_view token, std::string_view content) {
-  std::string out;
+void replace(const Pattern& pattern, std::string_view token, std::string_view content, BoundedText& out) {
   pattern.parts(token, [&](std::size_t begin, std::size_t end, bool match) {
     out += match ? content : token.substr(begin, end - begin);
   });
-  return out;
 }
 
-void byteLevel(std::vector<std::string>& tokens) {
+void byteLevel(std::vector<std::string>& tokens, std::size_t) {
   std::string bytes;
   for (const std::string& token : tokens) {
     std::string spelled;
@@ -62,7 +65,7 @@ std::optional<char> byteOf(const std::string& token) {
 }
 
 /// Runs of byte tokens become their text, or one U+FFFD a byte when they are no text.
-void byteFallback(std::vector<std::string>& tokens) {
+void byteFallback(std::vector<std::string>& tokens, std::size_t) {
   std::vector<std::string> out;
   std::string run;
   const auto flush = [&] {
@@ -86,10 +89,10 @@ void byteFallback(std::vector<std::string>& tokens) {
   tokens = std::move(out);
 }
 
-std::string stripped(std::string_view token, std::string_view content, std::int64_t start, std::int64_t stop) {
+std::string_view stripped(std::string_view token, std::string_view content, std::int64_t start, std::int64_t stop) {
   for (; start > 0 && token.starts_with(content); --start) token.remove_prefix(content.size());
   for (; stop > 0 && token.ends_with(content); --stop) token.remove_suffix(content.size());
-  return std::string(token);
+  return token;
 }
 
 void appendDecoder(const JsonField& field, std::vector<DecodeStep>& steps, int depth) {
@@ -102,23 +105,24 @@ void appendDecoder(const JsonField& field, std::vector<DecodeStep>& steps, int d
   } else if (type == "ByteFallback") {
     steps.emplace_back(byteFallback);
   } else if (type == "Fuse") {
-    steps.emplace_back([](std::vector<std::string>& tokens) { tokens = {joined(tokens, "")}; });
+    steps.emplace_back([](std::vector<std::string>& tokens, std::size_t) { tokens = {joined(tokens, "")}; });
   } else if (type == "Replace") {
-    steps.push_back(eachToken([pattern = readPattern(field.at("pattern")), content = field.at("content").text()](
-                                  std::string_view token, std::size_t) { return replaced(pattern, token, content); }));
+    steps.push_back(eachToken(
+        [pattern = readPattern(field.at("pattern")), content = field.at("content").text()](
+            std::string_view token, std::size_t, BoundedText& out) { replace(pattern, token, content, out); }));
   } else if (type == "Strip") {
     const std::string content = field.at("content").text();
     if (unicode::length(content) != 1) throw field.at("content").error("is not one character");
     const auto start = field.at("start").integer(0, INT32_MAX), stop = field.at("stop").integer(0, INT32_MAX);
-    steps.push_back(
-        eachToken([=](std::string_view token, std::size_t) { return stripped(token, content, start, stop); }));
+    steps.push_back(eachToken(
+        [=](std::string_view token, std::size_t, BoundedText& out) { out += stripped(token, content, start, stop); }));
   } else if (type == "Metaspace") {
     const Metaspace metaspace = readMetaspace(field);
     const bool prepends = metaspace.scheme != Metaspace::Scheme::Never;
-    steps.push_back(
-        eachToken([pattern = Pattern::literal(metaspace.replacement), prepends](std::string_view token, std::size_t i) {
-          return replaced(pattern, token, prepends && i == 0 ? "" : " ");
-        }));
+    steps.push_back(eachToken([pattern = Pattern::literal(metaspace.replacement), prepends](
+                                  std::string_view token, std::size_t i, BoundedText& out) {
+      replace(pattern, token, prepends && i == 0 ? "" : " ", out);
+    }));
   } else {
     throw field.error("decoder \"" + type + "\" is not supported");
   }
@@ -129,7 +133,7 @@ void appendDecoder(const JsonField& field, std::vector<DecodeStep>& steps, int d
 std::vector<DecodeStep> readDecoder(const JsonField& decoder) {
   std::vector<DecodeStep> steps;
   if (decoder.value().is_null()) {
-    steps.emplace_back([](std::vector<std::string>& tokens) { tokens = {joined(tokens, " ")}; });
+    steps.emplace_back([](std::vector<std::string>& tokens, std::size_t) { tokens = {joined(tokens, " ")}; });
   } else {
     appendDecoder(decoder, steps, 0);
   }

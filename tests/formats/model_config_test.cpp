@@ -79,6 +79,9 @@ std::vector<RefusedCase> refusedCases() {
       {"RopeNested",
        of("llama", {{"rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}}}),
        {"full_attention"}},
+      {"YarnAttentionZero",
+       rope({{"rope_type", "yarn"}, {"factor", 4.0}, {"attention_factor", 0.0}}),
+       {"rope_scaling.attention_factor", "is 0.0"}},
       {"Llama3Order",
        rope({{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 4.0}, {"high_freq_factor", 4.0}}),
        {"high_freq_factor", "not above"}},
@@ -94,6 +97,11 @@ std::vector<RefusedCase> refusedCases() {
        of("mistral", {{"sliding_window", 4}, {"layer_types", {"full_attention", "sliding_attention"}}}),
        {"layer_types", "disagrees with sliding_window"}},
       {"GemmaWithoutWindow", of("gemma3_text", {{"sliding_window", nullptr}}), {"sliding_window", "null"}},
+      {"GemmaZeroWindow", of("gemma3_text", {{"sliding_window", 0}}), {"sliding_window", "is 0"}},
+      {"MistralZeroWindow", of("mistral", {{"sliding_window", 0}}), {"sliding_window", "is 0"}},
+      {"QwenZeroWindow",
+       of("qwen2", {{"use_sliding_window", true}, {"sliding_window", 0}}),
+       {"sliding_window", "is 0"}},
       {"GemmaFlatRope", of("gemma3_text", {{"rope_parameters", {{"rope_theta", 1e4}}}}), {"rope_parameters"}},
       {"GemmaScaledWindow",
        of("gemma3_text", {{"rope_parameters", {{"sliding_attention", {{"rope_type", "linear"}, {"factor", 2.0}}}}}}),
@@ -171,6 +179,15 @@ TEST(ModelConfig, ReadsWindows) {
   EXPECT_THAT(read(of("gemma3_text", {{"sliding_window_pattern", 2}})).native_sliding, ElementsAre(true, false));
 }
 
+TEST(ModelConfig, ReadsNoWindowWhereNoneCounts) {
+  const json zero{{"sliding_window", 0}};
+  EXPECT_THAT(read(of("llama", zero)).native_sliding, IsEmpty());
+  EXPECT_THAT(read(of("qwen2", zero)).native_sliding, IsEmpty());
+  EXPECT_THAT(read(of("qwen3", changed(zero, {{"use_sliding_window", false}}))).native_sliding, IsEmpty());
+  const json full{{"layer_types", {"full_attention", "full_attention"}}};
+  EXPECT_THAT(read(of("gemma3_text", changed(zero, full))).native_sliding, IsEmpty());
+}
+
 TEST(ModelConfig, ReadsRopeScalingInEveryForm) {
   const auto linear = read(rope({{"type", "linear"}, {"factor", 4}})).rope_scaling;
   EXPECT_EQ(linear.kind, RopeScaling::Kind::Linear);
@@ -202,6 +219,7 @@ TEST(ModelConfig, ReadsGemmaInEveryForm) {
   EXPECT_EQ(older.rope_theta, 2e6);
   EXPECT_EQ(older.local_rope_theta, 3e4);
   EXPECT_EQ(older.rope_scaling.factor, 8);
+  EXPECT_EQ(read(of("gemma3_text", {{"rope_scaling", {{"type", "linear"}, {"factor", 8.0}}}})).rope_scaling.factor, 8);
   const json nested{{"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 2e6}}},
                     {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 3e4}}}};
   json whole{{"model_type", "gemma3"}, {"tie_word_embeddings", false}};
@@ -212,6 +230,14 @@ TEST(ModelConfig, ReadsGemmaInEveryForm) {
   EXPECT_EQ(newer.rope_scaling.kind, RopeScaling::Kind::Linear);
   EXPECT_EQ(newer.attention_scale, 0.25);
   EXPECT_FALSE(newer.tied_head) << "the whole model's word counts";
+  const json yarn{{"rope_type", "yarn"}, {"factor", 4.0}, {"truncate", false}};
+  EXPECT_FALSE(read(of("gemma3_text", {{"rope_parameters", {{"full_attention", yarn}}}})).rope_scaling.truncate);
+  const json over{{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 777.0}};
+  const ModelConfig both =
+      read(of("gemma3_text", {{"rope_theta", 3e6}, {"rope_parameters", nested}, {"rope_scaling", over}}));
+  EXPECT_EQ(both.rope_theta, 777) << "the older form goes over the nested one";
+  EXPECT_EQ(both.rope_scaling.factor, 4);
+  EXPECT_EQ(both.local_rope_theta, 3e4);
 }
 
 /// Old and new forms of each family's options, silent and stated.

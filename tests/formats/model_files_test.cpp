@@ -84,6 +84,21 @@ TEST(ModelFolder, OpensOneFile) {
   EXPECT_TRUE(files.ggufMetadata().is_null());
 }
 
+TEST(ModelFolder, GoesByItsFolderWhereTheFilesNameNone) {
+  const TemporaryFolder folder;
+  json config = tinyConfig();
+  writeModelFolder(folder / "Tiny-1.5", config);
+  const ModelFiles files = ModelFiles::open(folder / "Tiny-1.5");
+  EXPECT_EQ(files.config().name, "Tiny-1.5");
+  EXPECT_EQ(ModelFiles::open(folder / "Tiny-1.5/").config().name, "Tiny-1.5");
+  EXPECT_EQ(ModelFiles::open(folder / "Tiny-1.5/.").config().name, "Tiny-1.5");
+  config["_name_or_path"] = "maker/Tiny";
+  writeModelFolder(folder / "m", config);
+  const ModelFiles named = ModelFiles::open(folder / "m");
+  EXPECT_EQ(named.config().name, "maker/Tiny");
+  EXPECT_EQ(named.fingerprint(), files.fingerprint()) << "the name does not make another model";
+}
+
 TEST(ModelFolder, OpensShards) {
   const TemporaryFolder folder;
   writeIndex(folder / "m", shard(folder / "m"));
@@ -257,6 +272,14 @@ ModelConfig tiny(ModelConfig::Family family) {
   return config;
 }
 
+TEST(GgufModel, GoesByItsFileWhereItHasNoName) {
+  const TemporaryFolder folder;
+  GgufBuilder file = ggufModel(tiny(ModelConfig::Family::Llama));
+  EXPECT_EQ(ModelFiles::open(folder.write("m.gguf", file.bytes())).config().name, "tiny");
+  file.keys.erase(file.keys.begin() + 1);  // general.name
+  EXPECT_EQ(ModelFiles::open(folder.write("Tiny-1.5-Q8.gguf", file.bytes())).config().name, "Tiny-1.5-Q8");
+}
+
 TEST(GgufModel, OpensEachFamilyUnderHuggingFaceNames) {
   using Family = ModelConfig::Family;
   for (const Family family : {Family::Llama, Family::Qwen2, Family::Qwen3, Family::Gemma3}) {
@@ -374,6 +397,13 @@ std::vector<RefusedCase> refusedCases() {
       {"HeadsListHuge", list("llama.attention.head_count", ~0U, ~0U), {"llama.attention.head_count", "4294967295"}},
       {"GroupsDoNotDivide", number("llama.attention.head_count_kv", 3), {"head_count_kv", "does not divide"}},
       {"PartialRotary", number("llama.rope.dimension_count", 2), {"rope.dimension_count", "not supported"}},
+      {"YarnAttentionZero",
+       [](B& file) {
+         put(file, "llama.rope.scaling.type", 8, B::string("yarn"));
+         put(file, "llama.rope.scaling.factor", 6, raw(4.0F));
+         put(file, "llama.rope.scaling.attn_factor", 6, raw(0.0F));
+       },
+       {"rope.scaling.attn_factor", "is 0.0"}},
       {"ValueLength", number("llama.attention.value_length", 8), {"attention.value_length", "not supported"}},
       {"EpsilonNan", real("llama.attention.layer_norm_rms_epsilon", NAN), {"layer_norm_rms_epsilon", "number from 0"}},
       {"ThetaInfinite", real("llama.rope.freq_base", INFINITY), {"rope.freq_base", "where a number"}},

@@ -57,6 +57,8 @@ std::vector<HostileCase> hostileCases() {
       {"DuplicateField",
        one(R"("a":{"dtype":"F32","dtype":"F32","shape":[4],"data_offsets":[0,16]})"),
        {"'dtype'", "twice"}},
+      {"ZeroAfterHeader", file("{" + good + "}" + std::string(1, '\0')), {"not valid JSON", "zero byte"}},
+      {"GarbageAfterZero", file("{" + good + "}" + std::string(1, '\0') + "garbage"), {"zero byte"}},
       {"EntryNotObject", one("\"a\":7"), {"'a'", "not a JSON object"}},
       {"NoDtype", one(R"("a":{"shape":[4],"data_offsets":[0,16]})"), {"'a'", "has no dtype"}},
       {"NoShape", one(R"("a":{"dtype":"F32","data_offsets":[0,16]})"), {"'a'", "has no shape"}},

@@ -38,6 +38,7 @@ CASES = {
     "gemma3_text": [
         {}, {"sliding_window_pattern": 3, "sliding_window": 9, "rope_theta": 2e6, "rope_local_base_freq": 2e4},
         {"rope_scaling": {"rope_type": "linear", "factor": 8.0}, "num_key_value_heads": 2, "head_dim": 32},
+        {"rope_scaling": {"rope_type": "linear", "factor": 8.0, "rope_theta": 777.0}, "rope_theta": 2e6},
         {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e6},
                              "sliding_attention": {"rope_type": "default", "rope_theta": 5e3}}},
         {"layer_types": ["full_attention"] * 8, "sliding_window": None, "tie_word_embeddings": False},

@@ -152,6 +152,7 @@ def families() -> dict[str, Tokenizer]:
         "llama3": byte_level(split_then_bytes(LLAMA3), ignore_merges=True),
         "qwen2": byte_level(split_then_bytes(QWEN2), normalizers.NFC()),
         "tekken": byte_level(split_then_bytes(TEKKEN), ignore_merges=True),
+        "posix": byte_level(split_then_bytes(r"[[:alpha:]]+|[[:digit:]]|[[:punct:][:^print:]]+|[[:space:]]+|[\w]|[^[:word:][:space:]]+")),
         "nfkc": byte_level(byte_pieces, normalizers.Sequence([normalizers.NFKC(), normalizers.Strip(True, True)])),
         "lowercase": byte_level(byte_pieces, normalizers.Sequence([normalizers.NFD(), normalizers.Lowercase()])),
         "nfkd": byte_level(byte_pieces, normalizers.NFKD()),

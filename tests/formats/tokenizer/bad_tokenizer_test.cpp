@@ -100,6 +100,42 @@ TEST(BadTokenizer, NestingEnds) {
   test::expectBadInput([&] { test::tokenizerOf(document); }, {"normalizer", "deep"});
 }
 
+TEST(BadTokenizer, TextsDoNotGrowWithoutEnd) {
+  const std::string much(200, 'a');
+  const json around{{"type", "Replace"}, {"pattern", {{"Regex", ""}}}, {"content", much}};
+  const json replaces(6, around);
+  json document = test::byteLevelDocument({});
+  document["normalizer"] = {{"type", "Sequence"}, {"normalizers", replaces}};
+  test::expectBadInput([&] { test::tokenizerOf(document).encode("ab"); }, {"normalizer", "too much of a text"});
+  EXPECT_EQ(test::tokenizerOf(document).encode("").size(), 0U);
+  document["normalizer"] = {{"type", "Prepend"}, {"prepend", std::string(1 << 20, 'a')}};
+  test::expectBadInput([&] { test::tokenizerOf(document).encode("ab"); }, {"normalizer"});
+  // What each of many segments gets counts together.
+  document["normalizer"]["prepend"] = std::string(1 << 10, 'a');
+  document["added_tokens"] = {test::addedToken(256, "<s>", true)};
+  std::string segments;
+  for (int i = 0; i < 1000; ++i) segments += "a<s>";
+  const Tokenizer prepends = test::tokenizerOf(document);
+  EXPECT_EQ(prepends.encode("a<s>a").size(), 2 * 1025 + 1U);
+  test::expectBadInput([&] { prepends.encode(segments); }, {"normalizer"});
+
+  document["normalizer"]["prepend"] = std::string(1 << 20, 'a');
+  document["added_tokens"] = {test::addedToken(256, "<t>", false)};
+  document["added_tokens"][0]["normalized"] = true;
+  test::expectBadInput([&] { test::tokenizerOf(document); }, {"normalizer", "too much of a text"});
+
+  document = test::byteLevelDocument({});
+  json cuts = json::array();
+  for (int i = 0; i < 200; ++i) cuts.push_back({{"type", "Metaspace"}, {"replacement", i % 2 == 0 ? "a" : "b"}});
+  document["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", cuts}};
+  test::expectBadInput([&] { test::tokenizerOf(document).encode("x"); }, {"pre_tokenizer", "too much of a text"});
+
+  document = test::byteLevelDocument({});
+  document["decoder"] = {{"type", "Sequence"}, {"decoders", replaces}};
+  const std::vector<std::int32_t> ids{97, 98};
+  test::expectBadInput([&] { test::tokenizerOf(document).decode(ids); }, {"decoder", "too much of a text"});
+}
+
 TEST(BadTokenizer, GgufKeysAreNamed) {
   const json metadata = test::ggufMetadata("smollm", {"a b"});
   const json tokens = metadata["tokenizer.ggml.tokens"];

@@ -43,8 +43,25 @@ TEST(Pattern, ReadsClassesAsOniguruma) {
   EXPECT_THAT(partsOf(Pattern::regex(R"([]\]x])"), "a]"), ElementsAre("a", "[]]"));
 }
 
+TEST(Pattern, ReadsPosixBracketsAsOniguruma) {
+  // Thai and Devanagari vowel signs and enclosed letters are alphabetic; marks are words; symbols are punctuation.
+  EXPECT_THAT(partsOf(Pattern::regex("[[:alpha:]]+"), "กีⒶ²"), ElementsAre("[กีⒶ]", "²"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:alnum:]]+"), "कि٣½"), ElementsAre("[कि٣]", "½"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:digit:]]+"), "1٣²"), ElementsAre("[1٣]", "²"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:space:]]+"), "\u0085\u3000\u180E"), ElementsAre("[\u0085\u3000]", "\u180E"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:upper:]]+"), "AⅧⒶa"), ElementsAre("[AⅧⒶ]", "a"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:lower:]]+"), "aªⓐA"), ElementsAre("[aªⓐ]", "A"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:punct:]]+"), "!+©a"), ElementsAre("[!+©]", "a"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:word:]]+"), "e\u0301_½"), ElementsAre("[e\u0301_]", "½"));
+  EXPECT_THAT(partsOf(Pattern::regex(R"([\w]+)"), "a_½"), ElementsAre("[a_]", "½"));
+  EXPECT_THAT(partsOf(Pattern::regex("[^[:alpha:][:space:]]+"), "a1- b"), ElementsAre("a", "[1-]", " b"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:^space:]x]+"), "a \nx"), ElementsAre("[a]", " \n", "[x]"));
+  EXPECT_THAT(partsOf(Pattern::regex("[[:^graph:]]+"), "a \u200Bb"), ElementsAre("a", "[ ]", "\u200Bb"));
+}
+
 TEST(Pattern, RefusesWhatItCannotMean) {
-  for (const char* expression : {"(", "[a", "[a-z&&[^b]]", "[a[bc]]", R"([\W])", R"(\p{Nonsense})", "a{2,1}"}) {
+  for (const char* expression : {"(", "[a", "[a-z&&[^b]]", "[a[bc]]", "[[:foo:]]", "[[:^alpha:]]", "(?i:[[:upper:]])",
+                                 R"([\W])", R"(\p{Nonsense})", "a{2,1}"}) {
     EXPECT_THROW(Pattern::regex(expression), std::invalid_argument) << expression;
   }
 }
