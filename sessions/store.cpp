@@ -142,7 +142,7 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 Store Store::open(const std::filesystem::path& file) {
-  return Store(std::unique_ptr<Impl>(new Impl{file, openForReading(file)}));
+  return Store(std::unique_ptr<Impl>(new Impl{file, openForReading(file)}));  // NOLINT: an aggregate
 }
 
 std::vector<RunSummary> Store::runs(bool with_deleted) const {
