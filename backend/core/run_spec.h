@@ -65,7 +65,8 @@ struct RunSpec {
   bool startsFork() const;
 };
 
-nlohmann::json toJson(const RunSpec& spec);  ///< Without model_fingerprint, resume_from and interventions, stored apart.
+nlohmann::json toJson(
+    const RunSpec& spec);  ///< Without model_fingerprint, resume_from and interventions, stored apart.
 RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place);
 
 }  // namespace interleave
