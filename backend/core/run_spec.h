@@ -65,8 +65,8 @@ struct RunSpec {
   bool startsFork() const;
 };
 
-nlohmann::json toJson(
-    const RunSpec& spec);  ///< Without model_fingerprint, resume_from and interventions, stored apart.
+/// Without model_fingerprint, resume_from and interventions, which are stored apart.
+nlohmann::json toJson(const RunSpec& spec);
 RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place);
 
 }  // namespace interleave
