@@ -109,6 +109,11 @@ nlohmann::json provenanceOf(const std::string& text) {
   return origin.is_object() ? origin : nlohmann::json::object();
 }
 
+void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank) {
+  if (asked.json() == made.json()) return;
+  throw usageError("--set", "the bank in " + bank.string() + " was made otherwise; choose another folder");
+}
+
 Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
                                     const std::vector<std::string>& changes) {
   Settings recipe(bankSettingSpecs());
@@ -121,9 +126,7 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
     made.merge(readBankCard(bank).at("key").at("settings"), bank.string());
     Settings asked = made;
     for (const std::string& change : changes) assignSetting(asked, change);
-    if (asked.json() != made.json()) {
-      throw usageError("--set", "the bank in " + bank.string() + " was made otherwise, and is used as it was made");
-    }
+    checkMadeAs(made, asked, bank);
   }
   return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json()};
 }

@@ -53,6 +53,9 @@ std::vector<std::string> restOperatorNames();
 /// What a placement's file says of its origin; an empty object where it, or the file, says nothing.
 nlohmann::json provenanceOf(const std::string& text);
 
+/// Usage error where what --set `asked` for is not how the bank was `made`: a bank that is there is used as it is.
+void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank);
+
 /// Where the operators of placements come from: the bank, and where there is none the recipe that `changes` (--set)
 /// make of the one that the placement's file tells of, or else of the fallbacks.
 Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,

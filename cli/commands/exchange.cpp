@@ -22,11 +22,6 @@ struct ExchangeOptions {
   std::vector<std::string> changes;
 };
 
-/// What a foreign file is read with: the model's layer count, or the one given.
-int layersFor(const ExchangeOptions& options) {
-  return options.model.empty() ? options.layers : ModelFiles::open(options.model).config().layers;
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -108,9 +103,14 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
 }
 
 void import(const ExchangeOptions& options, Terminal& terminal) {
+  int layers = options.layers;
+  if (!options.model.empty()) {
+    const ModelFiles model = ModelFiles::open(options.model);
+    checkOrigin(options.file, model);
+    layers = model.config().layers;
+  }
   const Placement placement =
-      importPlacement(options.file, layersFor(options), restOperator(options.rest, options.bank, options.file));
-  if (!options.model.empty()) checkOrigin(options.file, ModelFiles::open(options.model));
+      importPlacement(options.file, layers, restOperator(options.rest, options.bank, options.file));
   nlohmann::json provenance = provenanceOf(options.file);
   provenance["source"] = options.file;
   const nlohmann::json document = placementDocument("interleave", placement, {}, provenance);

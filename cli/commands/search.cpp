@@ -77,9 +77,7 @@ void takeRecipe(Preset& preset, const SearchOptions& options, const ModelFiles& 
   preset.bank.merge(key.at("settings"), file);
   Settings search = preset.search, asked = preset.bank;
   for (const std::string& change : options.preset.changes) assignSetting(search, asked, change);
-  if (asked.json() != preset.bank.json()) {
-    throw usageError("--set", "the bank in " + options.bank + " was made otherwise; choose another folder");
-  }
+  checkMadeAs(preset.bank, asked, options.bank);
 }
 
 RunSpec newSpec(const SearchOptions& options) {

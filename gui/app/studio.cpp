@@ -97,9 +97,10 @@ void Studio::runFinished() {
   const PhaseEvent& phase = controller_.record()->phase;
   if (phase.phase == Phase::Failed) tellProblem(tr("The run failed"), qt(phase.title));
   if (controller_.recorded()) flushStore(controller_.record()->id);
-  if (phase.phase != Phase::Done || !searching_ || run_.shared() != controller_.record()) return;
-  if (!editor_.edited()) run_.setKept(-1);  // what was found, not what the slider asked "what if" of
-  if (!run_.record().placements.empty() && !editor_.edited()) judgeShown();
+  const bool shown = run_.shared() == controller_.record() && !editor_.edited();
+  if (phase.phase != Phase::Done || !searching_ || !shown) return;
+  run_.setKept(-1);  // what was found, not what the slider asked "what if" of
+  if (!run_.record().placements.empty()) judgeShown();
 }
 
 void Studio::judgeShown() {

@@ -158,6 +158,11 @@ TEST_F(SearchCommands, WindowsOfAHybridWithoutABankAreThoseItWasSearchedWith) {
   ASSERT_EQ(run(search(store_, 3)).code, 0);  // sliding_window=8
   ASSERT_EQ(run({"export", "--store", store_, "--run", "1", "--format", "interleave", "--out", folder_ / "out"}).code,
             0);
+  EXPECT_EQ(run({"export", "--store", store_, "--run", "1", "--format", "interleave", "--out", folder_ / "none",
+                 "--set", "sliding_window=9"})
+                .code,
+            2)
+      << "the run says it itself";
   const auto divergence = [&](Words more) {
     Words words{"evaluate", model_, "--json", "--tasks", "kl", "--tokens", "256", "--sequence", "64", "--placement"};
     words.insert(words.end(), more.begin(), more.end());
@@ -212,6 +217,17 @@ TEST_F(SearchCommands, PreparesABankAndRefusesItForAnotherModel) {
   EXPECT_EQ(made.json().at("complete"), true);
   EXPECT_EQ(made.json(), run({"candidates", "show", folder_ / "bank", "--json"}).json());
   EXPECT_EQ(run(prepare).json(), made.json()) << "found made";
+
+  const Words evaluate{"evaluate", model_,     "--bank", folder_ / "bank", "--placement", "first:2", "--tasks",
+                       "kl",       "--tokens", "64",     "--sequence",     "32",          "--set"};
+  const auto with = [&](const std::string& change) {
+    Words words = evaluate;
+    words.push_back(change);
+    return run(words);
+  };
+  EXPECT_EQ(with("sequence_length=32").code, 0) << "as it was made";
+  EXPECT_EQ(with("window=8").code, 2);
+  EXPECT_THAT(with("window=8").log, HasSubstr("made otherwise"));
 
   const std::string other = writeModelWithTokenizer(folder_ / "other", 1);
   const CommandResult refused = run({"search", other, "--bank", folder_ / "bank", "--store", store_});

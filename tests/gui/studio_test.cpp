@@ -82,6 +82,33 @@ class StudioTest final : public QObject {
     QCOMPARE(editor.pinned(), (Pins{{layer, MixerKind::GdnWindow}}));
   }
 
+  void aPinKeepsItsOperatorAndStaysWithItsRun() {
+    Scene scene;
+    QVERIFY(scene.search());
+    const RunId first = scene.studio.run().record().id;
+    PlacementEditor& editor = scene.studio.editor();
+    QVERIFY(scene.search());
+    const int layer = editor.placement().kept().front();
+    editor.setPinned(layer, true);
+    scene.studio.run().setPosition(0);  // where the layer may have another operator
+    QCOMPARE(editor.pinned(), (Pins{{layer, MixerKind::Full}}));
+    scene.studio.showRun(first);
+    QTRY_COMPARE(scene.studio.run().record().id, first);
+    QVERIFY(editor.pinned().empty());
+  }
+
+  void theClockSlowsDownWhileNothingComes() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known() && !scene.studio.jobs().anyRunning());
+    FrameClock clock;
+    int frames = 0;
+    clock.addSource([&frames] { return ++frames > 0; });
+    clock.wake();
+    QTest::qWait(2000);
+    QVERIFY(frames > 1);
+    QVERIFY2(frames < 45, qPrintable(QString::number(frames)));  // 60 at 33 ms, 27 with the rest at 100
+  }
+
   void aRunThatIsStillLoadingDoesNotTakeTheViewFromTheOneThatBegins() {
     Scene scene({.steps = 60, .steps_per_second = 200});
     QVERIFY(scene.search());

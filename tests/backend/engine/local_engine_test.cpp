@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "backend/engine/workbench.h"
@@ -149,6 +150,30 @@ TEST(LocalEngine, FailuresAreNamed) {
   spec = LocalEngineCase::spec();
   spec.search_settings["operators"] = "full,gdn";
   EXPECT_NE(failureOf(spec).find("bank"), std::string::npos);
+  spec = LocalEngineCase::spec();
+  spec.model_fingerprint = "of another model";
+  EXPECT_NE(failureOf(spec).find("fingerprint"), std::string::npos);
+}
+
+TEST(LocalEngine, AChangeThatIsRefusedIsToldAndLeavesNoTrace) {
+  RunSpec spec = LocalEngineCase::spec();
+  spec.search_settings["steps"] = 3;
+  Intervention bad;
+  bad.step = 2;
+  bad.key = "budget";
+  bad.value = 99;  // more layers than there are
+  Intervention good = bad;
+  good.value = "3";
+  spec.interventions = {bad, good};
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(spec, sink);
+  ASSERT_EQ(engine->wait().phase, Phase::Done);
+  const auto taken = sink.all<InterventionEvent>();
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].change, good);
+  EXPECT_TRUE(std::ranges::any_of(sink.all<LogEvent>(),
+                                  [](const LogEvent& line) { return line.text.find("refused") != std::string::npos; }));
 }
 
 }  // namespace
