@@ -44,6 +44,12 @@ std::int64_t CostTable::cacheBytes(const Placement& placement) const {
   return total;
 }
 
+std::vector<std::int64_t> drawnContextLengths() {
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t tokens = 64; tokens <= 128 * 1024; tokens *= 2) lengths.push_back(tokens);
+  return lengths;
+}
+
 Budget Budget::parse(const std::string& text) {
   const auto wrong = [&] {
     return usageError("budget", "\"" + text + "\" is neither a count of layers (8) nor BYTES@LENGTH (54MB@8192)");

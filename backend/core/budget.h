@@ -25,6 +25,9 @@ struct CostTable {
   std::int64_t cacheBytes(const Placement& placement) const;  ///< Usage error when the layer counts differ.
 };
 
+/// The context lengths at which costs are drawn: 64 tokens to 128k in doubling steps.
+std::vector<std::int64_t> drawnContextLengths();
+
 /// How much full attention may stay: a count of layers, or cache bytes at a context length.
 struct Budget {
   enum class Unit { FullLayers, CacheBytes };

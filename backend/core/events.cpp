@@ -21,7 +21,7 @@ constexpr std::array<MetricWords, kMetrics> kMetricWords{{
     {"entropy_weight", "Entropy weight"},
     {"gradient_norm", "Gradient norm"},
     {"tokens_per_second", "Tokens per second"},
-    {"peak_bytes", "Memory"},
+    {"memory_bytes", "Memory"},
 }};
 constexpr std::array<std::string_view, 8> kPhaseNames{"loading", "preparing", "searching", "evaluating",
                                                       "paused",  "done",      "stopped",   "failed"};

@@ -29,7 +29,7 @@ enum class Metric : std::uint8_t {
   EntropyWeight,
   GradientNorm,
   TokensPerSecond,
-  PeakBytes,  ///< Resident memory of the process at the step's end.
+  MemoryBytes,  ///< Resident memory of the process at the step's end.
 };
 inline constexpr int kMetrics = 14;
 std::string_view name(Metric metric);   ///< "loss", "text_loss", …: the word used in files.

@@ -20,14 +20,6 @@ constexpr double kNominalSeconds = 0.05;  // That a step says it took.
 double& at(Metrics& metrics, Metric metric) { return metrics[static_cast<std::size_t>(metric)]; }
 std::size_t index(int layer) { return static_cast<std::size_t>(layer); }
 
-CostTable costsAt(std::int64_t tokens, int layers) {
-  const std::vector<MixerCost> row{{884'736, 3'538'944 + 2'304 * tokens, 768 * tokens},
-                                   {884'736, 3'700'000, 768 * 68},
-                                   {1'000'000, 4'100'000, 73'728},
-                                   {1'000'000, 4'200'000, 73'728 + 768 * 36}};
-  return {tokens, std::vector<std::vector<MixerCost>>(index(layers), row)};
-}
-
 /// What the next step depends on; goes into the checkpoint.
 struct State {
   std::int64_t step = 0;
@@ -90,7 +82,7 @@ class Mock {
   EnvironmentEvent environment() const {
     EnvironmentEvent event{"cpu", "mock", "fp32", "none", script_.layers, 9, 3, 1, "Mock model", "mock", {}, {}};
     event.operators = script_.operators;
-    for (const std::int64_t tokens : {2048, 8192, 32768}) event.costs.push_back(costsAt(tokens, script_.layers));
+    for (const std::int64_t tokens : drawnContextLengths()) event.costs.push_back(mockCosts(tokens, script_.layers));
     return event;
   }
 
@@ -134,7 +126,7 @@ class Mock {
     if (budget.unit == Budget::Unit::FullLayers) {
       return static_cast<int>(std::clamp<std::int64_t>(budget.amount, 0, script_.layers));
     }
-    const auto row = costsAt(budget.context_tokens, 1).rows[0];
+    const auto row = mockCosts(budget.context_tokens, 1).rows[0];
     const std::int64_t full = row[0].cache_bytes;
     const std::int64_t rest = row[static_cast<std::size_t>(other())].cache_bytes;
     const std::int64_t spare = budget.amount - rest * script_.layers;
@@ -249,7 +241,7 @@ class Mock {
     at(event.metrics, Metric::EntropyWeight) = 0.01 * progress;
     at(event.metrics, Metric::GradientNorm) = 1 - 0.9 * progress;
     at(event.metrics, Metric::TokensPerSecond) = static_cast<double>(kTokensPerStep) / kNominalSeconds;
-    at(event.metrics, Metric::PeakBytes) = 6e8;
+    at(event.metrics, Metric::MemoryBytes) = 6e8;
     return event;
   }
 
@@ -335,6 +327,14 @@ class Mock {
 };
 
 }  // namespace
+
+CostTable mockCosts(std::int64_t context_tokens, int layers) {
+  const std::vector<MixerCost> row{{884'736, 3'538'944 + 2'304 * context_tokens, 768 * context_tokens},
+                                   {884'736, 3'700'000, 768 * std::min<std::int64_t>(context_tokens, 68)},
+                                   {1'000'000, 4'100'000, 73'728},
+                                   {1'000'000, 4'200'000, 73'728 + 768 * std::min<std::int64_t>(context_tokens, 36)}};
+  return {context_tokens, std::vector<std::vector<MixerCost>>(index(layers), row)};
+}
 
 std::unique_ptr<Engine> makeMockEngine(MockScript script) {
   return std::make_unique<ThreadEngine>(Mock(std::move(script)));

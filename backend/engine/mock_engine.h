@@ -19,6 +19,9 @@ struct MockScript {
   std::int64_t fail_at_step = 0;      ///< Fails after this step; 0: never.
 };
 
+/// What a mock model's operators cost.
+CostTable mockCosts(std::int64_t context_tokens, int layers);
+
 /// An engine without a model, for tests of what listens to one: events of every kind, in the order of a real search and
 /// of plausible size, which depend on the specification alone (its seed, budget, interventions, and checkpoint), times
 /// included. Logits drift towards a hidden order of importance drawn from the seed. Live settings: "budget",

@@ -9,13 +9,6 @@
 #include "backend/model/decoder.h"
 
 namespace interleave {
-namespace {
-
-/// Rows whose logits are held at once: bounds memory at large vocabularies.
-constexpr std::int64_t kRows = 128;
-
-}  // namespace
-
 Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample) {
   const auto samples = static_cast<std::int64_t>(per_sample.size());
   Score score{.task = std::move(task),
@@ -57,9 +50,9 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
     const at::Tensor labels = tokenBatch(sequences_[i], model.device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
     const std::int64_t rows = student.size(0);
-    for (std::int64_t first = 0; first < rows; first += kRows) {
+    for (std::int64_t first = 0; first < rows; first += kHeadRows) {
       progress.throwIfStopped();
-      const std::int64_t count = std::min(kRows, rows - first);
+      const std::int64_t count = std::min(kHeadRows, rows - first);
       const at::Tensor log_student = at::log_softmax(model.head(student.narrow(0, first, count)), -1);
       likelihood -= log_student.gather(1, labels.narrow(0, first, count).unsqueeze(1)).sum().item<double>();
       if (placement == full) continue;

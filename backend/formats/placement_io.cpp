@@ -10,13 +10,13 @@
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/checked.h"
+#include "backend/formats/config_limits.h"
 
 namespace interleave {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kMostLayers = 10'000;
 constexpr int kVersion = 1;
 constexpr std::string_view kOurs = "interleave-placement";
 constexpr int kKimiConvolution = 4;  ///< Kimi-Linear's own; its code does not load without the key.

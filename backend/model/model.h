@@ -27,6 +27,9 @@ struct ModelOptions {
 /// One sequence of token ids as the models take it: [1, T] int64 on the device.
 at::Tensor tokenBatch(std::span<const std::int32_t> ids, at::Device device);
 
+/// Rows whose logits are held at once: bounds memory at large vocabularies.
+inline constexpr std::int64_t kHeadRows = 128;
+
 /// The frozen teacher: everything of a Llama-style decoder but the operator that stands in its layers. No weight
 /// requires a gradient; activations carry one when their input does. Immutable, so safe to use from several threads.
 ///

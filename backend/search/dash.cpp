@@ -269,7 +269,7 @@ class Dash {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     state_.seconds += seconds;
     metric(Metric::TokensPerSecond) = static_cast<double>(tokens) / seconds;
-    metric(Metric::PeakBytes) = residentBytes();
+    metric(Metric::MemoryBytes) = residentBytes();
 
     StepEvent event;
     event.step = state_.step;

@@ -34,9 +34,6 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
   }
 };
 
-/// Rows whose logits are held at once: bounds memory at large vocabularies.
-constexpr std::int64_t kRows = 128;
-
 /// Mean over rows of −Σ target · log softmax(head(hidden)), less the target's own entropy: KL for distributions, and CE
 /// for one-hot rows given as `labels`. The slope of the logits, (softmax − target)/n, is known at once, so the gradient
 /// of `hidden` is made in the forward pass and no logits are kept.
@@ -46,8 +43,8 @@ struct Divergence : torch::autograd::Function<Divergence> {
     const std::int64_t rows = hidden.size(0);
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
     std::vector<at::Tensor> gradient;
-    for (std::int64_t first = 0; first < rows; first += kRows) {
-      const std::int64_t count = std::min(kRows, rows - first);
+    for (std::int64_t first = 0; first < rows; first += kHeadRows) {
+      const std::int64_t count = std::min(kHeadRows, rows - first);
       const at::Tensor part = hidden.narrow(0, first, count).detach().set_requires_grad(with_gradient);
       at::Tensor logits;
       {

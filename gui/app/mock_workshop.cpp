@@ -69,13 +69,7 @@ nlohmann::json MockWorkshop::modelInfo(const std::filesystem::path& model) {
 std::vector<CostTable> MockWorkshop::costs(const std::filesystem::path&, const Settings&,
                                            std::span<const std::int64_t> context_tokens) {
   std::vector<CostTable> tables;
-  for (const std::int64_t tokens : context_tokens) {
-    const std::vector<MixerCost> row{{0, 0, 768 * tokens},
-                                     {0, 0, 768 * std::min<std::int64_t>(tokens, 68)},
-                                     {0, 0, 73728},
-                                     {0, 0, 73728 + 768 * std::min<std::int64_t>(tokens, 36)}};
-    tables.push_back({tokens, std::vector(static_cast<std::size_t>(script_.layers), row)});
-  }
+  for (const std::int64_t tokens : context_tokens) tables.push_back(mockCosts(tokens, script_.layers));
   return tables;
 }
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "backend/core/budget.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -11,12 +12,6 @@ namespace {
 int number(const nlohmann::json& info, const char* key) {
   const auto found = info.find(key);
   return found != info.end() && found->is_number_integer() ? found->get<int>() : 0;
-}
-
-std::vector<std::int64_t> contextLengths() {
-  std::vector<std::int64_t> lengths;
-  for (std::int64_t tokens = 64; tokens <= 32768; tokens *= 2) lengths.push_back(tokens);
-  return lengths;
 }
 
 }  // namespace
@@ -32,7 +27,7 @@ void OpenModel::open(const std::filesystem::path& path, const Settings& bank, co
                 auto found = std::make_shared<Found>();
                 found->info = workshop.modelInfo(path);
                 progress.throwIfStopped();
-                found->costs = workshop.costs(path, bank, contextLengths());
+                found->costs = workshop.costs(path, bank, drawnContextLengths());
                 progress.throwIfStopped();
                 found->device = workshop.device(device);
                 return [this, path, bank, found] {
@@ -52,7 +47,8 @@ void OpenModel::costWith(const Settings& bank) {
   costed_ = bank.json();
   jobs_.start(tr("Costs of the operators"), QStringLiteral("costs"),
               [this, &workshop = workshop_, path = path_, bank](Progress&) -> std::function<void()> {
-                auto costs = std::make_shared<std::vector<CostTable>>(workshop.costs(path, bank, contextLengths()));
+                auto costs =
+                    std::make_shared<std::vector<CostTable>>(workshop.costs(path, bank, drawnContextLengths()));
                 return [this, costs] {
                   costs_ = std::move(*costs);
                   Q_EMIT changed();

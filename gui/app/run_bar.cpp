@@ -8,6 +8,7 @@
 #include <QSignalBlocker>
 #include <QSlider>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "gui/style/format.h"
@@ -86,6 +87,8 @@ RunBar::RunBar(Studio& studio, const Actions& actions)
       studio_.setup().setBudget(Budget::layers(kept));
     }
   });
+  tick_.setInterval(std::chrono::seconds(1));
+  connect(&tick_, &QTimer::timeout, this, &Pane::touch);
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
   connect(&studio_.setup(), &SetupModel::changed, this, &Pane::touch);
   connect(&studio_.model(), &OpenModel::changed, this, &Pane::touch);
@@ -163,7 +166,8 @@ void RunBar::refreshProgress() {
   }
   progress_->setValue(static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * 1000)));
   const AlignmentEvent* aligned = newest == nullptr && !record.alignments.empty() ? &record.alignments.back() : nullptr;
-  const double elapsed = newest != nullptr ? newest->seconds : aligned != nullptr ? aligned->seconds : phase.elapsed;
+  const double told = newest != nullptr ? newest->seconds : aligned != nullptr ? aligned->seconds : phase.elapsed;
+  const double since = secondsSince(told, running && phase.phase != Phase::Paused && !isFinal(phase.phase));
   double left = phase.remaining;
   if (running && left < 0 && newest != nullptr && newest->step > 0) {
     left = newest->seconds / static_cast<double>(newest->step) * static_cast<double>(newest->steps - newest->step);
@@ -171,14 +175,28 @@ void RunBar::refreshProgress() {
   if (running && left < 0 && aligned != nullptr && aligned->step > 0) {
     left = aligned->seconds / static_cast<double>(aligned->step) * static_cast<double>(aligned->steps - aligned->step);
   }
-  times_->setText(running             ? tr("%1 · %2 left").arg(durationText(elapsed), durationText(left))
-                  : newest != nullptr ? tr("%1 · %2").arg(durationText(elapsed), qt(name(phase.phase)))
+  if (left >= 0) left = std::max(left - since, 0.0);
+  times_->setText(running             ? tr("%1 · %2 left").arg(durationText(told + since), durationText(left))
+                  : newest != nullptr ? tr("%1 · %2").arg(durationText(told), qt(name(phase.phase)))
                                       : QString());
   const auto metric = [&](Metric which) { return newest->metrics[static_cast<std::size_t>(which)]; };
   rates_->setText(newest == nullptr
                       ? QString()
                       : tr("%1 tokens/s · %2")
-                            .arg(numberText(metric(Metric::TokensPerSecond)), bytesText(metric(Metric::PeakBytes))));
+                            .arg(numberText(metric(Metric::TokensPerSecond)), bytesText(metric(Metric::MemoryBytes))));
+}
+
+/// Since the run told that it had taken `told` seconds; 0 while it does not work.
+double RunBar::secondsSince(double told, bool working) {
+  if (!working) {
+    tick_.stop();
+    told_ = -1;
+    return 0;
+  }
+  if (told != told_ || !since_.isValid()) since_.start();
+  told_ = told;
+  if (!tick_.isActive()) tick_.start();
+  return static_cast<double>(since_.elapsed()) / 1000;
 }
 
 }  // namespace interleave::gui

@@ -323,6 +323,14 @@ void Studio::replayRun(RunId id, double speed) {
   });
 }
 
+void Studio::takeSettings(RunId id) {
+  jobs_.start(tr("Settings of run %1").arg(id), QStringLiteral("settings"),
+              [this, id, file = library_.file()](Progress&) -> std::function<void()> {
+                return
+                    [this, spec = Store::open(file).spec(id)] { attempt(tr("Settings"), [&] { setup_.take(spec); }); };
+              });
+}
+
 void Studio::showRun(RunId id) {
   jobs_.cancelSlot(QStringLiteral("show"));
   if (controller_.active() && controller_.record()->id == id) {
@@ -377,11 +385,7 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
 
 const std::vector<CostTable>& Studio::costs() const {
   const auto& environment = run_.record().environment;
-  if (!environment || environment->costs.empty()) return model_.costs();
-  // The engine quotes a few lengths; those of the same model that is open draw the finer curve.
-  const bool same = model_.known() && model_.layers() == environment->layers &&
-                    std::filesystem::path(run_.record().spec.model_path) == model_.path();
-  return same && model_.costs().size() > environment->costs.size() ? model_.costs() : environment->costs;
+  return environment && !environment->costs.empty() ? environment->costs : model_.costs();
 }
 
 std::vector<KnownPlacement> Studio::references() const {

@@ -56,6 +56,7 @@ class Studio final : public QObject {
   void forkRun(RunId id, std::int64_t step);  ///< A new run with Setup's settings from that checkpoint.
   void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
   void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
+  void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
   void judgeCompared();                       ///< The placements ticked in Compare.
   void judgeShown();                          ///< What Placement shows, and what it is compared with.
   void exportShown(const std::string& format, const std::filesystem::path& folder);

@@ -139,7 +139,6 @@ Panel ComparePane::overlapPanel() const {
       const double overlap = jaccard(compared[static_cast<std::size_t>(row)]->placement,
                                      compared[static_cast<std::size_t>(column)]->placement);
       grid.values.push_back(static_cast<float>(overlap));
-      if (count > 9) continue;
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),

@@ -160,6 +160,7 @@ void RunsPane::openMenu(const QPoint& position) {
   const auto attempt = [this](const QString& what, std::function<void()> action) { studio_.attempt(what, action); };
   add(tr("&Resume"), writable && idle && run->phase != Phase::Done, [this, id] { studio_.resumeRun(id); });
   add(tr("Re&play"), idle, [this, id] { studio_.replayRun(id, 4); });
+  add(tr("Its &settings into Setup"), idle, [this, id] { studio_.takeSettings(id); });
   add(tr("&Fork from its last step"), writable && idle, [this, id, step = run->step] { studio_.forkRun(id, step); });
   menu->addSeparator();
   add(run->baseline ? tr("No longer the &baseline") : tr("Pin as &baseline"), writable,

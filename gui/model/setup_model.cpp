@@ -15,6 +15,20 @@ void SetupModel::load(const std::string& preset, const std::string& method) {
   Q_EMIT changed();
 }
 
+void SetupModel::take(const RunSpec& run) {
+  Settings bank(workshop_.bankSettings()), search(workshop_.searchSettings(run.method));
+  bank.merge(run.bank_settings, "the run's bank settings");
+  search.merge(run.search_settings, "the run's search settings");
+  spec_.preset = run.preset;
+  spec_.method = run.method;
+  spec_.budget = run.budget;
+  spec_.seed = run.seed;
+  spec_.device = run.device;
+  bank_ = std::move(bank);
+  search_ = std::move(search);
+  Q_EMIT changed();
+}
+
 void SetupModel::setBudget(const Budget& budget) {
   if (budget == spec_.budget) return;
   spec_.budget = budget;

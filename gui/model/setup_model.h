@@ -19,6 +19,9 @@ class SetupModel final : public QObject {
 
   /// Takes a preset; on an error everything stays as it was and the error passes through.
   void load(const std::string& preset, const std::string& method);
+  /// Takes the settings that a run was begun with: all but its model, bank folder and title. On an error everything
+  /// stays as it was and the error passes through.
+  void take(const RunSpec& run);
 
   const std::string& method() const { return spec_.method; }
   const std::string& preset() const { return spec_.preset; }

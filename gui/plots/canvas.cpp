@@ -294,6 +294,7 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
   for (QCPAbstractItem* mark : view.marks) plot_->removeItem(mark);
   view.marks.clear();
   view.labels.clear();
+  view.cells.clear();
   QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
   const auto keep = [&](QCPAbstractItem* item) {
     item->setClipAxisRect(view.rect);
@@ -336,7 +337,8 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       keep(ring);
     }
     if (mark.shape == Mark::Shape::Centered) {
-      text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter);
+      view.cells.push_back(text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter));
+      view.cells.back()->setPadding({});
     } else if (!mark.text.isEmpty()) {
       // The text keeps to the side that has room.
       const QCPRange range = x->range();
@@ -366,18 +368,21 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
 
 void Figure::Canvas::settle() {
   bool moved = false;
-  for (PanelView& view : views_) {
-    moved = fitTicks(*view.rect->axis(QCPAxis::atBottom)) || moved;
-    moved = fitTicks(*view.rect->axis(QCPAxis::atLeft)) || moved;
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    PanelView& view = views_[i];
+    moved = fitTicks(*view.rect->axis(QCPAxis::atBottom), panels_[i].x) || moved;
+    moved = fitTicks(*view.rect->axis(QCPAxis::atLeft), panels_[i].y) || moved;
     placeLabels(view);
+    fitCells(view);
   }
   if (moved) plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 
-bool Figure::Canvas::fitTicks(QCPAxis& axis) const {
-  const bool across = axis.orientation() == Qt::Horizontal;
+bool Figure::Canvas::fitTicks(QCPAxis& axis, const Axis& as) const {
+  const bool across = axis.orientation() == Qt::Horizontal, names = as.kind == Axis::Kind::Category;
   const QRect room = axis.axisRect()->rect();
-  const int fitting = std::clamp(across ? room.width() / 52 : room.height() / 26, 2, 9);
+  const int each = across ? (names ? 20 : as.kind == Axis::Kind::Bytes ? 68 : 52) : (names ? 14 : 26);
+  const int fitting = std::clamp((across ? room.width() : room.height()) / each, 2, names ? 99 : 9);
   if (axis.ticker()->tickCount() == fitting) return false;
   axis.ticker()->setTickCount(fitting);
   return true;
@@ -423,6 +428,16 @@ void Figure::Canvas::placeLabels(PanelView& view) {
   }
 }
 
+void Figure::Canvas::fitCells(PanelView& view) {
+  const QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
+  const QSizeF cell(std::abs(x->coordToPixel(1) - x->coordToPixel(0)),
+                    std::abs(y->coordToPixel(1) - y->coordToPixel(0)));
+  for (QCPItemText* text : view.cells) {
+    const QSizeF size = QFontMetricsF(text->font()).boundingRect(text->text()).size();
+    text->setVisible(size.width() + 2 < cell.width() && size.height() < cell.height() + 2);
+  }
+}
+
 void Figure::Canvas::setRanges(const Panel& panel, PanelView& view) {
   Extent xs, ys;
   if (panel.grid) {
@@ -456,7 +471,7 @@ void Figure::Canvas::styleAxis(QCPAxis& axis, const Axis& as) {
   axis.setRangeReversed(as.reversed);
   axis.setTickLabels(as.ticks);
   axis.setTicker(tickerFor(as));
-  fitTicks(axis);
+  fitTicks(axis, as);
 }
 
 void Figure::Canvas::restyle() {

@@ -50,6 +50,7 @@ class Figure::Canvas final {
     std::vector<SeriesView> series;
     std::vector<QCPAbstractItem*> marks;
     std::vector<PointLabel> labels;
+    std::vector<QCPItemText*> cells;  ///< Texts in the cells of the map, shown where they fit.
   };
 
   bool sameStructure(const std::vector<Panel>& panels) const;
@@ -64,8 +65,9 @@ class Figure::Canvas final {
   void setRanges(const Panel& panel, PanelView& view);
   void styleAxis(QCPAxis& axis, const Axis& as);
   void settle();
-  bool fitTicks(QCPAxis& axis) const;
+  bool fitTicks(QCPAxis& axis, const Axis& as) const;
   void placeLabels(PanelView& view);
+  void fitCells(PanelView& view);
   void shareRange(QCPAxis& from, const QCPRange& range);
   void release(const QMouseEvent& event);
   void hover(const QPointF& position);

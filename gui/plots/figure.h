@@ -53,7 +53,7 @@ struct Grid {
 
 /// A line or a point with a text.
 struct Mark {
-  enum class Shape { Vertical, Ring, Text, Centered };  ///< Text stands beside its point, Centered on it.
+  enum class Shape { Vertical, Ring, Text, Centered };  ///< Text: beside its point. Centered: in a cell, if it fits.
   Shape shape = Shape::Vertical;
   double x = 0, y = 0;
   QString text;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gui/style/format.h"
 
@@ -49,9 +50,25 @@ class PowerTicker final : public QCPAxisTickerLog {
 };
 
 class BytesTicker final : public QCPAxisTicker {
- public:
  protected:
   QString getTickLabel(double tick, const QLocale&, QChar, int) override { return bytesText(tick); }
+};
+
+/// Names of whole numbers, thinned to what fits.
+class NameTicker final : public QCPAxisTicker {
+ public:
+  explicit NameTicker(QStringList names) : names_(std::move(names)) {}
+
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    return std::max(1.0, std::ceil(range.size() / std::max(tickCount(), 1)));
+  }
+  QString getTickLabel(double tick, const QLocale&, QChar, int) override {
+    return names_.value(static_cast<qsizetype>(std::lround(tick)));
+  }
+
+ private:
+  QStringList names_;
 };
 
 QString axisValue(const Axis& axis, double value) {
@@ -71,13 +88,7 @@ QString axisValue(const Axis& axis, double value) {
 }  // namespace
 
 QSharedPointer<QCPAxisTicker> tickerFor(const Axis& axis) {
-  if (axis.kind == Axis::Kind::Category) {
-    auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-    for (qsizetype i = 0; i < axis.categories.size(); ++i) {
-      ticker->addTick(static_cast<double>(i), axis.categories[i]);
-    }
-    return ticker;
-  }
+  if (axis.kind == Axis::Kind::Category) return QSharedPointer<NameTicker>::create(axis.categories);
   if (axis.logarithmic) return QSharedPointer<PowerTicker>::create(axis.kind == Axis::Kind::Tokens ? 2 : 10, axis.kind);
   if (axis.kind == Axis::Kind::Bytes) return QSharedPointer<BytesTicker>::create();
   return QSharedPointer<NumberTicker>::create(axis.whole);

@@ -75,6 +75,10 @@ TEST_F(ModelCommands, LogitsAreWrittenWhole) {
   EXPECT_EQ(tensor.shape, (std::vector<std::int64_t>{5, 257}));
   EXPECT_EQ(tensor.dtype, DType::F32);
 
+  std::filesystem::remove(std::filesystem::path(model_) / "tokenizer.json");
+  const CommandResult bare = run({"model", "logits", model_, "--ids", ids, "--out", out, "--json"});
+  EXPECT_EQ(bare.code, 0) << "ids need no tokenizer: " << bare.log;
+
   const std::string hybrid = folder_ / "hybrid.safetensors";
   const CommandResult other = run({"model", "logits", model_, "--ids", ids, "--out", hybrid, "--placement", "first:2"});
   ASSERT_EQ(other.code, 0) << other.log;

@@ -18,7 +18,7 @@ TEST(Metric, HasADistinctNameAndTitle) {
   EXPECT_EQ(names.size(), static_cast<std::size_t>(kMetrics));
   EXPECT_EQ(titles.size(), static_cast<std::size_t>(kMetrics));
   EXPECT_EQ(name(Metric::Loss), "loss");
-  EXPECT_EQ(name(Metric::PeakBytes), "peak_bytes");
+  EXPECT_EQ(name(Metric::MemoryBytes), "memory_bytes");
   for (const double value : noMetrics()) EXPECT_TRUE(std::isnan(value));
 }
 

@@ -3,11 +3,12 @@
 
 #include <gmock/gmock.h>
 
-#include "backend/core/error.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
 
+using test::errorOf;
 using testing::HasSubstr;
 
 std::span<const SettingSpec> specs() {
@@ -19,17 +20,6 @@ std::span<const SettingSpec> specs() {
       setting::text("text", "", "Path of a text."),
   };
   return kSpecs;
-}
-
-template <class Call>
-Error errorOf(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error";
-  return failure("", "");
 }
 
 TEST(Settings, StartFromTheFallbacks) {

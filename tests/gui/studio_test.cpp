@@ -4,6 +4,7 @@
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSlider>
+#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -107,6 +108,36 @@ class StudioTest final : public QObject {
     QTest::qWait(2000);
     QVERIFY(frames > 1);
     QVERIFY2(frames < 45, qPrintable(QString::number(frames)));  // 60 at 33 ms, 27 with the rest at 100
+  }
+
+  void aRunsSettingsAreTakenIntoSetup() {
+    Scene scene;
+    SetupModel& setup = scene.studio.setup();
+    setup.setSeed(7);
+    setup.setBudget(Budget::layers(5));
+    setup.setSearch("learning_rate", 0.25);
+    QVERIFY(scene.search());
+    setup.load("laptop", "dash");
+    setup.setSeed(1);
+    scene.studio.takeSettings(scene.studio.run().record().id);
+    QTRY_COMPARE(setup.seed(), std::uint64_t{7});
+    QCOMPARE(setup.budget(), Budget::layers(5));
+    QCOMPARE(setup.search().real("learning_rate"), 0.25);
+  }
+
+  void timeGoesOnBetweenSteps() {
+    Scene scene({.steps = 10, .steps_per_second = 0.2});
+    scene.window.actions().start_pause->trigger();
+    const auto shown = [&](const char* time) {
+      const QList<QLabel*> labels = scene.window.findChildren<QLabel*>();
+      return std::ranges::any_of(labels, [&](const QLabel* label) {
+        return label->text().startsWith(QLatin1String(time)) && label->text().endsWith(QStringLiteral("left"));
+      });
+    };
+    QTRY_VERIFY(shown("0:02"));
+    QVERIFY(scene.studio.run().step() == nullptr);
+    scene.window.actions().stop->trigger();
+    QTRY_VERIFY(!scene.studio.controller().active());
   }
 
   void aRunThatIsStillLoadingDoesNotTakeTheViewFromTheOneThatBegins() {

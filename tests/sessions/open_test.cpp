@@ -15,11 +15,13 @@
 #include "resources/resources.h"
 #include "sessions/store.h"
 #include "tests/sessions/sample.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
 
 namespace fs = std::filesystem;
+using test::errorOf;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -52,17 +54,6 @@ class OpenTest : public testing::Test {
     database.exec(
         "UPDATE chunks SET head = CAST(x'0100000000000000020000000000000001000000000000000200000000000000' || "
         "zeroblob(48) AS BLOB)");
-  }
-
-  template <class Call>
-  Error errorOf(Call call) const {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return failure("", "");
   }
 
   void expectBothRefuse(const std::string& reason) const {

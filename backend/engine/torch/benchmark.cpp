@@ -88,9 +88,8 @@ class Benchmark {
   Benchmark(const BenchRequest& request, Progress& progress)
       : request_(request),
         progress_(progress),
-        loaded_(loadModel(request.model, request.execution, progress)),
-        bank_(request.bank.empty() ? CandidateBank::untrained(loaded_.model, {})
-                                   : CandidateBank::load(request.bank, loaded_.model)) {
+        model_(loadModel(openModel(request.model), request.execution, progress)),
+        bank_(request.bank.empty() ? CandidateBank::untrained(model_, {}) : CandidateBank::load(request.bank, model_)) {
     if (bank_->has(MixerKind::Gdn)) other_ = MixerKind::Gdn;
     if (bank_->has(MixerKind::GdnWindow)) other_ = MixerKind::GdnWindow;
     Random random(1);
@@ -100,12 +99,12 @@ class Benchmark {
   }
 
   void forward() {
-    const at::Tensor batch = tokenBatch(ids_, loaded_.model->device());
+    const at::Tensor batch = tokenBatch(ids_, model_->device());
     for (const MixerKind kind : {MixerKind::Full, other_}) {
       const MixerRow row = bank_->row(Placement(config().layers, kind));
       time("forward, " + std::string(name(kind)), flopsOf(kind, true), [&] {
         const at::NoGradGuard no_grad;
-        await(logits(*loaded_.model, row, batch));
+        await(logits(*model_, row, batch));
       });
     }
   }
@@ -113,7 +112,7 @@ class Benchmark {
   /// Forward and backward of the gated delta rule at the model's shape.
   void rule() {
     at::manual_seed(1);
-    const at::TensorOptions here(loaded_.model->device());
+    const at::TensorOptions here(model_->device());
     const auto make = [&](std::int64_t size) {
       return at::randn({1, request_.tokens, config().heads, size}, here).set_requires_grad(true);
     };
@@ -164,12 +163,12 @@ class Benchmark {
               {"model", config().name},
               {"tokens", request_.tokens},
               {"repeats", request_.repeats},
-              {"weights_bytes", loaded_.model->parameterBytes()}}},
+              {"weights_bytes", model_->parameterBytes()}}},
             {"results", results_}};
   }
 
  private:
-  const ModelConfig& config() const { return loaded_.model->config(); }
+  const ModelConfig& config() const { return model_->config(); }
   double flopsOf(MixerKind kind, bool with_head) const {
     return forwardFlops(config(), Placement(config().layers, kind), bank_->windows(), request_.tokens, with_head);
   }
@@ -188,7 +187,7 @@ class Benchmark {
 
   const BenchRequest& request_;
   Progress& progress_;
-  LoadedModel loaded_;
+  std::shared_ptr<const Model> model_;
   std::shared_ptr<const CandidateBank> bank_;
   MixerKind other_ = MixerKind::SlidingWindow;
   std::vector<std::int32_t> ids_;

@@ -12,16 +12,21 @@
 
 namespace interleave {
 
-LoadedModel loadModel(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
+std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
+                                       Progress& progress) {
   if (execution.precision != "fp32" && execution.precision != "bf16") {
     throw usageError("precision", "\"" + execution.precision + "\" is neither fp32 nor bf16");
   }
-  LoadedModel loaded;
-  loaded.files = std::make_shared<const ModelFiles>(ModelFiles::open(path));
-  loaded.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(*loaded.files));
-  loaded.model = Model::load(loaded.files,
-                             {execution.device, execution.precision == "bf16" ? at::kBFloat16 : at::kFloat}, progress);
-  return loaded;
+  const at::ScalarType precision = execution.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  return Model::load(std::move(files), {execution.device, precision}, progress);
+}
+
+std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path) {
+  return std::make_shared<const ModelFiles>(ModelFiles::open(path));
+}
+
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files) {
+  return std::make_shared<const Tokenizer>(Tokenizer::from(files));
 }
 
 Settings completeBankSettings(const nlohmann::json& values) {
@@ -30,16 +35,10 @@ Settings completeBankSettings(const nlohmann::json& values) {
   return settings;
 }
 
-std::vector<std::int64_t> drawnContextLengths() {
-  std::vector<std::int64_t> lengths;
-  for (std::int64_t tokens = 64; tokens <= 128 * 1024; tokens *= 2) lengths.push_back(tokens);
-  return lengths;
-}
-
-EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execution, const OperatorWindows& windows,
+EnvironmentEvent environmentOf(const Model& model, const Execution& execution, const OperatorWindows& windows,
                                std::vector<MixerKind> operators) {
   const DeviceReport report = deviceReport(execution.device);
-  const ModelConfig& config = loaded.model->config();
+  const ModelConfig& config = model.config();
   EnvironmentEvent event;
   event.device = report.device;
   event.kernel = report.kernel;
@@ -50,7 +49,7 @@ EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execu
   event.kv_heads = config.kv_heads;
   event.threads = report.threads;
   event.model_name = config.name;
-  event.model_fingerprint = loaded.model->fingerprint();
+  event.model_fingerprint = model.fingerprint();
   event.operators = std::move(operators);
   for (std::int64_t tokens : drawnContextLengths()) event.costs.push_back(costTable(config, windows, tokens));
   return event;

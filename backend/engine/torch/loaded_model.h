@@ -18,19 +18,17 @@
 
 namespace interleave {
 
-/// A model ready to run, with its tokenizer. Shared and immutable.
-struct LoadedModel {
-  std::shared_ptr<const ModelFiles> files;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const Model> model;
-};
-LoadedModel loadModel(const std::filesystem::path& path, const Execution& execution, Progress& progress);
+/// The model in `files`, ready to run. Usage error: an unknown precision or device.
+std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
+                                       Progress& progress);
+std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path);
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files);
 
 /// Bank settings over the fallbacks; keys are checked.
 Settings completeBankSettings(const nlohmann::json& values);
 
 /// What a run tells once about itself: device, kernel, sizes, and costs at the context lengths that KV views draw.
-EnvironmentEvent environmentOf(const LoadedModel& loaded, const Execution& execution, const OperatorWindows& windows,
+EnvironmentEvent environmentOf(const Model& model, const Execution& execution, const OperatorWindows& windows,
                                std::vector<MixerKind> operators);
 
 /// Runs `work`; LibTorch's own exceptions come out as a Failed Error with their message and no backtrace.
@@ -42,8 +40,5 @@ auto guarded(Work work) {
     throw failure("LibTorch", problem.what_without_backtrace());
   }
 }
-
-/// 64 tokens to 128k in doubling steps.
-std::vector<std::int64_t> drawnContextLengths();
 
 }  // namespace interleave

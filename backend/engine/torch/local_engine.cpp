@@ -55,27 +55,39 @@ Settings recipeOf(const RunSpec& spec, const Model& model, RunControl& control) 
   return stored;
 }
 
+/// What a run works on.
+struct Material {
+  std::shared_ptr<const ModelFiles> files;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Model> model;
+};
+
+Material materialOf(const RunSpec& spec, const Execution& execution, RunControl& control) {
+  Material material;
+  material.files = openModel(spec.model_path);
+  material.tokenizer = tokenizerOf(*material.files);
+  material.model = loadModel(material.files, execution, control);
+  checkModel(spec, *material.model);
+  return material;
+}
+
 /// The bank of a run: loaded, made, or none where no operator needs training.
-std::shared_ptr<const CandidateBank> bankFor(const RunSpec& spec, const LoadedModel& loaded,
+std::shared_ptr<const CandidateBank> bankFor(const RunSpec& spec, const Material& material,
                                              const Settings& bank_settings, const std::vector<MixerKind>& operators,
                                              RunControl& control) {
-  if (holdsBank(spec.bank_dir)) return CandidateBank::load(spec.bank_dir, loaded.model);
+  if (holdsBank(spec.bank_dir)) return CandidateBank::load(spec.bank_dir, material.model);
   if (std::ranges::none_of(operators, isTrained)) {
-    return CandidateBank::untrained(loaded.model, operatorWindows(bank_settings));
+    return CandidateBank::untrained(material.model, operatorWindows(bank_settings));
   }
   if (spec.bank_dir.empty()) throw usageError("bank", "these operators need candidates: name a folder for the bank");
   control.enter(Phase::Preparing, "Preparing candidates");
-  const LoadedModel* source = &loaded;
-  LoadedModel other;
   const std::string precision = bank_settings.text("precision");
-  if (precision != spec.search_settings.value("precision", precision)) {
-    other = loadModel(spec.model_path, {spec.device, precision}, control);
-    source = &other;
-  }
+  const bool same = precision == spec.search_settings.value("precision", precision);
+  const auto model = same ? material.model : loadModel(material.files, {spec.device, precision}, control);
   auto bank = CandidateBank::prepare(
-      spec.bank_dir, source->model, source->tokenizer, bank_settings, spec.seed,
+      spec.bank_dir, model, material.tokenizer, bank_settings, spec.seed,
       [&](const AlignmentEvent& event) { control.emit(event); }, control);
-  return source == &loaded ? bank : CandidateBank::load(spec.bank_dir, loaded.model);
+  return same ? bank : CandidateBank::load(spec.bank_dir, material.model);
 }
 
 /// The quality stored with a bank, so that it is shown beside the logits also when the bank was not made in this run.
@@ -103,21 +115,19 @@ void run(const RunSpec& spec, RunControl& control) {
   const Execution execution{spec.device, settings.text("precision")};
 
   control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
-  const LoadedModel loaded = loadModel(spec.model_path, execution, control);
-  checkModel(spec, *loaded.model);
-  const Settings bank_settings = recipeOf(spec, *loaded.model, control);
+  const Material material = materialOf(spec, execution, control);
+  const Model& model = *material.model;
+  const Settings bank_settings = recipeOf(spec, model, control);
   checkKinds(settings, bank_settings);
-  const EnvironmentEvent environment = environmentOf(loaded, execution, operatorWindows(bank_settings), operators);
+  const EnvironmentEvent environment = environmentOf(model, execution, operatorWindows(bank_settings), operators);
   control.emit(environment);
-  if (!loaded.model->deviceNote().empty()) {
-    control.emit(LogEvent{LogEvent::Level::Warning, loaded.model->deviceNote()});
-  }
-  const std::shared_ptr<const CandidateBank> bank = bankFor(spec, loaded, bank_settings, operators, control);
+  if (!model.deviceNote().empty()) control.emit(LogEvent{LogEvent::Level::Warning, model.deviceNote()});
+  const std::shared_ptr<const CandidateBank> bank = bankFor(spec, material, bank_settings, operators, control);
   tellQuality(*bank, control);
 
   control.enter(Phase::Searching, "Searching");
   EngineContext context(control);
-  method.run({loaded.model, bank, loaded.tokenizer, spec}, context);
+  method.run({material.model, bank, material.tokenizer, spec}, context);
 }
 
 }  // namespace

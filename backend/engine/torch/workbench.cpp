@@ -30,21 +30,30 @@ struct Workbench::Impl {
   Candidates candidates;
   std::filesystem::file_time_type bank_time;
   std::string device, precision;
-  LoadedModel loaded;
+  std::shared_ptr<const ModelFiles> files;
+  std::shared_ptr<const Tokenizer> read_tokenizer;
+  std::shared_ptr<const Model> model;
   std::shared_ptr<const CandidateBank> bank;
   std::map<std::string, std::unique_ptr<TextEvaluation>> texts;
   std::map<std::string, std::unique_ptr<PasskeyEvaluation>> passkeys;
 
-  const LoadedModel& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
-    if (loaded.model && path == model_path && execution.device == device && execution.precision == precision)
-      return loaded;
+  const Model& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
+    if (model && path == model_path && execution.device == device && execution.precision == precision) return *model;
     forgetBank();
-    loaded = {};
-    loaded = loadModel(path, execution, progress);
+    read_tokenizer.reset();
+    model.reset();
+    files = openModel(path);
+    model = loadModel(files, execution, progress);
     model_path = path;
     device = execution.device;
     precision = execution.precision;
-    return loaded;
+    return *model;
+  }
+
+  /// Of the model that is loaded; read when first needed, for token ids can do without.
+  const std::shared_ptr<const Tokenizer>& tokenizer() {
+    if (!read_tokenizer) read_tokenizer = tokenizerOf(*files);
+    return read_tokenizer;
   }
 
   void forgetBank() {
@@ -66,11 +75,11 @@ struct Workbench::Impl {
     }
     forgetBank();
     if (stored || (trained && !from.bank.empty())) {  // an absent or unfinished bank is named there
-      bank = CandidateBank::load(from.bank, loaded.model);
+      bank = CandidateBank::load(from.bank, model);
     } else {
       const Settings recipe =
           completeBankSettings(from.bank_settings.is_null() ? nlohmann::json::object() : from.bank_settings);
-      bank = CandidateBank::untrained(loaded.model, operatorWindows(recipe));
+      bank = CandidateBank::untrained(model, operatorWindows(recipe));
     }
     candidates = from;
     bank_time = time;
@@ -86,15 +95,15 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
                                      const Execution& execution, Progress& progress) {
   return guarded([&]() -> std::vector<float> {
     const std::lock_guard guard(impl_->mutex);
-    const LoadedModel& loaded = impl_->load(model, execution, progress);
-    const Placement teacher(loaded.model->config().layers, MixerKind::Full);
+    const Model& loaded = impl_->load(model, execution, progress);
+    const Placement teacher(loaded.config().layers, MixerKind::Full);
     const Placement& wanted = placement != nullptr ? *placement : teacher;
     if (ids.empty()) throw usageError("ids", "there are no tokens");
     const MixerRow row = impl_->bankFor(candidates, wanted)->row(wanted);
     progress.throwIfStopped();
     const at::NoGradGuard no_grad;
-    const at::Tensor batch = tokenBatch(ids, loaded.model->device());
-    const at::Tensor result = interleave::logits(*loaded.model, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
+    const at::Tensor batch = tokenBatch(ids, loaded.device());
+    const at::Tensor result = interleave::logits(loaded, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
     const float* values = result.const_data_ptr<float>();
     return {values, values + result.numel()};
   });
@@ -106,8 +115,8 @@ nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, 
                                             Progress& progress) {
   return guarded([&] {
     const std::lock_guard guard(impl_->mutex);
-    const LoadedModel& loaded = impl_->load(model, {device, settings.text("precision")}, progress);
-    return CandidateBank::prepare(bank, loaded.model, loaded.tokenizer, settings, seed, watch, progress)->card();
+    impl_->load(model, {device, settings.text("precision")}, progress);
+    return CandidateBank::prepare(bank, impl_->model, impl_->tokenizer(), settings, seed, watch, progress)->card();
   });
 }
 
@@ -115,7 +124,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
                                        Progress& progress) {
   return guarded([&] {
     const std::lock_guard guard(impl_->mutex);
-    const LoadedModel& loaded = impl_->load(request.model, request.execution, progress);
+    impl_->load(request.model, request.execution, progress);
     const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
     const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
     for (const std::string& task : request.tasks) {
@@ -128,7 +137,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
       auto& text = impl_->texts[std::to_string(sequences) + "x" + std::to_string(request.sequence_length) + "/" +
                                 std::to_string(request.seed)];
       if (!text) {
-        const TextSource source(loaded.tokenizer, heldOutText({}), request.sequence_length,
+        const TextSource source(impl_->tokenizer(), heldOutText({}), request.sequence_length,
                                 derivedSeed(request.seed, kTextPurpose));
         text = std::make_unique<TextEvaluation>(bank, source, sequences);
       }
@@ -140,9 +149,9 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
       auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
                                       "/" + request.wording + "/" + std::to_string(request.seed)];
       if (!prompts) {
-        auto filler = std::make_shared<TextSource>(loaded.tokenizer, heldOutText({}), request.prompt_tokens,
+        auto filler = std::make_shared<TextSource>(impl_->tokenizer(), heldOutText({}), request.prompt_tokens,
                                                    derivedSeed(request.seed, kFillerPurpose));
-        const PasskeyTask task(loaded.tokenizer, std::move(filler), request.prompt_tokens, request.wording,
+        const PasskeyTask task(impl_->tokenizer(), std::move(filler), request.prompt_tokens, request.wording,
                                derivedSeed(request.seed, kPromptPurpose));
         prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
       }

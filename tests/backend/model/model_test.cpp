@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <fstream>
-#include <functional>
 #include <limits>
 #include <string>
 
@@ -17,12 +16,14 @@
 #include "backend/model/device.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
 
 namespace interleave::testing {
 namespace {
 
 using nlohmann::json;
+using test::errorOf;
 using ::testing::HasSubstr;
 
 at::Tensor randomIds(std::int64_t batch, std::int64_t tokens, std::int64_t words = 61) {
@@ -32,17 +33,6 @@ at::Tensor randomIds(std::int64_t batch, std::int64_t tokens, std::int64_t words
 void expectClose(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
   ASSERT_EQ(actual.sizes(), expected.sizes());
   EXPECT_LE((actual - expected).abs().max().item<double>(), tolerance);
-}
-
-/// The kind and message of the Error that `job` throws.
-std::pair<ErrorKind, std::string> errorOf(const std::function<void()>& job) {
-  try {
-    job();
-  } catch (const Error& error) {
-    return {error.kind(), error.what()};
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return {};
 }
 
 /// Every family, with what sets it apart.
@@ -217,10 +207,10 @@ TEST_F(ModelTest, NamesTheTensorThatIsNotFinite) {
   file.close();
   for (const at::ScalarType precision : {at::kFloat, at::kBFloat16}) {
     const auto opened = std::make_shared<const ModelFiles>(ModelFiles::open(folder));
-    const auto [kind, what] = errorOf([&] { Model::load(opened, {"cpu", precision}, quiet_); });
-    EXPECT_EQ(kind, ErrorKind::BadInput);
-    EXPECT_THAT(what, HasSubstr("lm_head.weight"));
-    EXPECT_THAT(what, HasSubstr(std::to_string(61 * 24 - 1)));
+    const Error error = errorOf([&] { Model::load(opened, {"cpu", precision}, quiet_); });
+    EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+    EXPECT_THAT(error.what(), HasSubstr("lm_head.weight"));
+    EXPECT_THAT(error.what(), HasSubstr(std::to_string(61 * 24 - 1)));
   }
 }
 
@@ -240,25 +230,25 @@ TEST_F(ModelTest, NamesTheFirstLayerWhoseResultIsNotFinite) {
   Teacher teacher(writeTinyModel(folder_ / "model", tinyConfig("llama")));
   const BrokenMixer broken;
   teacher.row[1] = &broken;
-  const auto [kind, what] = errorOf([&] { logits(*teacher.model, teacher.row, randomIds(1, 5)); });
-  EXPECT_EQ(kind, ErrorKind::Failed);
-  EXPECT_THAT(what, HasSubstr("layer 1"));
+  const Error error = errorOf([&] { logits(*teacher.model, teacher.row, randomIds(1, 5)); });
+  EXPECT_EQ(error.kind(), ErrorKind::Failed);
+  EXPECT_THAT(error.what(), HasSubstr("layer 1"));
 }
 
 TEST_F(ModelTest, RefusesWhatDoesNotFit) {
   Teacher teacher(writeTinyModel(folder_ / "model", tinyConfig("llama")));
   for (const std::int64_t id : {-1, 61}) {
-    const auto [kind, what] = errorOf([&] { logits(*teacher.model, teacher.row, at::full({1, 2}, id, at::kLong)); });
-    EXPECT_EQ(kind, ErrorKind::Usage);
-    EXPECT_THAT(what, HasSubstr(std::to_string(id)));
+    const Error error = errorOf([&] { logits(*teacher.model, teacher.row, at::full({1, 2}, id, at::kLong)); });
+    EXPECT_EQ(error.kind(), ErrorKind::Usage);
+    EXPECT_THAT(error.what(), HasSubstr(std::to_string(id)));
   }
   EXPECT_EQ(errorOf([&] {
               logits(*teacher.model, teacher.row, at::empty({1, 0}, at::kLong));
-            }).first,
+            }).kind(),
             ErrorKind::Usage);
-  EXPECT_EQ(errorOf([&] { SoftmaxAttention::slidingWindow(teacher.model, 0, 0, 0); }).first, ErrorKind::Usage);
+  EXPECT_EQ(errorOf([&] { SoftmaxAttention::slidingWindow(teacher.model, 0, 0, 0); }).kind(), ErrorKind::Usage);
   teacher.row.pop_back();
-  EXPECT_EQ(errorOf([&] { logits(*teacher.model, teacher.row, randomIds(1, 2)); }).first, ErrorKind::Usage);
+  EXPECT_EQ(errorOf([&] { logits(*teacher.model, teacher.row, randomIds(1, 2)); }).kind(), ErrorKind::Usage);
 }
 
 TEST_F(ModelTest, AWindowThatSeesEverythingIsFullAttention) {
@@ -295,7 +285,7 @@ TEST_F(ModelTest, StopsAndReportsWhileLoading) {
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   for (Impatient* progress : {&at_once, &soon}) {
-    EXPECT_EQ(errorOf([&] { Model::load(files(), {}, *progress); }).first, ErrorKind::Stopped);
+    EXPECT_EQ(errorOf([&] { Model::load(files(), {}, *progress); }).kind(), ErrorKind::Stopped);
   }
   at::set_num_threads(threads);
   Model::load(files(), {}, never);
@@ -308,7 +298,7 @@ TEST(Device, SaysWhyItIsNotTheOneAskedFor) {
   EXPECT_EQ(note, "");
   const at::Device cuda = resolveDevice("cuda", note);
   EXPECT_EQ(cuda.is_cpu(), !note.empty());
-  EXPECT_EQ(errorOf([&] { resolveDevice("tpu", note); }).first, ErrorKind::Usage);
+  EXPECT_EQ(errorOf([&] { resolveDevice("tpu", note); }).kind(), ErrorKind::Usage);
 }
 
 }  // namespace
