@@ -9,6 +9,7 @@
 #include "backend/model/decoder.h"
 
 namespace interleave {
+
 Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample) {
   const auto samples = static_cast<std::int64_t>(per_sample.size());
   Score score{.task = std::move(task),
