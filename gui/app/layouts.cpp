@@ -34,13 +34,13 @@ void arrange(QMainWindow& window, Arrangement arrangement) {
                                         ? QList<QDockWidget*>{logits, cache, curves, evaluation}
                                         : QList<QDockWidget*>{cache, curves, compare, evaluation};
   window.addDockWidget(Qt::LeftDockWidgetArea, runs);
+  window.splitDockWidget(runs, log, Qt::Vertical);
   window.splitDockWidget(runs, above, Qt::Horizontal);
   window.splitDockWidget(above, placement, Qt::Horizontal);
   window.splitDockWidget(runs, setup, Qt::Vertical);
   window.splitDockWidget(above, below.front(), Qt::Vertical);
   for (qsizetype i = 1; i < below.size(); ++i) window.tabifyDockWidget(below[i - 1], below[i]);
   window.splitDockWidget(placement, front, Qt::Vertical);
-  window.addDockWidget(Qt::BottomDockWidgetArea, log);
   for (QDockWidget* each : all) each->show();
   below.front()->raise();
   const bool editing = arrangement == Arrangement::Placement;

@@ -363,6 +363,13 @@ class StudioTest final : public QObject {
       scene.window.arrangeAs(arrangement);
       for (Dock* dock : scene.window.docks()) QVERIFY(!dock->isHidden());
     }
+    const auto share = [&] {
+      return static_cast<double>(scene.window.dock(QStringLiteral("log")).height()) / scene.window.height();
+    };
+    scene.window.resize(1280, 800);
+    const double before = share();
+    scene.window.resize(1920, 1200);
+    QTRY_VERIFY2(share() < before + 0.05, qPrintable(QString::number(share())));  // the room goes to the views
     scene.window.dock(QStringLiteral("log")).close();
     scene.window.actions().reset_layout->trigger();
     QVERIFY(scene.window.dock(QStringLiteral("log")).isVisible());
