@@ -57,8 +57,10 @@ void addRecipeOption(CLI::App& command, std::vector<std::string>& changes) {
       ->allow_extra_args(false);
 }
 
+std::string PresetOptions::name() const { return preset.empty() ? presetNames(method).front() : preset; }
+
 void PresetOptions::addTo(CLI::App& command) {
-  command.add_option("--preset", preset, "A preset's name, or a file of the same form")->capture_default_str();
+  command.add_option("--preset", preset, "A preset's name, or a file of the same form; laptop, or the method's own");
   command.add_option("--set", changes, "Change a setting, key=value; may be repeated")
       ->type_size(1)
       ->allow_extra_args(false);

@@ -28,8 +28,10 @@ void addRecipeOption(CLI::App& command, std::vector<std::string>& changes);
 
 /// --preset and --set.
 struct PresetOptions {
-  std::string method = "dash", preset = "laptop";
+  std::string method = "dash", preset;
   std::vector<std::string> changes;
+
+  std::string name() const;  ///< The preset named, else the one that the method starts from.
 
   void addTo(CLI::App& command);
 };

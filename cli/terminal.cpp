@@ -60,8 +60,8 @@ spdlog::level::level_enum spdlogLevel(LogEvent::Level level) {
 
 std::string describe(const StepEvent& event) {
   const auto metric = [&](Metric which) { return event.metrics[static_cast<std::size_t>(which)]; };
-  std::string text = fmt::format("step {}/{}  {}  loss {:.3f}", event.step, event.steps, event.if_stopped_now.line(),
-                                 metric(Metric::Loss));
+  std::string text = fmt::format("step {}/{}  {}", event.step, event.steps, event.if_stopped_now.line());
+  if (std::isfinite(metric(Metric::Loss))) text += fmt::format("  loss {:.3f}", metric(Metric::Loss));
   if (std::isfinite(metric(Metric::Margin))) text += fmt::format("  margin {:.2f}", metric(Metric::Margin));
   if (std::isfinite(metric(Metric::TokensPerSecond))) {
     text += fmt::format("  {:.0f} tokens/s", metric(Metric::TokensPerSecond));

@@ -233,6 +233,18 @@ void decode(const Json& json, LogEvent& event) {
   json.at("text").get_to(event.text);
 }
 
+std::vector<EventRow> rows(const LayerScoreEvent& event) {
+  return {row<LayerScoreEvent>(
+      event.score, event.step,
+      {{"step", event.step}, {"score", event.score}, {"unit", event.unit}, {"values", encoded(event.values)}})};
+}
+void decode(const Json& json, LayerScoreEvent& event) {
+  json.at("step").get_to(event.step);
+  json.at("score").get_to(event.score);
+  json.at("unit").get_to(event.unit);
+  event.values = numbers<double>(json.at("values"));
+}
+
 void decode(const Json&, StepEvent&) { throw badInput({}, {}, "a step outside the chunks"); }
 
 /// A default-constructed event of the alternative `kind`.

@@ -61,6 +61,7 @@ class Store {
   std::vector<StepEvent> steps(RunId id, std::int64_t first = 0, std::int64_t most = 0) const;
   std::vector<SeriesPoint> series(RunId id, Metric metric) const;
   std::vector<AlignmentEvent> alignments(RunId id) const;
+  std::vector<LayerScoreEvent> layerScores(RunId id) const;  ///< In the order of their examples.
   std::vector<PlacementEvent> placements(RunId id) const;
   std::vector<ScoreEvent> scores(RunId id) const;
   std::vector<LogEvent> log(RunId id) const;

@@ -100,6 +100,13 @@ struct ScoreEvent {
   std::vector<Score> scores;
 };
 
+/// One example's score of every layer, from a method that scores layers: larger, if full attention is worth more there.
+struct LayerScoreEvent {
+  std::int64_t step = 0;       ///< The example, counted from 1.
+  std::string score, unit;     ///< "answer NLL, one layer restored"; "nats".
+  std::vector<double> values;  ///< [L].
+};
+
 /// A change as the engine took it, its step filled in.
 struct InterventionEvent {
   Intervention change;
@@ -121,7 +128,7 @@ struct LogEvent {
 };
 
 using Event = std::variant<StepEvent, AlignmentEvent, PhaseEvent, PlacementEvent, ScoreEvent, InterventionEvent,
-                           EnvironmentEvent, LogEvent>;
+                           EnvironmentEvent, LogEvent, LayerScoreEvent>;
 
 /// Where an engine's events go. Called on the engine's thread, one call at a time; must not block and must not throw.
 class EventSink {

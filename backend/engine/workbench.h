@@ -43,7 +43,7 @@ struct Preset {
   Budget budget;
 };
 Preset loadPreset(const std::string& name_or_path, const std::string& method);
-std::vector<std::string> presetNames();
+std::vector<std::string> presetNames(const std::string& method);  ///< Bundled ones; that which it starts from first.
 
 /// What is running: "cpu"/"cuda", kernel names, LibTorch version, threads.
 struct DeviceReport {

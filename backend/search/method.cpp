@@ -5,12 +5,25 @@
 
 #include "backend/core/error.h"
 #include "backend/search/dash.h"
+#include "backend/search/layer_scoring.h"
+#include "backend/search/scored_methods.h"
 
 namespace interleave {
 
 std::span<const Method> methods() {
   static const std::vector<Method> table{
       {"dash", "DASH", "re-implementation from a published outline", dashSettings(), checkDash, runDash},
+      {"nll-guided", "NLL-guided selection", "follows published equations, with inferred constants",
+       nllGuidedSettings(), checkScoring, runNllGuided},
+      {"kl-ls", "KL-LS on the bank", "the published score without its training", klLsSettings(), checkScoring, runKlLs},
+      {"perplexity-bypass", "Perplexity bypass", "follows the published comparison", perplexityBypassSettings(),
+       checkScoring, runPerplexityBypass},
+      {"candidate-error", "Candidate error", "our own baseline", candidateErrorSettings(), checkScoring,
+       runCandidateError},
+      {"light-transfer", "LightTransfer", "follows published equations, with inferred constants",
+       lightTransferSettings(), checkScoring, runLightTransfer},
+      {"retrieval-heads", "Retrieval heads", "follows published equations; the sum over heads is inferred",
+       retrievalHeadsSettings(), checkScoring, runRetrievalHeads},
   };
   return table;
 }

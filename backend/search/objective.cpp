@@ -207,7 +207,11 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
 
 double Objective::hard(const SearchBatch& batch, const TeacherTarget& target, const Placement& placement) const {
   const at::NoGradGuard no_grad;
-  const at::Tensor stream = runLayers(model_, bank_->row(placement), tokenBatch(batch.ids, model_.device()));
+  return loss(batch, target, runLayers(model_, bank_->row(placement), tokenBatch(batch.ids, model_.device())));
+}
+
+double Objective::loss(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const {
+  const at::NoGradGuard no_grad;
   return lossAt(batch, target, stream).item<double>();
 }
 

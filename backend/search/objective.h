@@ -54,6 +54,11 @@ class Objective {
   /// Failed, naming the layer, when a value is not finite.
   Soft soft(const SearchBatch& batch, const TeacherTarget& target, std::span<const double> probabilities) const;
   double hard(const SearchBatch& batch, const TeacherTarget& target, const Placement& placement) const;
+  /// Of the stream [1, T, D] after the last layer.
+  double loss(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const;
+
+  const Model& model() const { return model_; }
+  const CandidateBank& bank() const { return *bank_; }
 
  private:
   at::Tensor mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const;

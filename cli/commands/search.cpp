@@ -85,7 +85,7 @@ RunSpec newSpec(const SearchOptions& options) {
     throw usageError("search", "MODEL and --bank are needed, unless a run is resumed or forked");
   }
   const ModelFiles files = ModelFiles::open(options.model);
-  Preset preset = loadPreset(options.preset.preset, options.preset.method);
+  Preset preset = loadPreset(options.preset.name(), options.preset.method);
   for (const std::string& change : options.preset.changes) assignSetting(preset.search, preset.bank, change);
   takeRecipe(preset, options, files);
   RunSpec spec;
@@ -93,7 +93,7 @@ RunSpec newSpec(const SearchOptions& options) {
   spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
   spec.bank_dir = std::filesystem::absolute(options.bank).lexically_normal();
   spec.method = options.preset.method;
-  spec.preset = options.preset.preset;
+  spec.preset = options.preset.name();
   spec.budget = options.budget ? Budget::parse(*options.budget) : preset.budget;
   spec.seed = options.seed;
   spec.bank_settings = preset.bank.json();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/core/statistics.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 
@@ -40,12 +41,14 @@ CurvesPane::CurvesPane(Studio& studio)
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(4, 2, 6, 4);
   layout->addWidget(figure_);
-  setHint(tr("◆ hard: the discrete placement · line: the soft mixture"));
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
 }
 
 void CurvesPane::refresh() {
   const RunRecord& record = studio_.run().record();
+  setHint(record.layer_scores.empty() ? tr("◆ hard: the discrete placement · line: the soft mixture")
+                                      : tr("mean over examples, 95 % bootstrap interval"));
+  if (examples() > 0) return figure_->setPanels({scorePanel(), examplePanel()});
   if (record.steps.empty() && !record.alignments.empty()) {
     std::vector<Panel> panels;
     if (Panel curves = alignmentPanel(); !curves.series.empty()) panels.push_back(std::move(curves));
@@ -133,6 +136,72 @@ Panel CurvesPane::bankPanel() const {
     panel.y.categories << qt(interleave::title(kind));
   }
   return panel;
+}
+
+/// Those that the step shown has seen.
+std::size_t CurvesPane::examples() const {
+  const auto& scores = studio_.run().record().layer_scores;
+  const StepEvent* step = studio_.run().step();
+  if (step == nullptr) return scores.size();
+  return static_cast<std::size_t>(std::ranges::upper_bound(scores, step->step, {}, &LayerScoreEvent::step) -
+                                  scores.begin());
+}
+
+Panel CurvesPane::scorePanel() const {
+  const auto& scores = studio_.run().record().layer_scores;
+  const Placement& shown = studio_.run().placement();
+  const std::size_t layers = scores.front().values.size();
+  Panel panel{.title = qt(scores.front().score),
+              .x = {.label = qt(scores.front().unit)},
+              .y = {.label = tr("layer"),
+                    .reversed = true,
+                    .whole = true,
+                    .least = -0.5,
+                    .most = static_cast<double>(layers) - 0.5},
+              .series = {{.name = tr("kept"), .color = theme().accent, .style = Series::Style::Points},
+                         {.name = tr("not kept"), .color = theme().muted, .style = Series::Style::Rings}},
+              .legend = false};
+  std::vector<double> of_layer(examples());
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    for (std::size_t i = 0; i < of_layer.size(); ++i) of_layer[i] = scores[i].values[layer];
+    const Interval interval = bootstrapMean(of_layer);
+    const bool kept = static_cast<int>(layer) < shown.layers() && shown[static_cast<int>(layer)] == MixerKind::Full;
+    Series& series = panel.series[kept ? 0 : 1];
+    series.x.push_back(interleave::meanOf(of_layer));
+    series.y.push_back(static_cast<double>(layer));
+    series.x_error.push_back((interval.high - interval.low) / 2);
+  }
+  for (Series& series : panel.series) {
+    if (series.x.isEmpty()) series.x = series.y = series.x_error = {kAuto};
+  }
+  return panel;
+}
+
+Panel CurvesPane::examplePanel() const {
+  const auto& scores = studio_.run().record().layer_scores;
+  Grid grid{.name = tr("score"),
+            .rows = static_cast<int>(scores.front().values.size()),
+            .columns = static_cast<int>(examples()),
+            .first_column = 1,
+            .values = QVector<float>(static_cast<qsizetype>(examples() * scores.front().values.size())),
+            .scale = true};
+  std::vector<float> all;
+  for (int column = 0; column < grid.columns; ++column) {
+    const std::vector<double>& values = scores[static_cast<std::size_t>(column)].values;
+    for (int row = 0; row < grid.rows; ++row) {
+      const auto value = static_cast<float>(values[static_cast<std::size_t>(row)]);
+      grid.values[static_cast<qsizetype>(row) * grid.columns + column] = value;
+      all.push_back(value);
+    }
+  }
+  // One extreme example must not wash out all others.
+  std::ranges::sort(all);
+  grid.least = static_cast<double>(all[all.size() / 50]);
+  grid.most = std::max(static_cast<double>(all[all.size() - 1 - all.size() / 50]), grid.least + 1e-12);
+  return {.title = tr("Each example"),
+          .x = {.label = tr("example"), .whole = true},
+          .y = {.label = tr("layer"), .reversed = true, .whole = true},
+          .grid = std::move(grid)};
 }
 
 }  // namespace interleave::gui

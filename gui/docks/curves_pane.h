@@ -23,6 +23,9 @@ class CurvesPane final : public Pane {
   Panel panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const;
   Panel alignmentPanel() const;
   Panel bankPanel() const;
+  Panel scorePanel() const;    ///< Of methods that score layers: the mean over examples, with its interval.
+  Panel examplePanel() const;  ///< Layers × examples.
+  std::size_t examples() const;
 
   Studio& studio_;
   Figure* figure_;

@@ -83,7 +83,6 @@ SetupPane::SetupPane(Studio& studio)
   seed_->setAlignment(Qt::AlignRight);
   seed_->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,19}")), seed_));
   for (const std::string& name : studio_.workshop().methods()) method_->addItem(qt(name));
-  for (const std::string& name : studio_.workshop().presets()) preset_->addItem(qt(name));
   device_->addItems({QStringLiteral("cpu"), QStringLiteral("cuda")});
   column_->addStretch(1);
 
@@ -107,14 +106,15 @@ SetupPane::SetupPane(Studio& studio)
   column->addWidget(rule);
   column->addLayout(foot);
 
-  const auto reload = [this] {
-    studio_.attempt(tr("Preset"), [this] {
-      studio_.setup().load(preset_->currentText().toStdString(), method_->currentText().toStdString());
-    });
+  const auto load = [this](const std::string& preset, const std::string& method) {
+    studio_.attempt(tr("Preset"), [&] { studio_.setup().load(preset, method); });
     touch();
   };
-  connect(preset_, &QComboBox::activated, this, reload);
-  connect(method_, &QComboBox::activated, this, reload);
+  connect(preset_, &QComboBox::textActivated, this,
+          [this, load](const QString& preset) { load(preset.toStdString(), studio_.setup().method()); });
+  connect(method_, &QComboBox::textActivated, this, [this, load](const QString& method) {
+    load(studio_.workshop().presets(method.toStdString()).front(), method.toStdString());
+  });
   connect(device_, &QComboBox::textActivated, this,
           [this](const QString& device) { studio_.setup().setDevice(device.toStdString()); });
   connect(budget_, &QLineEdit::editingFinished, this, &SetupPane::takeBudget);
@@ -183,6 +183,8 @@ void SetupPane::addBankField(QGridLayout& grid) {
 void SetupPane::buildSettings() {
   if (built_for_ == studio_.setup().method()) return;
   built_for_ = studio_.setup().method();
+  preset_->clear();
+  for (const std::string& name : studio_.workshop().presets(built_for_)) preset_->addItem(qt(name));
   delete settings_;
   rows_.clear();
   settings_ = new QWidget;

@@ -54,6 +54,10 @@ void RunRecord::take(MailboxContents contents) {
   for (Event& event : contents.rare) {
     std::visit(
         [this]<class T>(T& value) {
+          if constexpr (std::is_same_v<T, LayerScoreEvent>) {
+            while (!layer_scores.empty() && layer_scores.back().step >= value.step) layer_scores.pop_back();
+            layer_scores.push_back(std::move(value));
+          }
           if constexpr (std::is_same_v<T, PlacementEvent>) placements.push_back(std::move(value));
           if constexpr (std::is_same_v<T, ScoreEvent>) scores.push_back(std::move(value));
           if constexpr (std::is_same_v<T, InterventionEvent>) changes.push_back(std::move(value.change));
@@ -92,6 +96,7 @@ RunRecord loadRecord(const Store& store, RunId id) {
     record.stride = std::max<std::int64_t>(1, (record.steps.back().step - record.steps.front().step + gaps - 1) / gaps);
   }
   record.alignments = store.alignments(id);
+  record.layer_scores = store.layerScores(id);
   record.placements = store.placements(id);
   record.scores = store.scores(id);
   record.changes = record.spec.interventions;

@@ -20,6 +20,7 @@ struct RunRecord {
   std::vector<StepEvent> steps;  ///< In order, checkpoints left out: every stride-th, and the newest.
   std::vector<AlignmentEvent> alignments;
   PhaseEvent phase;
+  std::vector<LayerScoreEvent> layer_scores;  ///< Of methods that score layers: one an example, in order.
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;
   std::vector<Intervention> changes;

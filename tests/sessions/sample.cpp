@@ -67,6 +67,9 @@ bool same(const EnvironmentEvent& a, const EnvironmentEvent& b) {
   };
   return facts(a) == facts(b) && flat(a) == flat(b);
 }
+bool same(const LayerScoreEvent& a, const LayerScoreEvent& b) {
+  return std::tie(a.step, a.score, a.unit) == std::tie(b.step, b.score, b.unit) && sameNumbers(a.values, b.values);
+}
 bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.text) == std::tie(b.level, b.text); }
 
 }  // namespace
@@ -133,6 +136,7 @@ std::vector<Event> sampleEvents() {
           PhaseEvent{Phase::Searching, "Searching", 0, 0, 10},
           sampleStep(1, 3),
           InterventionEvent{set},
+          LayerScoreEvent{2, "loss that the layer takes away", "nats", {0.5, -0.25, 1e-300}},
           sampleStep(2, 3),
           LogEvent{LogEvent::Level::Warning, "a \"quoted\" line\nand another, ü"},
           InterventionEvent{pin},

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "backend/candidates/bank.h"
@@ -14,7 +16,21 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kPresetKeys{"format", "version", "description", "method",
                                                       "budget", "bank",    "search"};
-constexpr std::string_view kFolder = "presets/", kEnding = ".json";
+constexpr std::string_view kFolder = "presets/", kEnding = ".json", kDefault = "laptop";
+
+std::optional<std::string_view> bundled(const std::string& name) {
+  return findResource(std::string(kFolder) + name + std::string(kEnding));
+}
+
+/// The bank's settings: its own, or those of the bundled preset that it names.
+nlohmann::json bankOf(const nlohmann::json& preset, const std::string& file) {
+  const nlohmann::json& bank = preset.at("bank");
+  if (!bank.is_string()) return bank;
+  const auto other = bundled(bank.get<std::string>());
+  const nlohmann::json found = other ? parseJson(*other, file).at("bank") : nlohmann::json();
+  if (!found.is_object()) throw badInput(file, "bank", bank.dump() + " is no bundled preset with a bank of its own");
+  return found;
+}
 
 }  // namespace
 
@@ -39,24 +55,27 @@ std::vector<std::string> methodNames() {
   return names;
 }
 
-std::vector<std::string> presetNames() {
+std::vector<std::string> presetNames(const std::string& method) {
   std::vector<std::string> names;
   for (std::string_view file : resourceNames(kFolder)) {
     file.remove_prefix(kFolder.size());
-    if (file.ends_with(kEnding)) names.emplace_back(file.substr(0, file.size() - kEnding.size()));
+    if (!file.ends_with(kEnding)) continue;
+    const std::string name(file.substr(0, file.size() - kEnding.size()));
+    if (parseJson(bundled(name).value(), name).at("method") == method) names.push_back(name);
   }
+  std::ranges::stable_partition(names, [](const std::string& name) { return name == kDefault; });
   return names;
 }
 
 Preset loadPreset(const std::string& name_or_path, const std::string& method) {
-  const auto bundled = findResource(std::string(kFolder) + name_or_path + std::string(kEnding));
-  if (!bundled && !std::filesystem::exists(name_or_path)) {
-    const std::string near = nearestOf(name_or_path, presetNames());
+  const auto own = bundled(name_or_path);
+  if (!own && !std::filesystem::exists(name_or_path)) {
+    const std::string near = nearestOf(name_or_path, presetNames(method));
     throw usageError("preset", "\"" + name_or_path + "\" is neither a bundled preset nor a file" +
                                    (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
-  const std::string file = bundled ? "preset " + name_or_path : name_or_path;
-  const nlohmann::json json = bundled ? parseJson(*bundled, file) : readJson(name_or_path);
+  const std::string file = own ? "preset " + name_or_path : name_or_path;
+  const nlohmann::json json = own ? parseJson(*own, file) : readJson(name_or_path);
   requireKeys(json, kPresetKeys, file);
   if (json.at("format") != "interleave-preset") throw badInput(file, "format", "this is not a preset");
   if (json.at("version") != 1)
@@ -72,7 +91,7 @@ Preset loadPreset(const std::string& name_or_path, const std::string& method) {
                 .bank = Settings(bankSettings()),
                 .search = Settings(searchSettingSpecs(method)),
                 .budget = {}};
-  preset.bank.merge(json.at("bank"), file);
+  preset.bank.merge(bankOf(json, file), file);
   preset.search.merge(json.at("search"), file);
   try {
     preset.budget = Budget::parse(json.at("budget"));

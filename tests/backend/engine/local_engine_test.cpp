@@ -41,6 +41,21 @@ RunSpec plantedSpec(const std::filesystem::path& model) {
   return spec;
 }
 
+/// The same run with a method that scores layers.
+RunSpec scoringSpec(const std::string& method, RunSpec spec, int examples) {
+  Settings search(searchSettingSpecs(method));
+  search.merge({{"operators", "full,swa"},
+                {"examples", examples},
+                {"text_tokens", 48},
+                {"text_positions", 40},
+                {"prompt_tokens", 200},
+                {"extract", "1,3"}},
+               "test");
+  spec.method = method;
+  spec.search_settings = search.json();
+  return spec;
+}
+
 struct LocalEngineCase {
   static std::unique_ptr<Engine> make() { return makeEngine(); }
   static RunSpec spec() {
@@ -53,7 +68,15 @@ struct LocalEngineCase {
 
 }  // namespace
 
+/// Layers scored one example a step, on the same model.
+struct ScoringCase {
+  static std::unique_ptr<Engine> make() { return makeEngine(); }
+  static RunSpec spec() { return scoringSpec("kl-ls", LocalEngineCase::spec(), 30); }
+  static constexpr bool kSearches = true;
+};
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Local, EngineContract, LocalEngineCase);
+INSTANTIATE_TYPED_TEST_SUITE_P(Scoring, EngineContract, ScoringCase);
 
 namespace {
 
@@ -105,6 +128,33 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, PlantedModel,
                          ::testing::Combine(::testing::Values(std::vector<int>{1, 4}, std::vector<int>{0, 3},
                                                               std::vector<int>{2, 5}),
                                             ::testing::Values("shift", "penalty")));
+
+class ScoredPlantedModel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ScoredPlantedModel, FindsThePlantedLayersAndSaysHowSure) {
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(scoringSpec(GetParam(), LocalEngineCase::spec(), 6), sink);
+  const Outcome outcome = engine->wait();
+  ASSERT_EQ(outcome.phase, Phase::Done) << outcome.reason;
+  ASSERT_EQ(outcome.placements.size(), 3U);
+  EXPECT_EQ(outcome.placements[0].placement.kept(), kNeeded);
+  EXPECT_TRUE(std::isfinite(outcome.placements[0].hard_loss));
+  const auto steps = sink.all<StepEvent>();
+  ASSERT_EQ(steps.size(), 6U);
+  for (const int layer : kNeeded) EXPECT_GT(steps.back().probabilities[2 * static_cast<std::size_t>(layer)], 0.9F);
+  double kept = 0;
+  for (std::size_t i = 0; i < steps.back().probabilities.size(); i += 2) kept += steps.back().probabilities[i];
+  EXPECT_NEAR(kept, 2, 1e-3) << "every resample keeps as many layers as the budget";
+  const auto scores = sink.all<LayerScoreEvent>();
+  ASSERT_EQ(scores.size(), 6U);
+  double mean = 0;
+  for (const LayerScoreEvent& score : scores) mean += score.values[1] / 6;
+  EXPECT_NEAR(steps.back().logits[2], mean, 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryScore, ScoredPlantedModel,
+                         ::testing::Values("kl-ls", "candidate-error", "light-transfer", "perplexity-bypass"));
 
 TEST(LocalEngine, ABudgetInBytesIsMetAtEveryStep) {
   RunSpec spec = LocalEngineCase::spec();

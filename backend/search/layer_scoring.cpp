@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/search/layer_scoring.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/core/random.h"
+#include "backend/search/objective.h"
+#include "backend/search/selection.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::uint64_t kResamplePurpose = 31;
+constexpr int kResamples = 200;
+constexpr std::int64_t kJudgedExamples = 4;  // at the end, for the loss of what was found
+
+class ScoringRun {
+ public:
+  ScoringRun(const MethodInput& input, MethodContext& context, const LayerScoring& scoring)
+      : input_(input),
+        context_(context),
+        scoring_(scoring),
+        selection_(input, scoring.table),
+        full_(column(MixerKind::Full)),
+        scorer_(scoring.scorer(input, selection_.settings(), selection_.operators()[1 - full_])),
+        rows_(selection_.found("scores", static_cast<std::size_t>(selection_.layers()))) {
+    const auto layers = static_cast<std::int64_t>(selection_.layers());
+    if (static_cast<std::int64_t>(rows_.size()) != now().step * layers) {
+      throw badInput("checkpoint", "scores", "it belongs to a run of another shape");
+    }
+  }
+
+  std::vector<PlacementEvent> run() {
+    const std::int64_t examples = settings().integer("examples");
+    while (now().step < examples) {
+      selection_.takeChanges(context_);
+      step(examples);
+    }
+    return outcome();
+  }
+
+ private:
+  const Settings& settings() const { return selection_.settings(); }
+  const Progressed& now() const { return selection_.now; }
+  std::size_t layers() const { return static_cast<std::size_t>(selection_.layers()); }
+  std::size_t column(MixerKind kind) const {
+    return static_cast<std::size_t>(std::ranges::find(selection_.operators(), kind) - selection_.operators().begin());
+  }
+
+  /// The mean of the rows that `pick(i)` names for i = 0 … n−1, in the column of full attention: [L × 2].
+  template <class Pick>
+  std::vector<double> meanOf(Pick pick) const {
+    const std::size_t examples = rows_.size() / layers();
+    std::vector<double> mean(2 * layers(), 0.0);
+    for (std::size_t i = 0; i < examples; ++i) {
+      const std::size_t row = pick(i) * layers();
+      for (std::size_t layer = 0; layer < layers(); ++layer) {
+        mean[2 * layer + full_] += rows_[row + layer] / static_cast<double>(examples);
+      }
+    }
+    return mean;
+  }
+  std::vector<double> scores() const {
+    return meanOf([](std::size_t i) { return i; });
+  }
+
+  /// [L × 2]: the share of resamples in which each operator stands in the layer.
+  std::vector<float> inclusion(const Gates& gates) const {
+    std::vector<float> share(2 * layers(), 0.0F);
+    Random random(derivedSeed(input_.spec.seed, kResamplePurpose));
+    const std::uint64_t examples = rows_.size() / layers();
+    for (int i = 0; i < kResamples; ++i) {
+      const Placement drawn =
+          gates.discretise(meanOf([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }))
+              .placement;
+      for (std::size_t layer = 0; layer < layers(); ++layer) {
+        const bool kept = drawn[static_cast<int>(layer)] == MixerKind::Full;
+        share[2 * layer + (kept ? full_ : 1 - full_)] += 1.0F / kResamples;
+      }
+    }
+    return share;
+  }
+
+  void step(std::int64_t examples) {
+    const auto began = std::chrono::steady_clock::now();
+    const LayerScorer::Example example = scorer_->example(now().step, context_.progress());
+    for (std::size_t layer = 0; layer < layers(); ++layer) {
+      if (!std::isfinite(example.scores[layer])) {
+        throw failure("search, layer " + std::to_string(layer), "its score is not finite");
+      }
+    }
+    rows_.insert(rows_.end(), example.scores.begin(), example.scores.end());
+    ++selection_.now.step;
+    selection_.now.tokens += example.tokens;
+    const Gates gates = selection_.gates();
+    const std::vector<double> mean = scores();
+    const Gates::Discrete discrete = gates.discretise(mean);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    selection_.now.seconds += seconds;
+    context_.emit(LayerScoreEvent{now().step, scoring_.score, scoring_.unit, example.scores});
+
+    StepEvent event;
+    event.step = now().step;
+    event.steps = examples;
+    event.tokens = now().tokens;
+    event.seconds = now().seconds;
+    event.operators = selection_.operators();
+    event.logits.assign(mean.begin(), mean.end());
+    event.probabilities = inclusion(gates);
+    const auto metric = [&event](Metric which) -> double& { return event.metrics[static_cast<std::size_t>(which)]; };
+    metric(Metric::Margin) = discrete.margin;
+    const std::vector<double> share(event.probabilities.begin(), event.probabilities.end());
+    metric(Metric::ExpectedBudget) = gates.expectedCost(share);
+    metric(Metric::Entropy) = gates.meanEntropy(share);
+    metric(Metric::TokensPerSecond) = static_cast<double>(example.tokens) / seconds;
+    metric(Metric::MemoryBytes) = residentBytes();
+    event.if_stopped_now = discrete.placement;
+    event.checkpoint = selection_.checkpoint({{"scores", rows_}});
+    context_.emit(event);
+  }
+
+  /// A placement for each budget, with its loss on the last examples.
+  std::vector<PlacementEvent> outcome() {
+    const Objective objective(input_.bank, selection_.operators(), false);
+    const SearchData data(input_, settings());
+    std::vector<std::pair<SearchBatch, TeacherTarget>> batches;
+    for (const std::int64_t index : data.lastSteps(settings().integer("examples"), kJudgedExamples)) {
+      const SearchBatch batch = data.batch(index);
+      batches.emplace_back(batch, objective.target(batch));
+    }
+    std::vector<PlacementEvent> found;
+    const std::vector<Budget> wanted = selection_.budgets("extract");
+    for (const Budget& budget : wanted) {
+      context_.progress().report("Measuring what was found",
+                                 static_cast<double>(found.size()) / static_cast<double>(wanted.size()));
+      context_.progress().throwIfStopped();
+      const Gates::Discrete discrete = selection_.gates(budget).discretise(scores());
+      PlacementEvent event;
+      event.step = now().step;
+      event.budget = budget;
+      event.placement = discrete.placement;
+      event.margin = discrete.margin;
+      event.hard_loss = 0;
+      for (const auto& [batch, target] : batches) {
+        event.hard_loss += objective.hard(batch, target, event.placement) / static_cast<double>(batches.size());
+      }
+      context_.emit(event);
+      found.push_back(std::move(event));
+    }
+    return found;
+  }
+
+  const MethodInput& input_;
+  MethodContext& context_;
+  const LayerScoring& scoring_;
+  Selection selection_;
+  std::size_t full_;  ///< Column of full attention; the other operator's is 1 − full_.
+  std::unique_ptr<LayerScorer> scorer_;
+  std::vector<double> rows_;  ///< [examples so far × L].
+};
+
+}  // namespace
+
+std::vector<SettingSpec> scoringSettings(const std::string& operators, std::int64_t examples,
+                                         const SearchData::Fallbacks& data, std::vector<SettingSpec> own) {
+  using namespace setting;
+  std::vector<SettingSpec> all{operatorsSetting(operators),
+                               integer("examples", examples, 1, 1e6, "Examples that layers are scored on.")};
+  for (std::vector<SettingSpec> more : {std::move(own), SearchData::settings(data)}) {
+    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  all.push_back(extractSetting());
+  all.push_back(choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."));
+  return all;
+}
+
+void checkScoring(const Settings& settings) {
+  constexpr std::array<std::string_view, 1> kLists{"extract"};
+  checkSelection(settings, kLists);
+  if (kindsListed(settings.text("operators"), "operators").size() != 2) {
+    throw usageError("operators", "a score holds full attention against one other operator");
+  }
+}
+
+std::vector<PlacementEvent> runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring) {
+  return ScoringRun(input, context, scoring).run();
+}
+
+}  // namespace interleave

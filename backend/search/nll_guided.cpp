@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// NLL-guided training-free selection (arXiv 2606.27791): a layer is worth what its full-attention prefill adds to the
+// prediction of the answer. Published for full attention against a sliding window; here any other operator will do.
+#include "backend/search/exchange_scorer.h"
+#include "backend/search/scored_methods.h"
+
+namespace interleave {
+namespace {
+
+const std::vector<SettingSpec>& table() {
+  using namespace setting;
+  static const std::vector<SettingSpec> specs =
+      scoringSettings("full,swa", 16, {.prompt_share = 1, .prompt_loss = "ce"},
+                      {choice("base", "one-in", {"one-in", "one-out"},
+                              "one-in: every layer exchanged but one, as published; one-out: one layer exchanged."),
+                       flag("prompt_only", true,
+                            "At the answer's tokens every layer has full attention, as published (prefill only).")});
+  return specs;
+}
+
+}  // namespace
+
+std::span<const SettingSpec> nllGuidedSettings() { return table(); }
+
+std::vector<PlacementEvent> runNllGuided(const MethodInput& input, MethodContext& context) {
+  return runScoring(input, context,
+                    {"loss that full attention in the layer takes away", "nats", table(),
+                     [](const MethodInput& in, const Settings& settings, MixerKind other) {
+                       const bool one_in = settings.text("base") == "one-in";
+                       return exchangeScorer(in, settings, other,
+                                             {.base = one_in ? Exchange::Base::Other : Exchange::Base::Full,
+                                              .prompt_only = settings.flag("prompt_only")});
+                     }});
+}
+
+}  // namespace interleave

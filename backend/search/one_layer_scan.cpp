@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/search/one_layer_scan.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "backend/model/finite_watch.h"
+
+namespace interleave {
+
+OneLayerLosses scanOneLayer(const Objective& objective, const SearchBatch& batch, const TeacherTarget& target,
+                            const LayerMix& base, const LayerMix& changed, Progress& progress) {
+  static const Packing kUnpacked;
+  const at::NoGradGuard no_grad;
+  const Model& model = objective.model();
+  const int layers = model.config().layers;
+  const auto through = [&](int layer, const at::Tensor& stream, const LayerMix& mix) {
+    LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
+    return model.finishLayer(layer, stream, mix(layer, input));
+  };
+  std::vector<at::Tensor> streams{model.embed(tokenBatch(batch.ids, model.device()))};
+  FiniteWatch watch;
+  watch.add(streams.back());
+  for (int layer = 0; layer < layers; ++layer) {
+    streams.push_back(through(layer, streams.back(), base));
+    watch.add(streams.back());
+  }
+  watch.check();
+  OneLayerLosses losses{.base = objective.loss(batch, target, streams.back()), .changed = {}};
+  for (int layer = 0; layer < layers; ++layer) {
+    progress.throwIfStopped();
+    at::Tensor stream = through(layer, streams[static_cast<std::size_t>(layer)], changed);
+    for (int above = layer + 1; above < layers; ++above) stream = through(above, stream, base);
+    losses.changed.push_back(objective.loss(batch, target, stream));
+  }
+  return losses;
+}
+
+}  // namespace interleave

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/search/selection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "backend/formats/bounded_json.h"
+
+namespace interleave {
+namespace {
+
+constexpr int kVersion = 1;
+const char* const kPlace = "checkpoint";
+
+}  // namespace
+
+Selection::Selection(const MethodInput& input, std::span<const SettingSpec> table)
+    : input_(input), table_(table), settings_(table) {
+  settings_.merge(input.spec.search_settings, "search settings");
+  operators_ = kindsListed(settings_.text("operators"), "operators");
+  for (MixerKind kind : operators_) input.bank->mixer(0, kind);  // names a kind that the bank lacks
+  if (input.spec.resume_from) resume(*input.spec.resume_from);
+  if (!input.spec.resume_from) now.pinned.assign(static_cast<std::size_t>(layers()), -1);
+  if (!input.spec.resume_from || input.spec.startsFork()) {
+    now.budget = input.spec.budget;
+    now.settings = settings_;
+  }
+}
+
+Gates Selection::gates(const Budget& budget) const {
+  std::vector<double> costs;
+  for (int layer = 0; layer < layers(); ++layer) {
+    for (MixerKind kind : operators_) {
+      costs.push_back(
+          budget.unit == Budget::Unit::FullLayers
+              ? (kind == MixerKind::Full ? 1.0 : 0.0)
+              : static_cast<double>(input_.bank->mixer(layer, kind).cost(budget.context_tokens).cache_bytes));
+    }
+  }
+  return Gates({operators_, std::move(costs), static_cast<double>(budget.amount), now.pinned});
+}
+
+void Selection::takeChanges(MethodContext& context) {
+  for (const Intervention& change : context.beginStep(now.step + 1)) {
+    try {
+      apply(change);
+      context.emit(InterventionEvent{change});
+    } catch (const Error& refused) {  // a slip of the hand must not end the run
+      context.emit(LogEvent{LogEvent::Level::Warning, std::string("A change was refused: ") + refused.what()});
+    }
+  }
+}
+
+void Selection::apply(const Intervention& change) {
+  Progressed next = now;
+  if (change.kind == Intervention::Kind::Set) {
+    if (change.key == "budget") {
+      next.budget = change.budget();
+    } else {
+      const auto spec = std::ranges::find(table_, change.key, &SettingSpec::key);
+      if (spec != table_.end() && !spec->live)
+        throw usageError(change.key, "this setting cannot be changed while a run goes on");
+      next.settings.merge({{change.key, change.value}}, {});
+    }
+  } else {
+    if (change.layer < 0 || change.layer >= layers())
+      throw usageError("layer", "there is no layer " + std::to_string(change.layer));
+    const auto column = std::ranges::find(operators_, change.mixer) - operators_.begin();
+    const bool pin = change.kind == Intervention::Kind::Pin;
+    if (pin && column == static_cast<std::ptrdiff_t>(operators_.size())) {
+      throw usageError("pin", "\"" + std::string(name(change.mixer)) + "\" is not among this search's operators");
+    }
+    next.pinned[static_cast<std::size_t>(change.layer)] = pin ? static_cast<int>(column) : -1;
+  }
+  std::swap(now, next);
+  try {
+    gates();  // refuses a budget that the pins do not allow
+  } catch (const Error&) {
+    std::swap(now, next);
+    throw;
+  }
+}
+
+std::vector<Budget> Selection::budgets(const std::string& setting) const {
+  const auto reachable = [this](const Budget& budget) {
+    try {
+      gates(budget);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  std::vector<Budget> all{now.budget};
+  for (const std::string& word : wordsOf(settings_.text(setting))) {
+    const Budget budget = Budget::parse(word);
+    if (std::ranges::find(all, budget) == all.end() && reachable(budget)) all.push_back(budget);
+  }
+  return all;
+}
+
+Checkpoint Selection::checkpoint(nlohmann::json found) const {
+  found.update({{"version", kVersion},
+                {"tokens", now.tokens},
+                {"seconds", now.seconds},
+                {"pinned", now.pinned},
+                {"budget", now.budget.text()},
+                {"settings", now.settings.json()}});
+  return {.step = now.step, .state = found.dump()};
+}
+
+void Selection::resume(const Checkpoint& checkpoint) {
+  try {
+    found_ = parseJson(checkpoint.state, kPlace);
+    if (found_.at("version") != kVersion)
+      throw badInput(kPlace, "version", "it is from another version of this program");
+    now.step = checkpoint.step;
+    now.tokens = found_.at("tokens");
+    now.seconds = found_.at("seconds");
+    now.pinned = found_.at("pinned").get<std::vector<int>>();
+    now.budget = Budget::parse(found_.at("budget"));
+    now.settings = settings_;
+    now.settings.merge(found_.at("settings"), kPlace);
+  } catch (const nlohmann::json::exception& problem) {
+    throw badInput(kPlace, {}, problem.what());
+  }
+  if (now.settings.text("operators") != settings_.text("operators")) {
+    throw badInput(
+        kPlace, "operators",
+        "it is of a search over " + now.settings.text("operators") + ", not over " + settings_.text("operators"));
+  }
+  const auto columns = static_cast<int>(operators_.size());
+  if (now.pinned.size() != static_cast<std::size_t>(layers()) ||
+      std::ranges::any_of(now.pinned, [&](int pin) { return pin < -1 || pin >= columns; })) {
+    throw badInput(kPlace, {}, "it belongs to a search of another shape");
+  }
+}
+
+std::vector<double> Selection::found(const char* key, std::size_t row) const {
+  if (found_.is_null()) return {};
+  std::vector<double> values;
+  try {
+    values = found_.at(key).get<std::vector<double>>();
+  } catch (const nlohmann::json::exception& problem) {
+    throw badInput(kPlace, key, problem.what());
+  }
+  if (values.size() % row != 0) throw badInput(kPlace, key, "it belongs to a search of another shape");
+  return values;
+}
+
+SettingSpec operatorsSetting(const std::string& fallback) {
+  return setting::inferred(setting::text(
+      "operators", fallback, "Operators to choose from in each layer, separated by commas; full is one of them."));
+}
+
+SettingSpec extractSetting() {
+  return setting::text("extract", "", "Further budgets (layer counts) to extract at the end, separated by commas.");
+}
+
+void checkSelection(const Settings& settings, std::span<const std::string_view> budget_lists) {
+  const std::vector<MixerKind> operators = kindsListed(settings.text("operators"), "operators");
+  if (operators.size() < 2 || std::ranges::find(operators, MixerKind::Full) == operators.end()) {
+    throw usageError("operators", "a search needs full attention and at least one other operator");
+  }
+  for (const std::string_view key : budget_lists) {
+    for (const std::string& word : wordsOf(settings.text(std::string(key)))) Budget::parse(word);
+  }
+}
+
+}  // namespace interleave
