@@ -104,8 +104,8 @@ class StoreWriter {
   void setTitle(RunId id, const std::string& title);
   void setNote(RunId id, const std::string& note);
   void setTags(RunId id, const std::vector<std::string>& tags);
-  void setBaseline(RunId id, bool baseline);
-  void remove(RunId id);  ///< Into the bin.
+  void setBaseline(RunId id, bool baseline);  ///< There is one at most, deleted runs included.
+  void remove(RunId id);                      ///< Into the bin.
   void restore(RunId id);
   void purge(RunId id);  ///< For good.
 

@@ -382,7 +382,10 @@ void StoreWriter::setTags(RunId id, const std::vector<std::string>& tags) {
   impl_->update(id, "UPDATE runs SET tags = ?2 WHERE id = ?1", nlohmann::json(tags).dump());
 }
 void StoreWriter::setBaseline(RunId id, bool baseline) {
-  impl_->update(id, "UPDATE runs SET baseline = ?2 WHERE id = ?1", static_cast<int>(baseline));
+  impl_->update(id,
+                "UPDATE runs SET baseline = (id = ?1 AND ?2) "
+                "WHERE (id = ?1 OR baseline) AND EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
+                static_cast<int>(baseline));
 }
 void StoreWriter::remove(RunId id) { impl_->update(id, "UPDATE runs SET deleted = ?2 WHERE id = ?1", 1); }
 void StoreWriter::restore(RunId id) { impl_->update(id, "UPDATE runs SET deleted = ?2 WHERE id = ?1", 0); }

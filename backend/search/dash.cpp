@@ -68,7 +68,7 @@ const std::vector<SettingSpec>& table() {
       inferred(integer("repair_batches", 4, 1, 1000, "Search batches on which a repair measures the discrete loss.")),
       flag("recompute", false, "Run each layer again for its gradient instead of keeping activations."),
       choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."),
-      text("text_file", "", "Search text; empty: the bundled one."),
+      path("text_file", "Search text; empty: the bundled one."),
   };
   return specs;
 }
@@ -92,6 +92,10 @@ class Dash {
         state_(initialState()) {
     for (MixerKind kind : operators_) input.bank->mixer(0, kind);  // names a kind that the bank lacks
     const std::string text = calibrationText(settings_.text("text_file"));
+    const std::string read = std::exchange(state_.text, textDigest(text));
+    if (!read.empty() && read != state_.text) {
+      throw badInput(settings_.text("text_file"), {}, "the text is not the one that the run was begun with");
+    }
     text_ = std::make_unique<TextSource>(input.tokenizer, text, settings_.integer("text_tokens"),
                                          derivedSeed(input.spec.seed, kTextPurpose));
     if (settings_.real("prompt_share") <= 0) return;
@@ -340,7 +344,8 @@ class Dash {
   bool measuresHardLoss(std::int64_t step) const {
     const std::int64_t every = settings_.integer("hard_every");
     if (every == 0) return false;
-    const std::int64_t round = std::max<std::int64_t>(1, every / 2);
+    const double share = settings_.real("prompt_share");
+    const std::int64_t round = share > 0 && share < 1 ? std::max<std::int64_t>(1, every / 2) : every;
     return (countOf(isPrompt(step), step) + 1) % round == 0 || step + 1 == settings_.integer("steps");
   }
 

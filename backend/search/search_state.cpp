@@ -23,7 +23,8 @@ Checkpoint toCheckpoint(const SearchState& state) {
                             {"second_moment", state.second_moment},
                             {"pinned", state.pinned},
                             {"budget", state.budget.text()},
-                            {"settings", state.settings.json()}};
+                            {"settings", state.settings.json()},
+                            {"text", state.text}};
   return {.step = state.step, .state = json.dump()};
 }
 
@@ -40,6 +41,7 @@ SearchState fromCheckpoint(const Checkpoint& checkpoint, const Settings& setting
     state.second_moment = json.at("second_moment").get<std::vector<double>>();
     state.pinned = json.at("pinned").get<std::vector<int>>();
     state.budget = Budget::parse(json.at("budget"));
+    state.text = json.value("text", std::string());
     state.settings = settings;
     state.settings.merge(json.at("settings"), kPlace);
   } catch (const nlohmann::json::exception& problem) {

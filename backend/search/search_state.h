@@ -19,6 +19,7 @@ struct SearchState {
   std::vector<int> pinned;                                  ///< [L]: operator column, or −1.
   Budget budget;
   Settings settings;  ///< As interventions have left them.
+  std::string text;   ///< Digest of the search text.
 };
 
 /// As JSON whose numbers round-trip exactly.

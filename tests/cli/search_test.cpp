@@ -163,6 +163,11 @@ TEST_F(SearchCommands, WindowsOfAHybridWithoutABankAreThoseItWasSearchedWith) {
                 .code,
             2)
       << "the run says it itself";
+  EXPECT_EQ(run({"export", "--store", store_, "--placement", folder_ / "out" / "placement.json", "--format", "swaa",
+                 "--out", folder_ / "none"})
+                .code,
+            2)
+      << "a file is of no store";
   const auto divergence = [&](Words more) {
     Words words{"evaluate", model_, "--json", "--tasks", "kl", "--tokens", "256", "--sequence", "64", "--placement"};
     words.insert(words.end(), more.begin(), more.end());

@@ -78,5 +78,40 @@ TEST(Intervention, RefusesWhatItDoesNotKnow) {
   }
 }
 
+TEST(RunSpec, AForkBeginsAsItsOriginStood) {
+  RunSpec origin;
+  origin.title = "origin";
+  origin.seed = 3;
+  origin.search_settings = {{"operators", "full,swa"}, {"steps", 30}, {"learning_rate", 0.1}};
+  Intervention rate, budget, pin, later;
+  rate.step = 5;
+  rate.key = "learning_rate";
+  rate.value = 0.2;
+  budget.step = 6;
+  budget.key = "budget";
+  budget.value = "4";
+  pin.kind = Intervention::Kind::Pin;
+  pin.step = 7;
+  pin.layer = 2;
+  later = pin;
+  later.step = 11;
+  later.layer = 3;
+  origin.interventions = {rate, budget, pin, later};
+  RunSpec fork = forkOf(origin, 12, {.step = 10, .state = "{}"});
+  EXPECT_EQ(fork.seed, 3U);
+  EXPECT_TRUE(fork.title.empty());
+  EXPECT_EQ(fork.budget, Budget::layers(4));
+  EXPECT_EQ(fork.search_settings.at("learning_rate"), 0.2);
+  EXPECT_EQ(fork.forked_from, "12@10");
+  EXPECT_TRUE(fork.startsFork());
+  ASSERT_EQ(fork.interventions.size(), 1U) << "what is pinned at the checkpoint";
+  EXPECT_EQ(fork.interventions[0].layer, 2);
+  EXPECT_EQ(fork.interventions[0].step, 11);
+  changeFork(fork, {{"operators", "full,swa"}, {"steps", 12}});
+  EXPECT_EQ(fork.search_settings.at("steps"), 12);
+  EXPECT_THROW(changeFork(fork, {{"operators", "full,gdn"}, {"steps", 12}}), Error);
+  EXPECT_THROW(changeFork(fork, {{"operators", "full,swa"}, {"steps", 9}}), Error);
+}
+
 }  // namespace
 }  // namespace interleave

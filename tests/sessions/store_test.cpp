@@ -231,6 +231,21 @@ TEST_F(StoreTest, ScoresOfOnePlacementJoinAndTheNewestOfATaskCounts) {
   EXPECT_EQ(scores[1].scores[1].value, 4);
 }
 
+TEST_F(StoreTest, OneRunIsTheBaseline) {
+  StoreWriter writer(file_);
+  const RunId first = writer.addRun(sampleSpec("first")), second = writer.addRun(sampleSpec("second"));
+  writer.setBaseline(first, true);
+  writer.remove(first);
+  writer.setBaseline(second, true);
+  writer.restore(first);
+  const Store store = Store::open(file_);
+  EXPECT_FALSE(store.run(first).baseline) << "brought back";
+  EXPECT_TRUE(store.run(second).baseline);
+  writer.setBaseline(second, false);
+  EXPECT_FALSE(store.run(second).baseline);
+  EXPECT_THROW(writer.setBaseline(99, true), Error);
+}
+
 TEST_F(StoreTest, KeepsWhatTheResearcherNotes) {
   StoreWriter writer(file_);
   const RunId id = writer.addRun(sampleSpec("before"));
