@@ -92,7 +92,7 @@ TEST_F(SearchCommands, EqualSeedsGiveEqualRuns) {
 }
 
 TEST_F(SearchCommands, ResumesAfterAStopAndAfterAKill) {
-  constexpr int kSteps = 60;
+  constexpr int kSteps = 120;  // long enough for a signal to come in between
   const nlohmann::json whole = run(search(folder_ / "whole.sqlite", kSteps)).json();
   for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
     const std::string store = folder_ / ("store" + std::to_string(signal));
