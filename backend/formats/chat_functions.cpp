@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/chat_functions.h"
 
+#include <locale.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <ctime>
 
@@ -171,12 +172,20 @@ Value mapped(const Value& list, const Call& call) {
   return out;
 }
 
+/// 26 July 2024, always: equal specs give equal runs, and the prompts of a run are written through its model's
+/// template. That day is the one which Llama 3.2's template takes where there is no clock. In plain English for the
+/// same reason: the language that a window speaks must not show in a prompt.
 std::string today(const std::string& format) {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm local{};
-  localtime_r(&now, &local);
+  static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", locale_t{});
+  std::tm day{};
+  day.tm_year = 2024 - 1900;
+  day.tm_mon = 6;
+  day.tm_mday = 26;
+  day.tm_wday = 5;    // A Friday,
+  day.tm_yday = 207;  // after so many days.
+  day.tm_zone = "UTC";
   std::string text(256, '\0');
-  text.resize(std::strftime(text.data(), text.size(), format.c_str(), &local));
+  text.resize(strftime_l(text.data(), text.size(), format.c_str(), &day, kPlain));
   return text;
 }
 

@@ -174,6 +174,11 @@ TEST(ChatForm, ATextTooLongIsTheTemplatesFault) {
             ErrorKind::Usage);
 }
 
+TEST(ChatForm, TheDateIsTheSameOnEveryDay) {
+  EXPECT_EQ(templated("{{ strftime_now('%d %b %Y, %A, %j, %H:%M %Z') }}").render({}, false),
+            "26 Jul 2024, Friday, 208, 00:00 UTC");
+}
+
 TEST(ChatForm, CharactersOfATextAreCountedNotItsBytes) {
   EXPECT_EQ(templated("{{ 'aé漢😀'[2] }}{{ 'aé漢😀'[-1] }}{{ 'aé漢😀'[4] }}{{ 'aé漢😀'[-5] }}").render({}, false), "漢😀");
   EXPECT_EQ(templated("{{ 'aé漢😀'[1:3] }}{{ 'aé漢😀'[::-2] }}").render({}, false), "é漢😀é");
