@@ -118,7 +118,7 @@ class StoreWriter {
   struct Status {
     std::int64_t queued = 0, dropped = 0, committed = 0;
     double seconds_since_commit = 0;
-    std::string problem;                 ///< Empty: none. "disk full", …
+    std::string problem;                 ///< Empty: none. "disk full", or why an event could not be recorded.
     std::int64_t acknowledged_step = 0;  ///< Of the run recorded last.
   };
   Status status() const;
