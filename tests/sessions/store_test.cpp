@@ -292,6 +292,25 @@ TEST_F(StoreTest, WhatCannotBeReadIsToldWithFileAndRun) {
   expectTold([&] { store.events(id); });
 }
 
+TEST_F(StoreTest, CostsThatLackAnOperatorAreDamage) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("costs"));
+  EnvironmentEvent environment;
+  environment.costs = {{8192, {std::vector<MixerCost>(kMixerKinds)}}};
+  writer.record(id, environment);
+  ASSERT_TRUE(writer.flush());
+  EXPECT_EQ(Store::open(file_).environment(id)->costs.at(0).rows.at(0).size(), kMixerKinds);
+  for (const std::size_t cells : {0, kMixerKinds - 1, kMixerKinds + 1}) {
+    environment.costs[0].rows[0].resize(cells);
+    writer.record(id, environment);
+    ASSERT_TRUE(writer.flush());
+    const Error error = test::errorOf([&] { Store::open(file_).environment(id); });
+    EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+    EXPECT_THAT(error.what(), HasSubstr("costs of " + std::to_string(cells) + " operators"));
+    EXPECT_THAT(checkStore(file_).problems, ElementsAre(HasSubstr("costs of")));
+  }
+}
+
 TEST_F(StoreTest, WhyEventsAreLostIsTold) {
   RunId damaged = 0, whole = 0;
   {
