@@ -79,7 +79,7 @@ class Store {
 /// Findings of a check: empty when all is well.
 struct StoreCheck {
   std::vector<std::string> problems;
-  int schema_version = 0;
+  int schema_version = 0;  ///< Of the file, which may be older than the program's.
   std::int64_t runs = 0, steps = 0;
 };
 StoreCheck checkStore(const std::filesystem::path& file);
