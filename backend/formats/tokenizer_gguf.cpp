@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/formats/pretokenizer.h"
 #include "backend/formats/tokenizer_bpe.h"
 #include "backend/formats/tokenizer_json.h"
 #include "backend/formats/unicode.h"
@@ -28,7 +29,6 @@ constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, SentencePiec
 /// tokenizer.ggml.token_type.
 enum class TokenType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
 
-constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2 =
@@ -39,8 +39,8 @@ constexpr std::string_view kTekken = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{
 constexpr std::string_view kPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr std::string_view kDigit = R"(\p{N})", kDigits = R"(\p{N}+)", kThreeDigits = "[0-9][0-9][0-9]";
 
-constexpr std::array kSmolLmSplits = {kDigit, kGpt2};
-constexpr std::array kDefaultSplits = {kPunctuation, kGpt2, kDigits, kThreeDigits};
+constexpr std::array kSmolLmSplits = {kDigit, kGpt2Pattern};
+constexpr std::array kDefaultSplits = {kPunctuation, kGpt2Pattern, kDigits, kThreeDigits};
 
 /// What a name in tokenizer.ggml.pre stands for: the texts are split by each pattern in turn.
 struct PreTokenizer {
@@ -50,8 +50,8 @@ struct PreTokenizer {
 };
 constexpr std::array kPreTokenizers = {
     PreTokenizer{"default", kDefaultSplits},
-    PreTokenizer{"gpt-2", {&kGpt2, 1}},
-    PreTokenizer{"phi-2", {&kGpt2, 1}},
+    PreTokenizer{"gpt-2", {&kGpt2Pattern, 1}},
+    PreTokenizer{"phi-2", {&kGpt2Pattern, 1}},
     PreTokenizer{"smollm", kSmolLmSplits},
     PreTokenizer{"starcoder", kSmolLmSplits},
     PreTokenizer{"refact", kSmolLmSplits},
