@@ -58,11 +58,7 @@ std::vector<MixerKind> kindsListed(const std::string& list, const std::string& s
   std::vector<MixerKind> kinds;
   for (const std::string& word : wordsOf(list)) {
     const auto kind = mixerKindNamed(word);
-    if (!kind) {
-      const std::string near = nearestOf(word, mixerKindNames());
-      throw usageError(setting,
-                       "unknown operator \"" + word + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-    }
+    if (!kind) throw usageError(setting, "unknown operator \"" + word + "\"" + didYouMean(word, mixerKindNames()));
     if (std::ranges::find(kinds, *kind) != kinds.end()) throw usageError(setting, "\"" + word + "\" is named twice");
     kinds.push_back(*kind);
   }

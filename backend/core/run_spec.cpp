@@ -140,7 +140,12 @@ RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place) {
   spec.bank_dir = read<std::string>(json, "bank_dir", place);
   spec.method = read<std::string>(json, "method", place);
   spec.preset = read<std::string>(json, "preset", place);
-  spec.budget = Budget::parse(read<std::string>(json, "budget", place));
+  const auto budget = read<std::string>(json, "budget", place);
+  try {
+    spec.budget = Budget::parse(budget);
+  } catch (const Error& problem) {  // Whoever reads it did not write it: no Usage error.
+    throw badInput({}, place, "\"budget\": " + problem.reason());
+  }
   spec.seed = read<std::uint64_t>(json, "seed", place);
   spec.bank_settings = member(json, "bank_settings", place);
   spec.search_settings = member(json, "search_settings", place);

@@ -80,8 +80,7 @@ const SettingSpec& Settings::spec(const std::string& key, const std::string& fil
   if (found != specs_.end()) return *found;
   std::vector<std::string> known;
   for (const SettingSpec& entry : specs_) known.push_back(entry.key);
-  const std::string near = nearestOf(key, known);
-  throw wrong(file, key, "unknown setting" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw wrong(file, key, "unknown setting" + didYouMean(key, known));
 }
 
 void Settings::put(const SettingSpec& entry, nlohmann::json value, const std::string& file) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/core/error.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
@@ -50,6 +51,14 @@ TEST(RunSpec, NamesWhatIsMissingOrWrong) {
   json["seed"] = "seven";
   EXPECT_THROW(runSpecFromJson(json, ""), Error);
   EXPECT_THROW(runSpecFromJson(nlohmann::json::array(), ""), Error);
+}
+
+TEST(RunSpec, AStoredBudgetThatIsNoneIsBadInput) {
+  nlohmann::json json = toJson(sample());
+  json["budget"] = "many";
+  const Error error = test::errorOf([&] { runSpecFromJson(json, "runs.interleave: run 1"); });
+  EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+  EXPECT_THAT(error.what(), testing::HasSubstr("runs.interleave: run 1: \"budget\": \"many\" is neither"));
 }
 
 TEST(Intervention, ReadsBackWhatItWrites) {

@@ -51,9 +51,8 @@ std::vector<std::string> presetNames() {
 Preset loadPreset(const std::string& name_or_path, const std::string& method) {
   const auto bundled = findResource(std::string(kFolder) + name_or_path + std::string(kEnding));
   if (!bundled && !std::filesystem::exists(name_or_path)) {
-    const std::string near = nearestOf(name_or_path, presetNames());
     throw usageError("preset", "\"" + name_or_path + "\" is neither a bundled preset nor a file" +
-                                   (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+                                   didYouMean(name_or_path, presetNames()));
   }
   const std::string file = bundled ? "preset " + name_or_path : name_or_path;
   const nlohmann::json json = bundled ? parseJson(*bundled, file) : readJson(name_or_path);
