@@ -432,6 +432,7 @@ Expression TokenReader::subscript(Expression value) {
   if (acceptSymbol("]")) {
     return [value = std::move(value), begin = std::move(begin)](Scope& scope) {
       const Value self = value(scope);
+      if (self.is_string()) scope.countStep(bytesOf(self));  // its characters are counted
       return scope.made(attributeOf(self, begin(scope)));
     };
   }
