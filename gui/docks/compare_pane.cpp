@@ -144,7 +144,7 @@ Panel ComparePane::overlapPanel() const {
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = fixedText(overlap, 2),
+                             .text = overlap < 1 ? fixedText(overlap, 2).mid(1) : fixedText(overlap, 0),  // ".27", "1"
                              .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QAbstractItemModelTester>
 #include <QLabel>
+#include <QListView>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QSlider>
 #include <algorithm>
@@ -408,6 +410,27 @@ class StudioTest final : public QObject {
     Scene scene;
     for (Dock* dock : scene.window.docks()) QVERIFY(!dock->pane().accessibleName().isEmpty());
     for (const Figure* figure : scene.window.findChildren<Figure*>()) QVERIFY(!figure->accessibleName().isEmpty());
+  }
+
+  void theLogStaysAtItsEndUnlessTheUserScrolledAway() {
+    Scene scene;
+    const auto lists = scene.window.dock(QStringLiteral("log")).findChildren<QListView*>();
+    const auto lines = std::ranges::find(lists, QStringLiteral("Log"), &QWidget::accessibleName);
+    QVERIFY(lines != lists.end());
+    QScrollBar& bar = *(*lines)->verticalScrollBar();
+    const auto write = [&] {
+      for (int i = 0; i < 50; ++i) scene.studio.log().add(LogEvent::Level::Info, QStringLiteral("line %1").arg(i));
+    };
+    write();
+    QTRY_VERIFY(bar.maximum() > 0 && bar.value() == bar.maximum());
+    scene.window.resize(1280, 760);
+    write();
+    QTRY_VERIFY(bar.maximum() > 60 && bar.value() == bar.maximum());
+    bar.setValue(3);
+    const int before = bar.maximum();
+    write();
+    QTRY_VERIFY(bar.maximum() > before);
+    QCOMPARE(bar.value(), 3);
   }
 
   void layoutsAreArrangedAndReset() {
