@@ -79,9 +79,7 @@ void assignSetting(Settings& search, Settings& bank, const std::string& key_valu
   for (const Settings* settings : {&search, &bank}) {
     for (const SettingSpec& spec : settings->specs()) known.push_back(spec.key);
   }
-  const std::string near = nearestOf(key, known);
-  throw usageError("--set",
-                   "unknown setting \"" + key + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw usageError("--set", "unknown setting \"" + key + "\"" + didYouMean(key, known));
 }
 
 MixerKind restOperator(const std::optional<std::string>& named, const std::filesystem::path& bank,

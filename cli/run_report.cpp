@@ -79,7 +79,11 @@ json toJson(const std::vector<Score>& scores) {
 }
 
 json RunReport::json() const {
-  nlohmann::json document{{"run", run}, {"status", name(phase)}, {"placement", nullptr}};
+  nlohmann::json document{{"run", run}, {"status", name(phase)}, {"placements", nlohmann::json::array()}};
+  for (const char* key : {"placement", "steps", "tokens", "seconds", "tokens_per_second", "logit_operators", "logits",
+                          "probabilities", "soft_loss", "hard_loss", "margin"}) {
+    document[key] = nullptr;  // until it is known
+  }
   if (last_step) {
     document["steps"] = last_step->step;
     document["tokens"] = last_step->tokens;
@@ -96,7 +100,6 @@ json RunReport::json() const {
     document["soft_loss"] = number(placements.front().soft_loss);
     document["hard_loss"] = number(placements.front().hard_loss);
     document["margin"] = number(placements.front().margin);
-    document["placements"] = nlohmann::json::array();
     for (const PlacementEvent& event : placements) document["placements"].push_back(toJson(event));
   } else if (last_step) {
     document["placement"] = cli::toJson(last_step->if_stopped_now);

@@ -180,6 +180,13 @@ void checkHeader(const fs::path& file) {
   }
 }
 
+int storedSchemaVersion(const fs::path& file) try {
+  SQLite::Database database = openReadOnly(file);
+  return static_cast<int>(integerPragma(database, "user_version"));
+} catch (const SQLite::Exception& problem) {
+  throw storeError(file, problem);
+}
+
 SQLite::Database openForWriting(const fs::path& file) try {
   const bool unclean = leftBehind(file, "-wal");
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMilliseconds);

@@ -20,6 +20,9 @@ SQLite::Database openForWriting(const std::filesystem::path& file);
 /// Opens a read-only connection. An old schema is read through a migrated copy in memory.
 SQLite::Database openForReading(const std::filesystem::path& file);
 
+/// The version of the schema that the file itself has, whatever openForReading() makes of it. The file is ours.
+int storedSchemaVersion(const std::filesystem::path& file);
+
 /// BadInput unless the file begins like a store of ours.
 void checkHeader(const std::filesystem::path& file);
 

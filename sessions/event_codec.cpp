@@ -84,6 +84,11 @@ std::vector<CostTable> costs(const Json& json) {
     CostTable& table = tables.emplace_back();
     table.context_tokens = entry.at("context_tokens").get<std::int64_t>();
     for (const Json& cells : entry.at("rows")) {
+      if (cells.size() != kMixerKinds) {  // Readers look up a kind's cell unasked.
+        throw badInput(
+            {}, {},
+            "costs of " + std::to_string(cells.size()) + " operators instead of " + std::to_string(kMixerKinds));
+      }
       auto& row = table.rows.emplace_back();
       for (const Json& cell : cells) {
         row.push_back({cell.at(0).get<std::int64_t>(), cell.at(1).get<std::int64_t>(), cell.at(2).get<std::int64_t>()});

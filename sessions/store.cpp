@@ -92,8 +92,10 @@ struct Store::Impl {
     return runs;
   }
 
+  std::string placeIn(RunId id) const { return file.string() + ": " + placeOf(id); }
+
   RunSpec specFrom(RunId id, const std::string& text) const {
-    return runSpecFromJson(nlohmann::json::parse(text), file.string() + ": " + placeOf(id));
+    return runSpecFromJson(nlohmann::json::parse(text), placeIn(id));
   }
 
   void require(RunId id) {
@@ -107,7 +109,7 @@ struct Store::Impl {
     SQLite::Statement row(
         database, std::string("SELECT ") + kChunkColumns + " FROM chunks WHERE run = ?1 AND last >= ?2 ORDER BY first");
     bound(row, id, first);
-    while (row.executeStep()) take(chunkFrom(row, 0, file.string() + ": " + placeOf(id)));
+    while (row.executeStep()) take(chunkFrom(row, 0, placeIn(id)));
   }
 
   /// The run's events of type T, in the order they were recorded.
@@ -119,7 +121,7 @@ struct Store::Impl {
       bound(row, id, static_cast<std::int64_t>(kEventKind<T>));
       std::vector<T> events;
       while (row.executeStep()) {
-        events.push_back(std::get<T>(eventFrom(kEventKind<T>, row.getColumn(0).getString(), placeOf(id))));
+        events.push_back(std::get<T>(eventFrom(kEventKind<T>, row.getColumn(0).getString(), placeIn(id))));
       }
       return events;
     });
@@ -265,7 +267,7 @@ std::vector<Event> Store::events(RunId id) const {
     const auto takeBefore = [&](std::int64_t seq) {
       while (more && row.getColumn(0).getInt64() < seq) {
         const auto kind = static_cast<std::size_t>(row.getColumn(1).getInt64());
-        Event event = eventFrom(kind, row.getColumn(2).getString(), impl_->file.string() + ": " + placeOf(id));
+        Event event = eventFrom(kind, row.getColumn(2).getString(), impl_->placeIn(id));
         auto* last = events.empty() ? nullptr : std::get_if<ScoreEvent>(&events.back());
         const auto* next = std::get_if<ScoreEvent>(&event);
         if (!last || !next || !join(*last, *next)) events.push_back(std::move(event));

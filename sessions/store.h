@@ -80,7 +80,7 @@ class Store {
 /// Findings of a check: empty when all is well.
 struct StoreCheck {
   std::vector<std::string> problems;
-  int schema_version = 0;
+  int schema_version = 0;  ///< Of the file, which may be older than the program's.
   std::int64_t runs = 0, steps = 0;
 };
 StoreCheck checkStore(const std::filesystem::path& file);
@@ -105,8 +105,8 @@ class StoreWriter {
   void setTitle(RunId id, const std::string& title);
   void setNote(RunId id, const std::string& note);
   void setTags(RunId id, const std::vector<std::string>& tags);
-  void setBaseline(RunId id, bool baseline);
-  void remove(RunId id);  ///< Into the bin.
+  void setBaseline(RunId id, bool baseline);  ///< There is one at most, deleted runs included.
+  void remove(RunId id);                      ///< Into the bin.
   void restore(RunId id);
   void purge(RunId id);  ///< For good.
 
@@ -119,7 +119,7 @@ class StoreWriter {
   struct Status {
     std::int64_t queued = 0, dropped = 0, committed = 0;
     double seconds_since_commit = 0;
-    std::string problem;                 ///< Empty: none. "disk full", …
+    std::string problem;                 ///< Empty: none. "disk full", or why an event could not be recorded.
     std::int64_t acknowledged_step = 0;  ///< Of the run recorded last.
   };
   Status status() const;

@@ -13,7 +13,7 @@ namespace {
 class Checker {
  public:
   explicit Checker(const std::filesystem::path& file) : database_(openForReading(file)) {
-    check_.schema_version = kSchemaVersion;
+    check_.schema_version = storedSchemaVersion(file);
   }
 
   StoreCheck run() {

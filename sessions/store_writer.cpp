@@ -221,7 +221,8 @@ struct StoreWriter::Impl {
     }
     guard.lock();
     in_flight = 0;
-    state.problem = problem;
+    if (unusable.empty()) unusable = result.problem;
+    state.problem = problem.empty() ? unusable : problem;
     if (!problem.empty()) {
       for (const auto& [run, count] : lost) dropped[run] += count;
       while (!group.empty()) {
@@ -244,7 +245,8 @@ struct StoreWriter::Impl {
   }
 
   struct Written {
-    std::int64_t unusable = 0;  ///< Events of a run that is not there (purged meanwhile).
+    std::int64_t unusable = 0;  ///< Events of a run that is not there (purged meanwhile), or is damaged.
+    std::string problem;        ///< Of the first of them.
     std::int64_t step = 0;      ///< The newest step of the run recorded last.
   };
 
@@ -259,8 +261,8 @@ struct StoreWriter::Impl {
               written.step = ledger.lastStep(entry.run);
             } catch (const SQLite::Exception&) {
               throw;
-            } catch (const std::exception&) {
-              ++written.unusable;
+            } catch (const std::exception& problem) {
+              if (++written.unusable == 1) written.problem = problem.what();
             }
           }
           for (const auto& [run, count] : lost) ledger.addDropped(run, count);
@@ -344,6 +346,7 @@ struct StoreWriter::Impl {
   std::size_t bytes = 0;
   bool stopping = false;
   Status state;
+  std::string unusable;  // Why events could first not be used: told from then on, for they are lost.
   Clock::time_point last_commit = Clock::now(), retry_at;
   std::chrono::milliseconds pause = kFirstPause;
   std::thread worker;
@@ -382,7 +385,10 @@ void StoreWriter::setTags(RunId id, const std::vector<std::string>& tags) {
   impl_->update(id, "UPDATE runs SET tags = ?2 WHERE id = ?1", nlohmann::json(tags).dump());
 }
 void StoreWriter::setBaseline(RunId id, bool baseline) {
-  impl_->update(id, "UPDATE runs SET baseline = ?2 WHERE id = ?1", static_cast<int>(baseline));
+  impl_->update(id,
+                "UPDATE runs SET baseline = (id = ?1 AND ?2) "
+                "WHERE (id = ?1 OR baseline) AND EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
+                static_cast<int>(baseline));
 }
 void StoreWriter::remove(RunId id) { impl_->update(id, "UPDATE runs SET deleted = ?2 WHERE id = ?1", 1); }
 void StoreWriter::restore(RunId id) { impl_->update(id, "UPDATE runs SET deleted = ?2 WHERE id = ?1", 0); }

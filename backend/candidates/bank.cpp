@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 9> kCardKeys{"format",   "version", "mode
                                                     "complete", "tokens",  "seconds",    "quality"};
 
 constexpr std::array<std::string_view, 3> kKeyKeys{"model", "settings", "seed"};
+const char* const kTexts = "texts";  // of the key, where there are files
 
 std::filesystem::path kindFile(const std::filesystem::path& dir, MixerKind kind) {
   return dir / (std::string(name(kind)) + ".safetensors");
@@ -33,7 +34,13 @@ std::filesystem::path kindFile(const std::filesystem::path& dir, MixerKind kind)
 
 /// What the bank is a function of. Two equal keys give equal banks on one machine.
 nlohmann::json keyOf(const Model& model, const Settings& settings, std::uint64_t seed) {
-  return {{"model", model.fingerprint()}, {"settings", settings.json()}, {"seed", seed}};
+  nlohmann::json key{{"model", model.fingerprint()}, {"settings", settings.json()}, {"seed", seed}};
+  for (const char* text : {"text_file", "held_out_file"}) {  // a file may change under its name
+    if (const std::string file = settings.text(text); !file.empty()) {
+      key[kTexts][text] = textDigest(calibrationText(file));
+    }
+  }
+  return key;
 }
 
 nlohmann::json newCard(const Model& model, const Settings& settings, std::uint64_t seed) {
@@ -81,6 +88,7 @@ std::string differences(const nlohmann::json& stored, const nlohmann::json& want
     text += (text.empty() ? "" : ", ") + std::string("seed ") + stored.at("seed").dump() + " instead of " +
             wanted.at("seed").dump();
   }
+  if (text.empty()) text = "a text has changed under its name";
   return text;
 }
 
@@ -104,10 +112,18 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
   check("tokens", card.at("tokens").is_number_integer());
   check("seconds", card.at("seconds").is_number());
   check("key", key.is_object());
-  requireKeys(key, kKeyKeys, file.string());
+  nlohmann::json plain = key;
+  plain.erase(kTexts);
+  requireKeys(plain, kKeyKeys, file.string());
   check("key.model", key.at("model").is_string());
   check("key.settings", key.at("settings").is_object());
-  Settings(bankSettings()).merge(key.at("settings"), file.string() + ": key.settings");
+  Settings settings(bankSettings());
+  settings.merge(key.at("settings"), file.string() + ": key.settings");
+  try {
+    kindsListed(settings.text("kinds"), "kinds");
+  } catch (const Error& problem) {
+    throw badInput(file.string(), "key.settings.kinds", problem.reason());
+  }
   check("key.seed", key.at("seed").is_number_unsigned());
   check("quality", quality.is_object());
   for (const auto& [kind, values] : quality.items()) {
@@ -256,9 +272,14 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   card["complete"] = true;
   card["tokens"] = alignment.steps() * settings.integer("sequence_length");
   card["seconds"] = alignment.seconds();
-  for (const AlignmentEvent& event : alignment.measure(progress)) {
-    watch(event);
-    card["quality"][std::string(name(event.kind))] = qualityOf(event);
+  try {
+    for (const AlignmentEvent& event : alignment.measure(progress)) {
+      watch(event);
+      card["quality"][std::string(name(event.kind))] = qualityOf(event);
+    }
+  } catch (const Error&) {  // stopped, as a rule: the training is done and must not be lost
+    alignment.save(training);
+    throw;
   }
   for (MixerKind kind : alignment.kinds()) {
     NamedTensors tensors;

@@ -39,8 +39,8 @@ const std::vector<SettingSpec>& table() {
       integer("held_out_sequences", 8, 1, 1000, "Held-out sequences on which the finished bank's error is measured."),
       integer("held_out_length", 512, 8, 65536, "Tokens of a held-out sequence."),
       choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products; parameters and optimiser stay fp32."),
-      text("text_file", "", "Training text; empty: the bundled one."),
-      text("held_out_file", "", "Held-out text; empty: the bundled one."),
+      path("text_file", "Training text; empty: the bundled one."),
+      path("held_out_file", "Held-out text; empty: the bundled one."),
   };
   return specs;
 }
@@ -58,11 +58,7 @@ std::vector<MixerKind> kindsListed(const std::string& list, const std::string& s
   std::vector<MixerKind> kinds;
   for (const std::string& word : wordsOf(list)) {
     const auto kind = mixerKindNamed(word);
-    if (!kind) {
-      const std::string near = nearestOf(word, mixerKindNames());
-      throw usageError(setting,
-                       "unknown operator \"" + word + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-    }
+    if (!kind) throw usageError(setting, "unknown operator \"" + word + "\"" + didYouMean(word, mixerKindNames()));
     if (std::ranges::find(kinds, *kind) != kinds.end()) throw usageError(setting, "\"" + word + "\" is named twice");
     kinds.push_back(*kind);
   }

@@ -17,7 +17,8 @@ struct MixerCost {
   std::int64_t cache_bytes = 0;
 };
 
-/// Costs of each operator in each layer at one context length: rows are layers, columns follow MixerKind.
+/// Costs of each operator in each layer at one context length: rows are layers, their kMixerKinds columns follow
+/// MixerKind.
 struct CostTable {
   std::int64_t context_tokens = 0;
   std::vector<std::vector<MixerCost>> rows;

@@ -9,8 +9,8 @@ namespace interleave {
 /// What went wrong, as the command line's exit code.
 enum class ErrorKind {
   Failed = 1,    ///< The job could not be done (disk full, values not finite, a defect).
-  Usage = 2,     ///< The caller asked for something that cannot be (an unknown key, a budget outside the range).
-  BadInput = 3,  ///< A file is not what it claims to be, or does not fit the others.
+  Usage = 2,     ///< The caller asked for something that cannot be (an unknown key, a word where a number belongs).
+  BadInput = 3,  ///< A file is not what it claims to be, or does not fit the rest (a budget outside the model's range).
   Stopped = 4,   ///< The user asked to stop.
 };
 
@@ -40,6 +40,10 @@ Error stopped();
 template <class Range>
 std::string nearestOf(const std::string& word, const Range& known);
 
+/// How a complaint about the unknown `word` ends: "; did you mean "temperature"?", or "" when nothing is near.
+template <class Range>
+std::string didYouMean(const std::string& word, const Range& known);
+
 std::size_t editDistance(const std::string& a, const std::string& b);
 
 template <class Range>
@@ -54,6 +58,12 @@ std::string nearestOf(const std::string& word, const Range& known) {
     }
   }
   return best;
+}
+
+template <class Range>
+std::string didYouMean(const std::string& word, const Range& known) {
+  const std::string near = nearestOf(word, known);
+  return near.empty() ? "" : "; did you mean \"" + near + "\"?";
 }
 
 }  // namespace interleave

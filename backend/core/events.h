@@ -48,7 +48,7 @@ struct StepEvent {
   std::int64_t step = 0;    ///< 1 after the first step.
   std::int64_t steps = 0;   ///< Planned in all.
   std::int64_t tokens = 0;  ///< Consumed so far.
-  double seconds = 0;       ///< Since the run's start, pauses and earlier sessions left out.
+  double seconds = 0;       ///< Spent on its steps, those of earlier sessions included; pauses are not.
   std::vector<MixerKind> operators;
   std::vector<float> logits, probabilities;
   Metrics metrics = noMetrics();

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include <utility>
+
 #include "backend/core/error.h"
 
 namespace interleave {
@@ -67,6 +69,56 @@ bool RunSpec::startsFork() const {
   return resume_from && forked_from.ends_with(std::string("@").append(std::to_string(resume_from->step)));
 }
 
+Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step) {
+  Pins pins;
+  for (const Intervention& change : changes) {
+    if (change.step > step) continue;
+    if (change.kind == Intervention::Kind::Pin) pins[change.layer] = change.mixer;
+    if (change.kind == Intervention::Kind::Release) pins.erase(change.layer);
+  }
+  return pins;
+}
+
+RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at) {
+  for (const Intervention& change : origin.interventions) {
+    if (change.step > at.step || change.kind != Intervention::Kind::Set) continue;
+    if (change.key == "budget") {
+      origin.budget = change.budget();
+    } else {
+      origin.search_settings[change.key] = change.value;
+    }
+  }
+  const Pins pins = pinsAt(origin.interventions, at.step);
+  origin.interventions.clear();
+  for (const auto& [layer, mixer] : pins) {
+    Intervention pin;
+    pin.kind = Intervention::Kind::Pin;
+    pin.step = at.step + 1;
+    pin.layer = layer;
+    pin.mixer = mixer;
+    origin.interventions.push_back(pin);
+  }
+  origin.title.clear();
+  origin.forked_from = std::to_string(run) + "@" + std::to_string(at.step);
+  origin.resume_from = std::move(at);
+  return origin;
+}
+
+void changeFork(RunSpec& fork, const nlohmann::json& search_settings) {
+  const auto value = [](const nlohmann::json& settings, const char* key) {
+    return settings.contains(key) ? settings.at(key) : nlohmann::json();
+  };
+  const nlohmann::json own = value(fork.search_settings, "operators");
+  if (!own.is_null() && value(search_settings, "operators") != own) {
+    throw usageError("operators", "a fork keeps those of its origin, " + own.dump());
+  }
+  const nlohmann::json steps = value(search_settings, "steps");
+  if (steps.is_number_integer() && steps.get<std::int64_t>() < fork.resume_from->step) {
+    throw usageError("steps", "the checkpoint is of step " + std::to_string(fork.resume_from->step) + " already");
+  }
+  fork.search_settings = search_settings;
+}
+
 nlohmann::json toJson(const RunSpec& spec) {
   return {{"title", spec.title},
           {"model_path", spec.model_path},
@@ -88,7 +140,12 @@ RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place) {
   spec.bank_dir = read<std::string>(json, "bank_dir", place);
   spec.method = read<std::string>(json, "method", place);
   spec.preset = read<std::string>(json, "preset", place);
-  spec.budget = Budget::parse(read<std::string>(json, "budget", place));
+  const auto budget = read<std::string>(json, "budget", place);
+  try {
+    spec.budget = Budget::parse(budget);
+  } catch (const Error& problem) {  // Whoever reads it did not write it: no Usage error.
+    throw badInput({}, place, "\"budget\": " + problem.reason());
+  }
   spec.seed = read<std::uint64_t>(json, "seed", place);
   spec.bank_settings = member(json, "bank_settings", place);
   spec.search_settings = member(json, "search_settings", place);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -64,6 +65,16 @@ struct RunSpec {
   /// Whether `resume_from` is another run's checkpoint: the budget and settings above then replace those that it holds.
   bool startsFork() const;
 };
+
+/// Layers with the operator that each is pinned to.
+using Pins = std::map<int, MixerKind>;
+Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);  ///< In force at a step.
+
+/// What a fork of run `run` begins with at one of its checkpoints. `origin` comes with the changes that the run took:
+/// budget and settings are as those up to the checkpoint left them, the pins are told again. Without a title.
+RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at);
+/// Other settings of the method for a fork. Usage error: other operators, or fewer steps than are done.
+void changeFork(RunSpec& fork, const nlohmann::json& search_settings);
 
 /// Without model_fingerprint, resume_from and interventions, which are stored apart.
 nlohmann::json toJson(const RunSpec& spec);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -47,6 +48,7 @@ SettingSpec text(std::string key, std::string fallback, std::string help) {
   return {std::move(key), Type::Text, std::move(fallback), std::move(help)};
 }
 
+SettingSpec path(std::string key, std::string help) { return {std::move(key), Type::Path, "", std::move(help)}; }
 SettingSpec inferred(SettingSpec spec) {
   spec.inferred = true;
   return spec;
@@ -78,8 +80,7 @@ const SettingSpec& Settings::spec(const std::string& key, const std::string& fil
   if (found != specs_.end()) return *found;
   std::vector<std::string> known;
   for (const SettingSpec& entry : specs_) known.push_back(entry.key);
-  const std::string near = nearestOf(key, known);
-  throw wrong(file, key, "unknown setting" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw wrong(file, key, "unknown setting" + didYouMean(key, known));
 }
 
 void Settings::put(const SettingSpec& entry, nlohmann::json value, const std::string& file) {
@@ -108,7 +109,12 @@ void Settings::put(const SettingSpec& entry, nlohmann::json value, const std::st
       }
       break;
     case Type::Text:
+    case Type::Path:
       if (!value.is_string()) throw wrong(file, entry.key, "expected text, found " + value.dump());
+      // A run may be resumed from another working folder.
+      if (entry.type == Type::Path && !value.get_ref<const std::string&>().empty()) {
+        value = std::filesystem::absolute(value.get<std::string>()).lexically_normal().string();
+      }
       break;
   }
   values_[entry.key] = std::move(value);
@@ -124,7 +130,7 @@ void Settings::assign(const std::string& key_value) {
   if (equals == std::string::npos) throw usageError("--set", "\"" + key_value + "\" is not key=value");
   const std::string key = key_value.substr(0, equals), text = key_value.substr(equals + 1);
   const SettingSpec& entry = spec(key, {});
-  if (entry.type == Type::Choice || entry.type == Type::Text) return put(entry, text, {});
+  if (entry.type == Type::Choice || entry.type == Type::Text || entry.type == Type::Path) return put(entry, text, {});
   const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
   if (value.is_discarded()) throw usageError(key, "cannot read \"" + text + "\"");
   put(entry, value, {});

@@ -11,7 +11,7 @@ namespace interleave {
 
 /// One editable setting of a recipe or a method: what a preset may contain, what Setup shows, what --set accepts.
 struct SettingSpec {
-  enum class Type { Integer, Real, Flag, Choice, Text };
+  enum class Type { Integer, Real, Flag, Choice, Text, Path };  ///< Path: made absolute when it is set.
   std::string key;
   Type type = Type::Real;
   nlohmann::json fallback = {};           ///< The value when nothing else says.
@@ -29,6 +29,7 @@ SettingSpec real(std::string key, double fallback, double least, double most, st
 SettingSpec flag(std::string key, bool fallback, std::string help);
 SettingSpec choice(std::string key, std::string fallback, std::vector<std::string> choices, std::string help);
 SettingSpec text(std::string key, std::string fallback, std::string help);
+SettingSpec path(std::string key, std::string help);  ///< Empty unless set.
 SettingSpec inferred(SettingSpec spec);
 SettingSpec live(SettingSpec spec);
 }  // namespace setting

@@ -2,7 +2,9 @@
 #include "backend/data/text_source.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -84,5 +86,13 @@ std::vector<std::int32_t> TextSource::sequence(std::int64_t index) const {
 
 std::string calibrationText(const std::string& file) { return readText(file, "text/calibration.txt"); }
 std::string heldOutText(const std::string& file) { return readText(file, "text/heldout.txt"); }
+
+std::string textDigest(const std::string& text) {
+  std::uint64_t value = 14695981039346656037ULL;
+  for (const char byte : text) value = (value ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value));
+  return digits.data();
+}
 
 }  // namespace interleave

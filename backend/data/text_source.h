@@ -39,4 +39,7 @@ class TextSource {
 std::string calibrationText(const std::string& file);
 std::string heldOutText(const std::string& file);
 
+/// What tells a text from another (FNV-1a, 16 hex digits): a file may change under its name.
+std::string textDigest(const std::string& text);
+
 }  // namespace interleave

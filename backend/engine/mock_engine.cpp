@@ -96,7 +96,7 @@ class Mock {
     control.enter(Phase::Preparing, "Preparing candidates");
     std::int64_t done = 0;
     for (const MixerKind kind : script_.operators) {
-      if (kind != MixerKind::Gdn && kind != MixerKind::GdnWindow) continue;
+      if (!isTrained(kind)) continue;
       Random random(derivedSeed(spec.seed, static_cast<std::uint64_t>(kind)));
       std::vector<double> hardness(index(script_.layers));
       std::ranges::generate(hardness, [&] { return 0.5 + random.uniform(); });

@@ -34,7 +34,7 @@ class RunControl final : public Progress {
   std::vector<Intervention> takeInterventions(std::int64_t step);
   /// Only those asked for since, as they are.
   std::vector<Intervention> takeAsked();
-  /// Waits, but not longer than until someone wants something.
+  /// Waits, but not longer than until someone wants it to hold or to stop.
   void sleep(std::chrono::duration<double> time);
 
  private:

@@ -49,7 +49,6 @@ std::vector<std::string> presetNames(const std::string& method);  ///< Bundled o
 struct DeviceReport {
   std::string device, kernel, library, note;  ///< note: why the device asked for is not the one in use.
   int threads = 1;
-  bool cuda_available = false;
 };
 DeviceReport deviceReport(const std::string& wanted);
 

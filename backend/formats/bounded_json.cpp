@@ -108,8 +108,7 @@ void requireKeys(const json& document, std::span<const std::string_view> keys, c
   if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
   for (const auto& [key, value] : document.items()) {
     if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
-    const std::string near = nearestOf(key, keys);
-    throw badInput(file, key, "unknown key" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    throw badInput(file, key, "unknown key" + didYouMean(key, keys));
   }
   for (const std::string_view key : keys) {
     if (!document.contains(key)) throw badInput(file, std::string(key), "the key is missing");

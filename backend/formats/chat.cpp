@@ -52,24 +52,35 @@ Error cannotWrite(const std::string& reason) { return usageError("chat", reason)
 
 }  // namespace
 
-ChatForm::ChatForm(std::string chat_template, const std::function<bool(std::string_view)>& has_token, std::string bos,
+ChatForm::ChatForm(const ChatTemplate& source, const std::function<bool(std::string_view)>& has_token, std::string bos,
                    std::string eos)
-    : template_(std::move(chat_template)), bos_(std::move(bos)), eos_(std::move(eos)) {
+    : file_(source.file), bos_(std::move(bos)), eos_(std::move(eos)) {
+  std::string_view text = source.text;
+  if (text.size() > kTemplateBytes) {
+    throw badInput(file_, "chat template", "is larger than " + std::to_string(kTemplateBytes) + " bytes");
+  }
   for (const Form& form : kForms) {
-    if (template_.empty() ? !has_token(form.mark) : template_.find(form.mark) == std::string::npos) continue;
+    if (source.text.empty() ? !has_token(form.mark) : text.find(form.mark) == std::string_view::npos) continue;
     name_ = form.name;
-    if (template_.empty()) template_ = form.standard;
-    return;
+    if (source.text.empty()) text = form.standard;
+    break;
+  }
+  if (text.empty()) return;
+  try {
+    template_ = std::make_shared<const chat::Template>(text);
+  } catch (const std::invalid_argument& problem) {
+    problem_ = std::string("the model's template cannot be read: ") + problem.what();
   }
 }
 
 std::string ChatForm::render(std::span<const ChatMessage> messages, bool open_answer) const {
-  if (template_.empty()) throw cannotWrite("the model has no chat template and no known form");
+  if (!template_) throw cannotWrite(problem_);
   chat::Value list = chat::Value::array();
   for (const ChatMessage& message : messages) {
     if (message.role != "system" && message.role != "user" && message.role != "assistant") {
       throw cannotWrite("the role \"" + message.role + "\" is not system, user or assistant");
     }
+    if (message.content.size() > chat::kTextBytes) throw cannotWrite("a message is too long");
     list.push_back({{"role", message.role}, {"content", unicode::validUtf8(message.content)}});
   }
   chat::Value variables = {{"messages", std::move(list)},
@@ -80,9 +91,10 @@ std::string ChatForm::render(std::span<const ChatMessage> messages, bool open_an
   if (!bos_.empty()) variables["bos_token"] = bos_;
   if (!eos_.empty()) variables["eos_token"] = eos_;
   try {
-    return chat::Template(template_).render(std::move(variables));
-  } catch (const std::invalid_argument& problem) {
-    throw cannotWrite(std::string("the model's template cannot be read: ") + problem.what());
+    return template_->render(std::move(variables));
+  } catch (const Error& problem) {
+    if (problem.kind() != ErrorKind::BadInput) throw;
+    throw badInput(file_, problem.place(), problem.reason());
   }
 }
 

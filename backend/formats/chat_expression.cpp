@@ -14,7 +14,7 @@ namespace interleave::chat {
 namespace {
 
 constexpr int kNesting = 100;
-constexpr std::int64_t kSteps = 300'000;
+constexpr std::int64_t kSteps = 300'000, kStepBytes = 1 << 10;
 constexpr std::int64_t kValueBytes = std::int64_t{1} << 30;
 constexpr std::size_t kTokens = 2000;  // of a tag: its operators nest as deep
 
@@ -104,22 +104,25 @@ Value arithmetic(const std::string& symbol, const Value& a, const Value& b) {
   throw usageError("chat template", "\"" + symbol + "\" is not supported for these numbers");
 }
 
-/// What a value takes, roughly.
-std::int64_t bytesOf(const Value& value, int depth = 0) {
-  if (depth > kNesting) throw usageError("chat template", "lists nest too deeply");
+std::int64_t bytesAt(const Value& value, int depth) {
+  if (depth > kNesting) throw tooMuch("its lists nest too deeply");
   std::int64_t bytes = 64;
-  if (value.is_string()) bytes += static_cast<std::int64_t>(value.get_ref<const std::string&>().size());
+  if (value.is_string()) {
+    const std::size_t size = value.get_ref<const std::string&>().size();
+    if (size > kTextBytes) throw tooMuch("it makes a text that is too long");
+    bytes += static_cast<std::int64_t>(size);
+  }
   if (value.is_structured()) {
-    for (const Value& element : value) bytes += bytesOf(element, depth + 1);
+    for (const Value& element : value) bytes += bytesAt(element, depth + 1);
   }
   return bytes;
 }
 
-bool compared(const std::string& symbol, const Value& a, const Value& b) {
+bool compared(const std::string& symbol, const Value& a, const Value& b, Scope& scope) {
   if (symbol == "==") return a == b;
   if (symbol == "!=") return !(a == b);
-  if (symbol == "in") return contains(b, a);
-  if (symbol == "not in") return !contains(b, a);
+  if (symbol == "in") return contains(b, a, scope);
+  if (symbol == "not in") return !contains(b, a, scope);
   if (!(a.is_number() && b.is_number()) && !(a.is_string() && b.is_string())) {
     throw usageError("chat template", "\"" + symbol + "\" wants two numbers or two texts");
   }
@@ -129,6 +132,10 @@ bool compared(const std::string& symbol, const Value& a, const Value& b) {
 }
 
 }  // namespace
+
+Error tooMuch(const std::string& reason) { return badInput({}, "chat template", reason); }
+
+std::int64_t bytesOf(const Value& value) { return bytesAt(value, 0); }
 
 Value undefined() { return Value(Value::value_t::discarded); }
 
@@ -165,13 +172,14 @@ void Scope::setIn(const std::string& space, const std::string& name, Value value
   throw usageError("chat template", space + " is no namespace");
 }
 
-void Scope::countStep() {
-  if (++steps_ > kSteps) throw usageError("chat template", "it does not come to an end");
+void Scope::countStep(std::int64_t bytes) {
+  steps_ += 1 + bytes / kStepBytes;
+  if (steps_ > kSteps) throw tooMuch("it does not come to an end");
 }
 
 Value Scope::made(Value value) {
   bytes_ += bytesOf(value);
-  if (bytes_ > kValueBytes) throw usageError("chat template", "its texts and lists grow without end");
+  if (bytes_ > kValueBytes) throw tooMuch("its texts and lists grow without end");
   return value;
 }
 
@@ -284,7 +292,7 @@ Expression TokenReader::comparison() {
     }
     left = [left = std::move(left), right = sum(), symbol](Scope& scope) -> Value {
       const Value a = left(scope);
-      return compared(symbol, a, right(scope));
+      return scope.made(compared(symbol, a, right(scope), scope));
     };
   }
 }
@@ -329,7 +337,7 @@ Expression TokenReader::unary() {
   if (++depth_ > kNesting) throw malformed("nested too deeply");
   Expression value = unary();
   --depth_;
-  return [value = std::move(value)](Scope& scope) { return negated(value(scope)); };
+  return [value = std::move(value)](Scope& scope) { return scope.made(negated(value(scope))); };
 }
 
 Expression TokenReader::primary() {
@@ -353,7 +361,7 @@ Expression TokenReader::primary() {
       if (token.text == "none" || token.text == "None") return constant(nullptr);
       if (isSymbol("(")) {
         return [name = token.text, given = arguments()](Scope& scope) {
-          Call call;
+          Call call{scope};
           for (const Expression& value : given.positional) call.positional.push_back(value(scope));
           for (const auto& [key, value] : given.named) call.named[key] = value(scope);
           return scope.made(callFunction(name, call));
@@ -424,7 +432,8 @@ Expression TokenReader::subscript(Expression value) {
   if (acceptSymbol("]")) {
     return [value = std::move(value), begin = std::move(begin)](Scope& scope) {
       const Value self = value(scope);
-      return attributeOf(self, begin(scope));
+      if (self.is_string()) scope.countStep(bytesOf(self));  // its characters are counted
+      return scope.made(attributeOf(self, begin(scope)));
     };
   }
   expectSymbol(":");
@@ -434,7 +443,7 @@ Expression TokenReader::subscript(Expression value) {
   return
       [value = std::move(value), begin = std::move(begin), end = std::move(end), step = std::move(step)](Scope& scope) {
         const Value self = value(scope);
-        return sliceOf(self, begin(scope), end(scope), step(scope));
+        return scope.made(sliceOf(self, begin(scope), end(scope), step(scope), scope));
       };
 }
 
@@ -446,13 +455,13 @@ Expression TokenReader::postfix(Expression value) {
       std::string name = peek().kind == Token::Kind::Integer ? take().text : expectName();
       if (isSymbol("(")) {
         value = [value = std::move(value), name, given = arguments()](Scope& scope) {
-          Call call;
+          Call call{scope};
           const Value self = value(scope);
           for (const Expression& argument : given.positional) call.positional.push_back(argument(scope));
           return scope.made(callMethod(self, name, call));
         };
       } else {
-        value = [value = std::move(value), name](Scope& scope) { return attributeOf(value(scope), name); };
+        value = [value = std::move(value), name](Scope& scope) { return scope.made(attributeOf(value(scope), name)); };
       }
     } else {
       return value;
@@ -466,7 +475,7 @@ Expression TokenReader::filtersAndTests(Expression value) {
       std::string name = expectName();
       Arguments given = isSymbol("(") ? arguments() : Arguments{};
       value = [value = std::move(value), name, given = std::move(given)](Scope& scope) {
-        Call call;
+        Call call{scope};
         const Value input = value(scope);
         for (const Expression& argument : given.positional) call.positional.push_back(argument(scope));
         for (const auto& [key, argument] : given.named) call.named[key] = argument(scope);
@@ -491,10 +500,10 @@ Expression TokenReader::test(Expression value) {
     given.push_back(primary());
   }
   return [value = std::move(value), wanted, name, given = std::move(given)](Scope& scope) -> Value {
-    Call call;
+    Call call{scope};
     const Value input = value(scope);
     for (const Expression& argument : given) call.positional.push_back(argument(scope));
-    return applyTest(name, input, call) == wanted;
+    return scope.made(applyTest(name, input, call) == wanted);
   };
 }
 

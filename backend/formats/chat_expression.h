@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/core/error.h"
+
 namespace interleave::chat {
 
 /// A Jinja value; `discarded` stands for undefined.
@@ -15,6 +17,14 @@ using Value = nlohmann::json;
 Value undefined();
 bool truthy(const Value& value);
 std::string printed(const Value& value);
+std::int64_t bytesOf(
+    const Value& value);  ///< What it takes, roughly. BadInput where a text or list is too long or deep.
+
+/// What a template may make. No prompt is longer than one text.
+inline constexpr std::size_t kTextBytes = std::size_t{1} << 24;
+
+/// BadInput: the template goes beyond a bound that templates of conversations keep.
+Error tooMuch(const std::string& reason);
 
 /// The variables in sight. The innermost frame takes assignments.
 class Scope {
@@ -25,7 +35,8 @@ class Scope {
   Value get(const std::string& name);  ///< Undefined when there is none.
   void set(const std::string& name, Value value) { frames_.back()[name] = std::move(value); }
   void setIn(const std::string& space, const std::string& name, Value value);  ///< Of a namespace().
-  void countStep();         ///< Ends what would not end: Usage error after very many.
+  /// Ends what would not end: BadInput after very many steps. Looking through so many bytes counts as steps too.
+  void countStep(std::int64_t bytes = 0);
   Value made(Value value);  ///< `value`; ends what would grow without end, or copy for ever: counts all bytes made.
 
  private:

@@ -16,7 +16,6 @@ using Step = Template::Step;
 using Steps = Template::Steps;
 
 constexpr int kNesting = 100;
-constexpr std::size_t kOutputBytes = std::size_t{1} << 24;
 
 /// Text between tags, or what stands inside one.
 struct Part {
@@ -67,7 +66,7 @@ struct Malformed : std::invalid_argument {
       : std::invalid_argument("line " + std::to_string(line) + ": " + reason) {}
 };
 
-std::vector<Part> cut(std::string source) {
+std::vector<Part> cut(std::string_view source) {
   // Jinja reads every line end as \n and drops the last.
   std::string text;
   for (std::size_t i = 0; i < source.size(); ++i) {
@@ -79,7 +78,8 @@ std::vector<Part> cut(std::string source) {
   const std::string_view view = text;
   std::vector<Part> parts;
   std::string plain;
-  bool at_line_start = true;  // What precedes `plain`.
+  bool at_line_start = true;          // What precedes `plain`.
+  std::size_t line = 1, counted = 0;  // The line of the byte `counted`.
   for (std::size_t at = 0; at < view.size();) {
     const std::string_view open = view.substr(at, 2);
     if (open != "{{" && open != "{%" && open != "{#") {
@@ -88,8 +88,7 @@ std::vector<Part> cut(std::string source) {
     }
     const bool output = open == "{{", comment = open == "{#";
     const std::string_view close = output ? "}}" : comment ? "#}" : "%}";
-    const std::size_t line =
-        1 + static_cast<std::size_t>(std::count(view.begin(), view.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    for (; counted < at; ++counted) line += view[counted] == '\n' ? 1 : 0;
     std::size_t begin = at + 2;
     std::size_t end = comment ? view.find(close, begin) : tagEnd(view, begin, close);
     if (end == std::string_view::npos) throw Malformed(line, "a tag without end");
@@ -124,7 +123,7 @@ Flow run(const Steps& steps, Scope& scope, std::string& out) {
   for (const Step& step : steps) {
     scope.countStep();
     if (const Flow flow = step(scope, out); flow != Flow::Next) return flow;
-    if (out.size() > kOutputBytes) throw usageError("chat template", "its output is too long");
+    if (out.size() > kTextBytes) throw tooMuch("its output is too long");
   }
   return Flow::Next;
 }
@@ -316,7 +315,7 @@ class Parser {
     steps.emplace_back([assign, body = block({"endset"})](Scope& scope, std::string&) {
       std::string text;
       run(body, scope, text);
-      assign(scope, text);
+      assign(scope, scope.made(std::move(text)));
       return Flow::Next;
     });
   }
@@ -330,7 +329,7 @@ class Parser {
 
 }  // namespace
 
-Template::Template(std::string_view source) : steps_(Parser(cut(std::string(source))).all()) {}
+Template::Template(std::string_view source) : steps_(Parser(cut(source)).all()) {}
 
 std::string Template::render(Value variables) const {
   Scope scope(std::move(variables));

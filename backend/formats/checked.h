@@ -14,12 +14,6 @@ inline constexpr std::size_t kMostTensors = 100'000;
 inline constexpr std::size_t kMostNameBytes = 1024;
 inline constexpr std::size_t kMostDimensions = 8;
 
-inline std::optional<std::uint64_t> checkedAdd(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t sum = 0;
-  if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
-  return sum;
-}
-
 inline std::optional<std::uint64_t> checkedMultiply(std::uint64_t a, std::uint64_t b) {
   std::uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;

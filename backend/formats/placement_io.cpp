@@ -198,11 +198,7 @@ struct Source {
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::string place = key + "[" + std::to_string(i) + "]", text = word(list[i], place);
       const auto kind = mixerKindNamed(text);
-      const std::string near = nearestOf(text, mixerKindNames());
-      if (!kind) {
-        throw wrong(place,
-                    "unknown operator " + inQuotes(text) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-      }
+      if (!kind) throw wrong(place, "unknown operator " + inQuotes(text) + didYouMean(text, mixerKindNames()));
       kinds.push_back(*kind);
     }
     return Placement(std::move(kinds));
@@ -322,9 +318,7 @@ json placementDocument(const std::string& format, const Placement& placement, co
                        const json& provenance) {
   const auto* entry = std::ranges::find(kFormats, format, &Format::name);
   if (entry == kFormats.end() || entry->write == nullptr) {
-    const std::string near = nearestOf(format, placementFormats());
-    throw usageError("--format",
-                     "unknown format \"" + format + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    throw usageError("--format", "unknown format \"" + format + "\"" + didYouMean(format, placementFormats()));
   }
   json document = entry->write(placement, facts);
   json origin = provenance.is_null() ? json::object() : provenance;

@@ -18,9 +18,6 @@ constexpr int kNesting = 16;  // Of Sequence in Sequence; real files have one le
 // Normalisation makes 11 bytes of one at most, and spelling bytes out doubles them.
 constexpr std::size_t kMostTextBytes = std::size_t{64} << 10, kMostGrowth = 64;
 
-constexpr std::string_view kGpt2Pattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 struct ByteLevelTable {
   std::array<std::string, 256> spelling;
   std::array<int, 0x144> byte;

@@ -12,6 +12,10 @@
 
 namespace interleave {
 
+/// How GPT-2 splits texts, and ByteLevel where it is to split.
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
 /// A text that a step writes. std::length_error where it would grow beyond `most` bytes: steps that put text around
 /// every match, one after another, would else fill the memory from a short text.
 class BoundedText {

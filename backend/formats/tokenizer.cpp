@@ -25,7 +25,6 @@ constexpr std::size_t kAddedTokenBytes = 4096;
 // What normalisation may make of all added tokens together: less than of a text, since finding them takes a hundred
 // times that.
 constexpr std::size_t kAddedTokensBytes = std::size_t{64} << 10, kAddedTokenGrowth = 16;
-constexpr std::size_t kTemplateBytes = 1 << 20;
 constexpr int kNesting = 16;  // Of Sequence in Sequence.
 
 constexpr std::array<std::string_view, 8> kEndTokens = {
@@ -44,20 +43,30 @@ std::string tokenText(const JsonField& config, const std::string& key) {
 }
 
 /// "chat_template": text, or a list of named ones.
-std::string chatTemplate(const JsonField& config) {
-  if (!config.has("chat_template")) return "";
+ChatTemplate chatTemplate(const JsonField& config) {
+  if (!config.has("chat_template")) return {};
   const JsonField field = config.at("chat_template");
-  if (!field.value().is_array()) return field.text();
+  if (!field.value().is_array()) return {field.text(), field.file()};
   for (const JsonField& named : field.elements()) {
-    if (named.text("name", "") == "default") return named.at("template").text();
+    if (named.text("name", "") == "default") return {named.at("template").text(), field.file()};
   }
-  return "";
+  return {};
+}
+
+/// What `transformers` keeps in a file of its own where it is long.
+std::optional<ChatTemplate> chatTemplateIn(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return std::nullopt;
+  std::string text(kTemplateBytes + 1, '\0');  // One byte more than is taken, so that more is seen.
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return ChatTemplate{unicode::validUtf8(text), file.string()};
 }
 
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(const JsonField& document, const JsonField& config);
+  Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template);
 
   void readAddedTokens(const JsonField& list);
   void readAddedToken(const JsonField& field);
@@ -86,7 +95,7 @@ struct Tokenizer::Impl {
   ChatForm chat;
 };
 
-Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config)
+Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template)
     : file(document.file()), model(document.at("model")) {
   const nlohmann::json none;
   const auto section = [&](const std::string& key) {
@@ -103,8 +112,8 @@ Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config)
   if (!bos && !templates.empty() && !templates[0].before.empty()) bos = templates[0].before[0];
   eos = idOf(eos_text);
   chat = ChatForm(
-      chatTemplate(config), [&](std::string_view token) { return idOf(token).has_value(); },
-      bos ? *tokenOf(*bos) : bos_text, eos ? *tokenOf(*eos) : eos_text);
+      chat_template, [&](std::string_view token) { return idOf(token).has_value(); }, bos ? *tokenOf(*bos) : bos_text,
+      eos ? *tokenOf(*eos) : eos_text);
 }
 
 void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
@@ -217,20 +226,15 @@ Tokenizer Tokenizer::from(const ModelFiles& files) {
   if (!files.ggufMetadata().is_null()) return fromGguf(files.ggufMetadata(), files.path().string());
   const auto file = files.path() / "tokenizer.json";
   if (files.tokenizerJson().is_null()) throw badInput(file.string(), "", "there is no tokenizer.json");
-  nlohmann::json config = files.tokenizerConfigJson();
-  // `transformers` keeps a long template in a file of its own.
-  if (std::ifstream stream(files.path() / "chat_template.jinja", std::ios::binary); stream) {
-    std::string text(kTemplateBytes, '\0');
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(stream.gcount()));
-    if (!config.is_object()) config = nlohmann::json::object();
-    config["chat_template"] = unicode::validUtf8(text);
-  }
-  return fromJson(files.tokenizerJson(), config, file.string());
+  const JsonField config(files.tokenizerConfigJson(), (files.path() / "tokenizer_config.json").string(), "");
+  const auto own = chatTemplateIn(files.path() / "chat_template.jinja");
+  return Tokenizer(std::make_unique<Impl>(JsonField(files.tokenizerJson(), file.string(), ""), config,
+                                          own ? *own : chatTemplate(config)));
 }
 
 Tokenizer Tokenizer::fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file) {
-  return Tokenizer(std::make_unique<Impl>(JsonField(tokenizer, file, ""), JsonField(config, file, "tokenizer_config")));
+  const JsonField settings(config, file, "tokenizer_config");
+  return Tokenizer(std::make_unique<Impl>(JsonField(tokenizer, file, ""), settings, chatTemplate(settings)));
 }
 
 Tokenizer Tokenizer::fromGguf(const nlohmann::json& metadata, const std::string& file) {

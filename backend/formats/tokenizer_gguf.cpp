@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/formats/pretokenizer.h"
 #include "backend/formats/tokenizer_bpe.h"
 #include "backend/formats/tokenizer_json.h"
 #include "backend/formats/unicode.h"
@@ -21,12 +22,13 @@ using nlohmann::json;
 
 constexpr std::size_t kMostTokens = 1 << 22;
 constexpr std::size_t kMostTokenBytes = 1024;
+// Of the merges that a vocabulary implies; Gemma's 256k tokens imply 0.6 million, for which 20 MB are looked through.
+constexpr std::size_t kMostMerges = 1 << 22, kMostSearchedBytes = std::size_t{256} << 20;
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, SentencePiece's space.
 
 /// tokenizer.ggml.token_type.
 enum class TokenType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
 
-constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2 =
@@ -37,8 +39,8 @@ constexpr std::string_view kTekken = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{
 constexpr std::string_view kPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr std::string_view kDigit = R"(\p{N})", kDigits = R"(\p{N}+)", kThreeDigits = "[0-9][0-9][0-9]";
 
-constexpr std::array kSmolLmSplits = {kDigit, kGpt2};
-constexpr std::array kDefaultSplits = {kPunctuation, kGpt2, kDigits, kThreeDigits};
+constexpr std::array kSmolLmSplits = {kDigit, kGpt2Pattern};
+constexpr std::array kDefaultSplits = {kPunctuation, kGpt2Pattern, kDigits, kThreeDigits};
 
 /// What a name in tokenizer.ggml.pre stands for: the texts are split by each pattern in turn.
 struct PreTokenizer {
@@ -48,8 +50,8 @@ struct PreTokenizer {
 };
 constexpr std::array kPreTokenizers = {
     PreTokenizer{"default", kDefaultSplits},
-    PreTokenizer{"gpt-2", {&kGpt2, 1}},
-    PreTokenizer{"phi-2", {&kGpt2, 1}},
+    PreTokenizer{"gpt-2", {&kGpt2Pattern, 1}},
+    PreTokenizer{"phi-2", {&kGpt2Pattern, 1}},
     PreTokenizer{"smollm", kSmolLmSplits},
     PreTokenizer{"starcoder", kSmolLmSplits},
     PreTokenizer{"refact", kSmolLmSplits},
@@ -148,11 +150,30 @@ std::optional<std::size_t> Metadata::idAt(const std::string& key, std::size_t co
   return static_cast<std::size_t>(at(key).integer(0, static_cast<std::int64_t>(count) - 1));
 }
 
+/// The model's "vocab", in which each token has one id.
+json vocabularyOf(const Metadata& metadata, const std::vector<std::string>& tokens) {
+  json vocabulary = json::object();
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const auto [entry, is_new] = vocabulary.emplace(tokens[id], id);
+    if (is_new) continue;
+    throw metadata.at("ggml.tokens")
+        .error("\"" + tokens[id] + "\" is there twice, as " + entry->dump() + " and " + std::to_string(id));
+  }
+  return vocabulary;
+}
+
 /// The merges that a vocabulary implies: every way to put a token together from two others, the best score first, then
-/// the longest halves (`transformers`' generate_merges).
-json impliedMerges(const std::vector<std::string>& tokens, const std::vector<double>& scores) {
+/// the longest halves (`transformers`' generate_merges). No token may be there twice.
+json impliedMerges(const Metadata& metadata, const std::vector<std::string>& tokens,
+                   const std::vector<double>& scores) {
+  const auto tooMany = [&] { return metadata.at("ggml.tokens").error("implies too many merges, and none are given"); };
   TextMap<std::size_t> ids;
-  for (std::size_t id = 0; id < tokens.size(); ++id) ids.emplace(tokens[id], id);
+  std::size_t searched = 0;  // Each cut of a token looks at all of it: this bounds the time, and the text of the rules.
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    ids.emplace(tokens[id], id);
+    searched += tokens[id].size() * (unicode::length(tokens[id]) - 1);
+    if (searched > kMostSearchedBytes) throw tooMany();
+  }
   struct Rule {
     double score;
     std::size_t left_length, right_length;  // In characters.
@@ -170,6 +191,7 @@ json impliedMerges(const std::vector<std::string>& tokens, const std::vector<dou
       if (left == ids.end()) continue;
       const auto right = ids.find(token.substr(at));
       if (right == ids.end()) continue;
+      if (rules.size() == kMostMerges) throw tooMany();
       rules.push_back({scores[id], left_length, length - left_length, left->second, right->second});
     }
     std::sort(rules.begin() + first_own, rules.end(),
@@ -186,7 +208,7 @@ json impliedMerges(const std::vector<std::string>& tokens, const std::vector<dou
 }
 
 /// A byte-level vocabulary, "gpt2".
-json byteLevelTokenizer(const Metadata& metadata, bool& adds_bos) {
+json byteLevelTokenizer(const Metadata& metadata, const std::vector<std::string>& tokens, bool& adds_bos) {
   const std::string name = metadata.has("ggml.pre") ? metadata.at("ggml.pre").text() : "default";
   const auto* const pre = std::find_if(kPreTokenizers.begin(), kPreTokenizers.end(),
                                        [&](const PreTokenizer& known) { return known.name == name; });
@@ -199,7 +221,10 @@ json byteLevelTokenizer(const Metadata& metadata, bool& adds_bos) {
   const bool prefix = metadata.flag("ggml.add_space_prefix", false);
   steps.push_back({{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"use_regex", false}});
   return {{"model",
-           {{"type", "BPE"}, {"ignore_merges", pre->ignore_merges}, {"merges", metadata.at("ggml.merges").value()}}},
+           {{"type", "BPE"},
+            {"ignore_merges", pre->ignore_merges},
+            {"vocab", vocabularyOf(metadata, tokens)},
+            {"merges", metadata.at("ggml.merges").value()}}},
           {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}}},
           {"decoder", {{"type", "ByteLevel"}}}};
 }
@@ -220,11 +245,12 @@ json sentencePieceTokenizer(const Metadata& metadata, std::vector<std::string>& 
       types[id] = TokenType::Normal;
     }
   }
-  json model = {{"type", "BPE"}, {"fuse_unk", true}, {"byte_fallback", true}};
+  json model = {
+      {"type", "BPE"}, {"fuse_unk", true}, {"byte_fallback", true}, {"vocab", vocabularyOf(metadata, tokens)}};
   if (metadata.has("ggml.merges")) {
     model["merges"] = metadata.at("ggml.merges").value();
   } else {
-    model["merges"] = impliedMerges(tokens, gemma ? ranks : metadata.scores(tokens.size()));
+    model["merges"] = impliedMerges(metadata, tokens, gemma ? ranks : metadata.scores(tokens.size()));
   }
   json decoders = json::array({{{"type", "Replace"}, {"pattern", {{"String", kSpaceMark}}}, {"content", " "}},
                                {{"type", "ByteFallback"}},
@@ -252,22 +278,13 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
   json& tokenizer = documents.tokenizer;
   bool adds_bos = true;
   if (kind == "gpt2") {
-    tokenizer = byteLevelTokenizer(metadata, adds_bos);
+    tokenizer = byteLevelTokenizer(metadata, tokens, adds_bos);
   } else if (kind == "llama") {
     tokenizer = sentencePieceTokenizer(metadata, tokens, types);
   } else {
     throw metadata.at("ggml.model")
         .error("tokenizer \"" + kind + "\" is not supported, only \"gpt2\" and \"llama\" are");
   }
-
-  json vocabulary = json::object();
-  for (std::size_t id = 0; id < tokens.size(); ++id) {
-    const auto [entry, is_new] = vocabulary.emplace(tokens[id], id);
-    if (is_new) continue;
-    throw metadata.at("ggml.tokens")
-        .error("\"" + tokens[id] + "\" is there twice, as " + entry->dump() + " and " + std::to_string(id));
-  }
-  tokenizer["model"]["vocab"] = std::move(vocabulary);
 
   std::vector<bool> special(tokens.size());
   for (std::size_t id = 0; id < tokens.size(); ++id) {

@@ -16,7 +16,6 @@ class SoftmaxAttention final : public Mixer {
   static std::unique_ptr<SoftmaxAttention> slidingWindow(std::shared_ptr<const Model> model, int layer,
                                                          std::int64_t window, std::int64_t sinks);
 
-  MixerKind kind() const override { return kind_; }
   at::Tensor forward(LayerInput& input) const override;
   std::unique_ptr<MixerState> start(std::int64_t batch) const override;
   at::Tensor forward(LayerInput& input, MixerState& state) const override;

@@ -41,7 +41,6 @@ class GatedDeltaNet final : public Mixer {
   static std::unique_ptr<GatedDeltaNet> withParameters(std::shared_ptr<const Model> model, int layer, MixerKind kind,
                                                        Window window, GdnParameters values, const std::string& file);
 
-  MixerKind kind() const override { return kind_; }
   at::Tensor forward(LayerInput& input) const override;
   std::unique_ptr<MixerState> start(std::int64_t batch) const override;
   at::Tensor forward(LayerInput& input, MixerState& state) const override;

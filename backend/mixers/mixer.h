@@ -28,8 +28,6 @@ class MixerState {
 class Mixer {
  public:
   virtual ~Mixer() = default;
-  virtual MixerKind kind() const = 0;
-
   /// [B, T, D] → [B, T, D]. Differentiable in the input and in parameters().
   virtual at::Tensor forward(LayerInput& input) const = 0;
 

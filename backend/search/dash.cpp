@@ -194,7 +194,8 @@ class Dash {
   bool measuresHardLoss(std::int64_t step) const {
     const std::int64_t every = settings().integer("hard_every");
     if (every == 0) return false;
-    const std::int64_t round = std::max<std::int64_t>(1, every / 2);
+    const double share = settings().real("prompt_share");
+    const std::int64_t round = share > 0 && share < 1 ? std::max<std::int64_t>(1, every / 2) : every;
     return (data_.count(data_.isPrompt(step), step) + 1) % round == 0 || step + 1 == settings().integer("steps");
   }
 

@@ -33,9 +33,7 @@ const Method& methodNamed(const std::string& name) {
   if (found != methods().end()) return *found;
   std::vector<std::string> known;
   for (const Method& method : methods()) known.push_back(method.name);
-  const std::string near = nearestOf(name, known);
-  throw usageError("method",
-                   "unknown method \"" + name + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw usageError("method", "unknown method \"" + name + "\"" + didYouMean(name, known));
 }
 
 }  // namespace interleave

@@ -35,7 +35,7 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
       inferred(choice("text_loss", fallbacks.text_loss, {"kl", "ce", "hidden-mse"}, "Loss on text.")),
       inferred(choice("prompt_loss", fallbacks.prompt_loss, {"kl", "ce", "hidden-mse"},
                       "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision).")),
-      text("text_file", "", "Search text; empty: the bundled one."),
+      path("text_file", "Search text; empty: the bundled one."),
   };
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/data/text_source.h"
 #include "backend/formats/bounded_json.h"
 
 namespace interleave {
@@ -25,6 +26,11 @@ Selection::Selection(const MethodInput& input, std::span<const SettingSpec> tabl
   if (!input.spec.resume_from || input.spec.startsFork()) {
     now.budget = input.spec.budget;
     now.settings = settings_;
+  }
+  const std::string file = settings_.text("text_file");
+  const std::string begun_with = std::exchange(now.text, textDigest(calibrationText(file)));
+  if (!begun_with.empty() && begun_with != now.text) {
+    throw badInput(file, {}, "the text is not the one that the run was begun with");
   }
 }
 
@@ -105,7 +111,8 @@ Checkpoint Selection::checkpoint(nlohmann::json found) const {
                 {"seconds", now.seconds},
                 {"pinned", now.pinned},
                 {"budget", now.budget.text()},
-                {"settings", now.settings.json()}});
+                {"settings", now.settings.json()},
+                {"text", now.text}});
   return {.step = now.step, .state = found.dump()};
 }
 
@@ -119,6 +126,7 @@ void Selection::resume(const Checkpoint& checkpoint) {
     now.seconds = found_.at("seconds");
     now.pinned = found_.at("pinned").get<std::vector<int>>();
     now.budget = Budget::parse(found_.at("budget"));
+    now.text = found_.value("text", std::string());
     now.settings = settings_;
     now.settings.merge(found_.at("settings"), kPlace);
   } catch (const nlohmann::json::exception& problem) {

@@ -23,12 +23,13 @@ struct Progressed {
   std::vector<int> pinned;  ///< [L]: operator column, or −1.
   Budget budget;
   Settings settings;  ///< As interventions have left them.
+  std::string text;   ///< Digest of the text that it looks at.
 };
 
 /// The part of a run that methods have in common: operators, budgets, pins and the changes a user makes to them.
 class Selection {
  public:
-  /// BadInput where the bank lacks an operator, or the run's checkpoint does not fit.
+  /// BadInput where the bank lacks an operator, the run's checkpoint does not fit, or its text has changed since.
   Selection(const MethodInput& input, std::span<const SettingSpec> table);
 
   int layers() const { return input_.model->config().layers; }

@@ -86,6 +86,9 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
     }
     fillFromRun(options, request);
   } else {
+    if (!options.store.empty() || options.budget) {
+      throw usageError("--placement", "names a file: --store and --budget go with a run");
+    }
     fillFromFile(options, request);
   }
   request.provenance["program"] = "interleave " INTERLEAVE_VERSION;

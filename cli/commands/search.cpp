@@ -170,31 +170,16 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   if (!run || !wanted) throw usageError("--fork", "\"" + *options.fork + "\" is neither RUN nor RUN@STEP");
   RunSpec spec = storedSpec(options, store, *run);
   checkOrigin(options, command, spec);
-  spec.resume_from = at < text.size() ? store.checkpointAt(*run, *wanted) : store.checkpoint(*run);
-  if (!spec.resume_from) throw usageError("--fork", "the store has no checkpoint " + *options.fork);
-  const std::int64_t step = spec.resume_from->step;
-  for (const Intervention& change : spec.interventions) {
-    if (change.step > step || change.kind != Intervention::Kind::Set) continue;
-    if (change.key == "budget")
-      spec.budget = change.budget();
-    else
-      spec.search_settings[change.key] = change.value;
-  }
-  spec.interventions.clear();
+  std::optional<Checkpoint> checkpoint = at < text.size() ? store.checkpointAt(*run, *wanted) : store.checkpoint(*run);
+  if (!checkpoint) throw usageError("--fork", "the store has no checkpoint " + *options.fork);
+  spec = forkOf(std::move(spec), *run, std::move(*checkpoint));
   if (options.budget) spec.budget = Budget::parse(*options.budget);
   const auto [search, bank] = changedSettings(options, spec);
   if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
   checkSearchSettings(spec.method, search);
   checkBudget(spec.budget, ModelFiles::open(spec.model_path), search, bank);
-  if (search.text("operators") != spec.search_settings.value("operators", search.text("operators"))) {
-    throw usageError("--set", "operators: a fork keeps those of its origin");
-  }
-  if (search.integer("steps") < step) {
-    throw usageError("--set", "steps: the checkpoint is of step " + std::to_string(step) + " already");
-  }
-  spec.search_settings = search.json();
+  changeFork(spec, search.json());
   spec.title = options.title;
-  spec.forked_from = std::to_string(*run) + "@" + std::to_string(step);
   return spec;
 }
 

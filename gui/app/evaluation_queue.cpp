@@ -28,6 +28,7 @@ void EvaluationQueue::want(std::vector<Wanted> placements) {
   });
   jobs_.cancelSlot(manner_.slot);
   waiting_ = std::move(placements);
+  request_ = make_request_();
   if (waiting_.empty()) {
     rest_.stop();
   } else {
@@ -36,19 +37,20 @@ void EvaluationQueue::want(std::vector<Wanted> placements) {
 }
 
 void EvaluationQueue::next() {
-  std::optional<Workbench::EvaluationRequest> request = make_request_();
-  if (waiting_.empty() || !request) return;
-  if (manner_.text_tokens > 0) request->text_tokens = manner_.text_tokens;
-  if (manner_.prompts > 0) request->prompts = manner_.prompts;
+  if (waiting_.empty() || !request_) return;
+  Workbench::EvaluationRequest request = *request_;
+  const bool thorough = manner_.text_tokens == 0 && manner_.prompts == 0;
+  if (manner_.text_tokens > 0) request.text_tokens = manner_.text_tokens;
+  if (manner_.prompts > 0) request.prompts = manner_.prompts;
   const Wanted wanted = waiting_.front();
   waiting_.erase(waiting_.begin());
   jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
-              [this, &workshop = workshop_, wanted, request = *request](Progress& progress) -> std::function<void()> {
+              [this, &workshop = workshop_, wanted, request, thorough](Progress& progress) -> std::function<void()> {
                 std::vector<Score> scores = workshop.evaluate(request, wanted.placement, progress);
                 const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores)};
-                return [this, result, label = wanted.label] {
-                  book_.add(label, result.placement, result.scores);
-                  Q_EMIT judged(result);
+                return [this, result, wanted, thorough] {
+                  book_.add(wanted.label, result.placement, result.scores, thorough);
+                  Q_EMIT judged(result, wanted.result_of);
                 };
               });
 }

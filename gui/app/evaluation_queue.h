@@ -6,12 +6,14 @@
 #include <QTimer>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "gui/app/workshop.h"
 #include "gui/model/job_list.h"
 #include "gui/model/placement_book.h"
+#include "gui/model/run_record.h"
 
 namespace interleave::gui {
 
@@ -29,17 +31,19 @@ class EvaluationQueue final : public QObject {
   struct Wanted {
     QString label;
     Placement placement;
+    std::shared_ptr<RunRecord> result_of;  ///< The run whose result it is; null: of none.
   };
   /// Makes the request of an evaluation, or nothing while there is no model to judge with.
   using RequestMaker = std::function<std::optional<Workbench::EvaluationRequest>()>;
 
   EvaluationQueue(Workshop& workshop, JobList& jobs, PlacementBook& book, Manner manner, RequestMaker make_request);
 
-  void want(std::vector<Wanted> placements);  ///< In this order. None: stops.
+  /// In this order, with the model and bank of now. None: stops.
+  void want(std::vector<Wanted> placements);
   bool busy() const { return jobs_.running(manner_.slot) || rest_.isActive(); }
 
  Q_SIGNALS:
-  void judged(const ScoreEvent& result);  ///< The book has it.
+  void judged(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of);  ///< The book has it.
 
  private:
   void next();
@@ -51,6 +55,7 @@ class EvaluationQueue final : public QObject {
   RequestMaker make_request_;
   QTimer rest_;
   std::vector<Wanted> waiting_;
+  std::optional<Workbench::EvaluationRequest> request_;  // of those waiting
 };
 
 }  // namespace interleave::gui

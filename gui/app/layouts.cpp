@@ -10,8 +10,6 @@ namespace {
 
 using namespace Qt::StringLiterals;
 
-constexpr int kLayoutVersion = 1;
-
 QDockWidget* dock(const QMainWindow& window, const QString& name) {
   return window.findChild<QDockWidget*>(name, Qt::FindDirectChildrenOnly);
 }

@@ -105,11 +105,7 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   notices->addWidget(banner_);
   notices->hide();
   addToolBar(notices);
-  connect(&studio_.library(), &RunLibrary::changed, this, [this, notices] {
-    const QString& reason = studio_.library().readOnlyReason();
-    banner_->setText(tr("This store is open for reading only: %1").arg(reason));
-    notices->setVisible(!reason.isEmpty());
-  });
+  connect(&studio_.library(), &RunLibrary::changed, this, &MainWindow::refreshBanner);
 
   addToolBar(Qt::LeftToolBarArea, edge(u"left"_s));
   addToolBar(Qt::RightToolBarArea, edge(u"right"_s));
@@ -227,6 +223,7 @@ void MainWindow::buildLayoutMenu(QMenu& menu) {
   for (const QString& name : savedLayouts()) {
     menu.addAction(name, this, [this, name] {
       if (!restoreLayout(*this, name)) showProblem(tr("The layout %1 is of another version.").arg(name));
+      refreshBanner();  // bars are part of a layout, but not this one
     });
   }
   menu.addSeparator();
@@ -249,6 +246,12 @@ void MainWindow::buildStatusBar() {
   statusBar()->addWidget(store_);
   statusBar()->addWidget(problem_, 1);
   statusBar()->addPermanentWidget(method);
+}
+
+void MainWindow::refreshBanner() {
+  const QString& reason = studio_.library().readOnlyReason();
+  banner_->setText(tr("This store is open for reading only: %1").arg(reason));
+  qobject_cast<QWidget*>(banner_->parent())->setVisible(!reason.isEmpty());
 }
 
 void MainWindow::refreshActions() {
@@ -371,10 +374,11 @@ void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (std::exchange(shown_, true)) return;
   // Docks take the sizes asked for only once the window has its own.
-  const bool restored = remember_ && restoreState(QSettings().value(u"window/state"_s).toByteArray(), 1);
+  const bool restored = remember_ && restoreState(QSettings().value(u"window/state"_s).toByteArray(), kLayoutVersion);
   setFocus();
   QTimer::singleShot(0, this, [this, restored] {
     if (!restored) arrangeAs(Arrangement::Search);
+    refreshBanner();
     refreshTabs();
   });
 }
@@ -383,7 +387,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   if (remember_) {
     QSettings settings;
     settings.setValue(u"window/geometry"_s, saveGeometry());
-    settings.setValue(u"window/state"_s, saveState(1));
+    settings.setValue(u"window/state"_s, saveState(kLayoutVersion));
   }
   QMainWindow::closeEvent(event);
 }

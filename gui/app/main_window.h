@@ -60,6 +60,7 @@ class MainWindow final : public QMainWindow {
   void buildLayoutMenu(QMenu& menu);
   void buildStatusBar();
   void refreshActions();
+  void refreshBanner();
   void refreshStatus();
   void refreshTabs();
   void showProblem(const QString& text);

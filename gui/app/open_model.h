@@ -18,13 +18,12 @@ class OpenModel final : public QObject {
   OpenModel(Workshop& workshop, JobList& jobs, QObject* parent = nullptr)
       : QObject(parent), workshop_(workshop), jobs_(jobs) {}
 
-  /// Returns at once; changed() when the model is known, failed job otherwise.
+  /// Returns at once with no model known; changed() when it is, failed job otherwise.
   void open(const std::filesystem::path& path, const Settings& bank, const std::string& device);
   /// Computes the costs anew where these settings are others than those of costs(). Returns at once, as above.
   void costWith(const Settings& bank);
 
   bool known() const { return !info_.empty(); }
-  const std::filesystem::path& path() const { return path_; }
   const nlohmann::json& info() const { return info_; }
   const std::vector<CostTable>& costs() const { return costs_; }
   const DeviceReport& device() const { return device_; }

@@ -123,6 +123,10 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
     return 2;
   }
   const bool touring = !options.tour.empty();
+  if (touring && options.model.empty() && !options.mock) {
+    std::fputs("interleave: --tour goes through a search: name a --model\n", stderr);
+    return 2;
+  }
   applyTheme(application,
              touring ? ThemeChoice::Light : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
   std::unique_ptr<Workshop> workshop;

@@ -120,7 +120,8 @@ void RunBar::refreshBudget() {
   const bool counts = wanted.unit == Budget::Unit::FullLayers;
   const int kept = searched ? run.kept() : counts ? static_cast<int>(wanted.amount) : 0;
   const QSignalBlocker quiet(budget_);
-  budget_->setEnabled(layers > 0 && (searched || counts));
+  // A run that has not begun to search has the budget that Setup gave it; Setup's own field changes it.
+  budget_->setEnabled(layers > 0 && (searched || (counts && !studio_.controller().active())));
   budget_->setRange(0, std::max(layers, 1));
   budget_->setValue(kept);
   if (layers == 0) {

@@ -61,8 +61,8 @@ bool RunController::drain() {
   }
   engine_->wait();  // at once: the end was its last event
   record_->take(mailbox_->take());
+  Q_EMIT progressed();  // while it still counts as going on: the last of it is news, too
   engine_.reset();
-  Q_EMIT progressed();
   Q_EMIT finished();
   return false;
 }

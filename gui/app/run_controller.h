@@ -13,7 +13,8 @@
 namespace interleave::gui {
 
 /// The run that is going on: its engine, its mailbox, its recorder and the record that windows read. Nothing here
-/// blocks but the destructor, which stops the run and waits. Lives in the window's thread.
+/// blocks but the destructor, which stops the run and waits, and start() until the store has the new run. Lives in the
+/// window's thread.
 class RunController final : public QObject {
   Q_OBJECT
  public:

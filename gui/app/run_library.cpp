@@ -111,6 +111,10 @@ RunLibrary::Verdict RunLibrary::verdictOf(const Store& store, const RunSummary& 
   return known[run.id] = quality;
 }
 
+QString runTitle(RunId id, const std::string& title) {
+  return title.empty() ? RunLibrary::tr("run %1").arg(id) : qt(title);
+}
+
 const RunSummary* RunLibrary::find(RunId id) const {
   const auto found = std::ranges::find(listing_.runs, id, &RunSummary::id);
   return found == listing_.runs.end() ? nullptr : &*found;
@@ -130,7 +134,7 @@ void RunLibrary::remove(RunId id) {
   StoreWriter& writer = writable();
   const RunSummary* run = find(id);
   if (run == nullptr) return;
-  const QString title = qt(run->title);
+  const QString title = runTitle(id, run->title);
   writer.remove(id);
   undo_.push(std::make_unique<Removal>(*this, id, title).release());  // the stack owns it
   reload();
@@ -147,9 +151,7 @@ void RunLibrary::setTags(RunId id, const QStringList& tags) {
 
 void RunLibrary::setBaseline(RunId id) {
   const RunSummary* before = baseline();
-  const RunId former = before == nullptr ? 0 : before->id;
-  if (former != 0) writable().setBaseline(former, false);
-  if (former != id) writable().setBaseline(id, true);
+  writable().setBaseline(id, before == nullptr || before->id != id);
   reload();
 }
 
@@ -196,7 +198,7 @@ QVariant RunLibrary::data(const QModelIndex& index, int role) const {
   }
   switch (index.column()) {
     case Title:
-      return run.title.empty() ? tr("run %1").arg(run.id) : qt(run.title);
+      return runTitle(run.id, run.title);
     case State:
       return qt(name(run.phase));
     case Quality:

@@ -42,7 +42,6 @@ class RunLibrary final : public QAbstractTableModel {
   const RunSummary* find(RunId id) const;
   const RunSummary* baseline() const;
   const Placement& baselinePlacement() const { return listing_.baseline; }  ///< Empty: none found yet.
-  const Store& store() const { return *store_; }
 
   /// Changes; Usage error when read-only. Removing can be undone; what goes wrong with that is told by failed().
   void remove(RunId id);
@@ -84,5 +83,8 @@ class RunLibrary final : public QAbstractTableModel {
   Verdicts final_;  // of runs that are done, which change only when they are judged anew
   QUndoStack undo_;
 };
+
+/// Of a run in lists: its title, else its number.
+QString runTitle(RunId id, const std::string& title);
 
 }  // namespace interleave::gui

@@ -25,11 +25,6 @@ std::filesystem::path nameOf(const std::string& model) {
   return path.extension() == ".gguf" ? path.stem() : path.filename();
 }
 
-/// Of a run in lists: its title, else its number.
-QString titleOf(const RunRecord& run) {
-  return run.spec.title.empty() ? Studio::tr("run %1").arg(run.id) : qt(run.spec.title);
-}
-
 /// The pins in force at a run's end: those that it began with, and those made since.
 Pins pinsOf(const RunRecord& run) {
   std::vector<Intervention> changes = run.spec.interventions;
@@ -107,18 +102,20 @@ void Studio::judgeShown() {
   const Placement& shown = editor_.placement();
   if (shown.layers() == 0) return;
   const KnownPlacement* known = book_.find(shown);
-  const QString label = known != nullptr   ? known->label
-                        : editor_.edited() ? tr("edited, K = %1").arg(shown.fullCount())
-                                           : tr("%1, K = %2").arg(titleOf(run_.record())).arg(shown.fullCount());
-  std::vector<EvaluationQueue::Wanted> wanted;
-  const auto want = [&](const QString& name, const Placement& placement, bool again = false) {
+  const QString label =
+      known != nullptr ? known->label
+      : editor_.edited()
+          ? tr("edited, K = %1").arg(shown.fullCount())
+          : tr("%1, K = %2").arg(runTitle(run_.record().id, run_.record().spec.title)).arg(shown.fullCount());
+  std::vector<EvaluationQueue::Wanted> list;
+  const auto want = [&](const QString& name, const Placement& placement) {
     const KnownPlacement* entry = book_.find(placement);
-    if (again || entry == nullptr || entry->scores.empty()) wanted.push_back({name, placement});
+    if (entry == nullptr || !entry->thorough) list.push_back(wanted(name, placement));
   };
-  want(label, shown, editor_.edited());  // an edit was judged on few samples
+  want(label, shown);
   for (const KnownPlacement& reference : references()) want(reference.label, reference.placement);
   want(tr("teacher"), teacher());
-  judging_.want(std::move(wanted));
+  judging_.want(std::move(list));
 }
 
 void Studio::flushStore(RunId id) {
@@ -176,8 +173,11 @@ void Studio::openStore(const std::filesystem::path& file) {
 }
 
 void Studio::openModel(const std::filesystem::path& path) {
-  setup_.setModelPath(path.string());
-  model_.open(path, setup_.bank(), setup_.device());
+  // A run may be resumed from another working folder.
+  std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();  // DIR/
+  setup_.setModelPath(whole.string());
+  model_.open(whole, setup_.bank(), setup_.device());
 }
 
 void Studio::setupChanged() {
@@ -193,7 +193,13 @@ void Studio::setupChanged() {
 
 void Studio::refreshSubject() {
   const RunSpec& spec = run_.record().spec;
-  if (!book_.setSubject(normal(modelOf(spec)), normal(candidatesOf(spec).bank.string()))) return;
+  const Workbench::Candidates candidates = candidatesOf(spec);
+  // Windows need no bank, and are as wide as the recipe says.
+  std::string subject = normal(candidates.bank.string());
+  for (const char* key : {"sliding_window", "sliding_sinks"}) {
+    if (candidates.bank_settings.contains(key)) subject.append("\n").append(candidates.bank_settings.at(key).dump());
+  }
+  if (!book_.setSubject(normal(modelOf(spec)), subject)) return;
   if (judging_.busy()) log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
   judging_.want({});
   what_if_.want({});
@@ -261,6 +267,7 @@ std::vector<Intervention> Studio::pinChanges(const Pins& before, const Pins& aft
     }
   }
   for (const auto& [layer, kind] : after) {
+    if (before.contains(layer) && before.at(layer) == kind) continue;
     changes.push_back({.kind = Intervention::Kind::Pin, .step = step, .layer = layer, .mixer = kind});
     words << tr("%1 to %2").arg(layer).arg(qt(title(kind)));
   }
@@ -287,7 +294,7 @@ void Studio::resumeRun(RunId id) {
 }
 
 void Studio::forkRun(RunId id, std::int64_t step) {
-  RunSpec spec = setup_.spec();
+  std::vector<Intervention> pins;
   if (run_.record().id == id) {  // What the user has pinned since, on top of what was pinned at that step.
     const Pins at_step = pinsAt(run_.record().changes, step), own = pinsOf(run_.record());
     Pins wanted = at_step;
@@ -297,19 +304,19 @@ void Studio::forkRun(RunId id, std::int64_t step) {
     for (const auto& [layer, kind] : own) {
       if (!editor_.pinned().contains(layer)) wanted.erase(layer);
     }
-    spec.interventions = pinChanges(at_step, wanted, step + 1);
+    pins = pinChanges(at_step, wanted, step + 1);
   }
-  launchFrom(id, tr("Fork"), [id, step, spec = std::move(spec)](const Store& store) {
-    const RunSpec origin = store.spec(id);
-    Launch found{.spec = spec};
-    found.spec.model_path = origin.model_path;
-    found.spec.model_fingerprint = origin.model_fingerprint;
-    found.spec.bank_dir = origin.bank_dir;
-    found.spec.bank_settings = origin.bank_settings;
-    found.spec.title += "-fork" + std::to_string(id);
-    found.spec.forked_from = std::to_string(id) + "@" + std::to_string(step);
-    found.spec.resume_from = store.checkpointAt(id, step);
-    if (!found.spec.resume_from) throw usageError(found.spec.forked_from, "the store has no checkpoint of this step");
+  launchFrom(id, tr("Fork"), [id, step, pins, setup = setup_.spec()](const Store& store) {
+    std::optional<Checkpoint> checkpoint = store.checkpointAt(id, step);
+    if (!checkpoint) throw usageError("run " + std::to_string(id), "the store has no checkpoint of this step");
+    Launch found{.spec = forkOf(store.spec(id), id, std::move(*checkpoint))};
+    if (setup.method != found.spec.method) {
+      throw usageError("method", "a fork keeps that of its origin, " + found.spec.method);
+    }
+    changeFork(found.spec, setup.search_settings);
+    found.spec.budget = setup.budget;
+    found.spec.title = standardTitle(found.spec) + "-fork" + std::to_string(id);
+    found.spec.interventions.insert(found.spec.interventions.end(), pins.begin(), pins.end());
     return found;
   });
 }
@@ -337,7 +344,9 @@ void Studio::showRun(RunId id) {
     if (run_.shared() != controller_.record()) run_.show(controller_.record());
     return;
   }
-  if (run_.record().id == id) return;
+  // Another process may be writing to a run that only it goes on with.
+  const bool may_grow = library_.writer() == nullptr && !isFinal(run_.record().phase.phase);
+  if (run_.record().id == id && !may_grow) return;
   jobs_.start(tr("Load run %1").arg(id), QStringLiteral("show"),
               [this, id, file = library_.file()](Progress&) -> std::function<void()> {
                 auto record = std::make_shared<RunRecord>(loadRecord(Store::open(file), id));
@@ -392,7 +401,7 @@ std::vector<KnownPlacement> Studio::references() const {
   const Placement& shown = editor_.placement();
   if (const RunSummary* run = library_.baseline()) {
     const Placement& placement = library_.baselinePlacement();
-    if (placement.layers() == shown.layers()) return {{.label = qt(run->title), .placement = placement}};
+    if (placement.layers() == shown.layers()) return {{.label = runTitle(run->id, run->title), .placement = placement}};
   }
   const int layers = shown.layers(), kept = shown.fullCount();
   const MixerKind rest = restOf(shown, MixerKind::GdnWindow);
@@ -417,25 +426,24 @@ std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
 }
 
 void Studio::judgeCompared() {
-  std::vector<EvaluationQueue::Wanted> wanted;
-  for (const KnownPlacement* entry : book_.compared()) wanted.push_back({entry->label, entry->placement});
-  judging_.want(std::move(wanted));
+  std::vector<EvaluationQueue::Wanted> list;
+  for (const KnownPlacement* entry : book_.compared()) list.push_back(wanted(entry->label, entry->placement));
+  judging_.want(std::move(list));
 }
 
-void Studio::keepScores(const ScoreEvent& result) {
-  // The run's own placements, and what they are compared with. Those of edits and of other runs are not its results.
-  RunRecord& record = *run_.shared();
-  if (record.id == 0 || record.layers() == 0 || library_.writer() == nullptr) return;
-  const bool found = std::ranges::any_of(
-      record.placements, [&](const PlacementEvent& event) { return event.placement == result.placement; });
-  const bool reference =
-      result.placement == teacher() || std::ranges::any_of(references(), [&](const KnownPlacement& known) {
-        return known.placement == result.placement;
-      });
-  if (!found && !reference) return;
-  library_.writer()->record(record.id, result);
-  record.scores.push_back(result);
-  flushStore(record.id);
+EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement) const {
+  const RunRecord& record = run_.record();
+  const auto same = [&](const auto& known) { return known.placement == placement; };
+  const bool its =
+      std::ranges::any_of(record.placements, same) || placement == teacher() || std::ranges::any_of(references(), same);
+  return {label, placement, its && record.id != 0 ? run_.shared() : nullptr};
+}
+
+void Studio::keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of) {
+  if (!result_of || library_.writer() == nullptr) return;
+  library_.writer()->record(result_of->id, result);
+  result_of->scores.push_back(result);
+  flushStore(result_of->id);
 }
 
 void Studio::setKept(int kept) {
@@ -456,9 +464,8 @@ void Studio::runShown() {
 }
 
 void Studio::runChanged() {
-  const bool live = controller_.active() && run_.shared() == controller_.record();
-  if (live) logMoves();
-  log_.follow(run_.shared(), live);
+  if (controller_.active() && run_.shared() == controller_.record()) logMoves();
+  log_.follow(run_.shared());
   if (!editor_.edited()) editor_.load(run_.placement(), run_.record().operators());
   collectPlacements();
 }
@@ -493,7 +500,7 @@ void Studio::collectPlacements() {
   const std::size_t known = record.placements.size() + record.scores.size();
   if (known == collected_ || record.layers() == 0) return;
   collected_ = known;
-  const QString run = titleOf(record);
+  const QString run = runTitle(record.id, record.spec.title);
   book_.add(tr("teacher"), teacher());
   if (!record.placements.empty()) {
     // The one for the budget asked for; the others are a move of the budget slider away.

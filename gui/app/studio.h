@@ -53,7 +53,7 @@ class Studio final : public QObject {
 
   void startRun();                            ///< What Setup says.
   void resumeRun(RunId id);                   ///< From its newest checkpoint.
-  void forkRun(RunId id, std::int64_t step);  ///< A new run with Setup's settings from that checkpoint.
+  void forkRun(RunId id, std::int64_t step);  ///< With Setup's budget and settings of the method.
   void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
   void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
   void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
@@ -90,7 +90,9 @@ class Studio final : public QObject {
   void runFinished();
   void setupChanged();
   void refreshSubject();
-  void keepScores(const ScoreEvent& result);
+  /// A placement to be judged; with the run shown it is kept where it is that run's own, or what it is compared with.
+  EvaluationQueue::Wanted wanted(const QString& label, const Placement& placement) const;
+  void keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of);
   void flushStore(RunId id);
   /// Reads run `id` on a job's thread, then launches what `load` made of it.
   struct Launch {

@@ -3,7 +3,6 @@
 
 #include <QApplication>
 #include <QPixmap>
-#include <QTabBar>
 #include <algorithm>
 #include <exception>
 #include <utility>

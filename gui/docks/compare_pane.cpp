@@ -91,7 +91,9 @@ ComparePane::ComparePane(Studio& studio)
                                item->checkState(Name) == Qt::Checked);
   });
   connect(list_, &QTreeWidget::itemActivated, this, [this](QTreeWidgetItem* item) {
-    const KnownPlacement& entry = studio_.book().entries()[static_cast<std::size_t>(list_->indexOfTopLevelItem(item))];
+    const auto at = static_cast<std::size_t>(list_->indexOfTopLevelItem(item));
+    if (at >= studio_.book().entries().size()) return;  // the list is a frame old
+    const KnownPlacement& entry = studio_.book().entries()[at];
     studio_.editor().replace(entry.placement, tr("take %1").arg(entry.label));
   });
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
@@ -142,7 +144,7 @@ Panel ComparePane::overlapPanel() const {
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = fixedText(overlap, 2),
+                             .text = overlap < 1 ? fixedText(overlap, 2).mid(1) : fixedText(overlap, 0),  // ".27", "1"
                              .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }

@@ -14,7 +14,6 @@
 #include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
-#include <utility>
 
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -110,19 +109,13 @@ LogPane::LogPane(Studio& studio)
   cancel->setFixedWidth(110);
   row->addLayout(tools);
   row->addWidget(jobs_, 2);
-  connect(&filter_, &QAbstractItemModel::rowsAboutToBeInserted, this, [this] {
-    const QScrollBar& bar = *lines_->verticalScrollBar();
-    follow_ = follow_ || bar.value() >= bar.maximum();
+  // Who stands at the end stays there, whether lines come or the window changes its size.
+  QScrollBar* bar = lines_->verticalScrollBar();
+  connect(bar, &QScrollBar::valueChanged, this, [this, bar](int value) { at_end_ = value >= bar->maximum(); });
+  connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int most) {
+    if (at_end_) bar->setValue(most);
   });
-  connect(&filter_, &QAbstractItemModel::rowsInserted, this, &Pane::touch);
-  connect(&filter_, &QAbstractItemModel::modelReset, this, [this] {
-    follow_ = true;
-    touch();
-  });
-}
-
-void LogPane::refresh() {
-  if (std::exchange(follow_, false)) lines_->scrollToBottom();
+  connect(&filter_, &QAbstractItemModel::modelReset, lines_, &QListView::scrollToBottom);
 }
 
 QString LogPane::csv() const {

@@ -18,13 +18,13 @@ class LogPane final : public Pane {
   QString csv() const override;
 
  protected:
-  void refresh() override;
+  void refresh() override {}  // its views follow their models by themselves
 
  private:
   Studio& studio_;
   LogFilter filter_;
   QListView* lines_;
-  bool follow_ = true;  // the end was in sight when lines came
+  bool at_end_ = true;  // of the lines, unless the user scrolled away
   QTreeView* jobs_;
 };
 

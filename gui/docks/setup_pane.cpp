@@ -253,6 +253,7 @@ void SetupPane::refresh() {
   model_->setText(model_->fontMetrics().elidedText(model, Qt::ElideMiddle, 120));
   model_->setToolTip(qt(setup.modelPath()));
   method_->setCurrentText(qt(setup.method()));
+  if (preset_->findText(qt(setup.preset())) < 0) preset_->addItem(qt(setup.preset()));  // a file
   preset_->setCurrentText(qt(setup.preset()));
   device_->setCurrentText(qt(setup.device()));
   if (!budget_->hasFocus() || !budget_->isModified()) budget_->setText(qt(setup.budget().text()));

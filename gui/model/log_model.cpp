@@ -24,7 +24,7 @@ void LogModel::append(Line line) {
 
 void LogModel::add(LogEvent::Level level, const QString& text) { append({QTime::currentTime(), level, text, false}); }
 
-void LogModel::follow(const std::shared_ptr<RunRecord>& record, bool live) {
+void LogModel::follow(const std::shared_ptr<RunRecord>& record) {
   if (followed_.lock() != record) {
     beginResetModel();
     std::erase_if(lines_, [](const Line& line) { return line.of_run; });
@@ -35,8 +35,8 @@ void LogModel::follow(const std::shared_ptr<RunRecord>& record, bool live) {
   const auto size = static_cast<std::int64_t>(record->log.size());
   const std::int64_t fresh = std::min(record->logged - seen_, size);
   for (std::int64_t i = size - fresh; i < size; ++i) {
-    const LogEvent& event = record->log[static_cast<std::size_t>(i)];
-    append({live ? QTime::currentTime() : QTime(), event.level, qt(event.text), true});
+    const auto& [event, when] = record->log[static_cast<std::size_t>(i)];
+    append({when, event.level, qt(event.text), true});
   }
   seen_ = record->logged;
 }

@@ -19,9 +19,8 @@ class LogModel final : public QAbstractListModel {
   explicit LogModel(QObject* parent = nullptr) : QAbstractListModel(parent) {}
 
   void add(LogEvent::Level level, const QString& text);
-  /// Adds what `record` has logged since the last call; another record than last time starts anew, without times,
-  /// which the store does not keep.
-  void follow(const std::shared_ptr<RunRecord>& record, bool live);
+  /// Adds what `record` has logged since the last call; another record than last time starts anew.
+  void follow(const std::shared_ptr<RunRecord>& record);
 
   int rowCount(const QModelIndex& parent = {}) const override;
   QVariant data(const QModelIndex& index, int role) const override;

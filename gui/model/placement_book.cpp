@@ -18,21 +18,25 @@ const KnownPlacement* PlacementBook::find(const Placement& placement) const {
   return found == entries_.end() ? nullptr : &*found;
 }
 
-bool PlacementBook::setSubject(const std::string& model, const std::string& bank) {
-  if (model == model_ && bank == bank_) return false;
+bool PlacementBook::setSubject(const std::string& model, const std::string& candidates) {
+  if (model == model_ && candidates == candidates_) return false;
   model_ = model;
-  bank_ = bank;
+  candidates_ = candidates;
   entries_.clear();
   Q_EMIT changed();
   return true;
 }
 
-void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores) {
+void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores,
+                        bool thorough) {
   if (placement.layers() == 0) return;
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
   auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
   if (entry == entries_.end()) entry = entries_.insert(entry, {.label = label, .placement = placement});
-  for (const Score& score : scores) {
+  if (!scores.empty() && thorough && !entry->thorough) entry->scores.clear();  // no mixture of many and few samples
+  const bool taken = thorough || !entry->thorough;
+  entry->thorough = entry->thorough || (thorough && !scores.empty());
+  for (const Score& score : taken ? scores : std::vector<Score>{}) {
     const auto known = std::ranges::find(entry->scores, score.task, &Score::task);
     if (known == entry->scores.end()) {
       entry->scores.push_back(score);
@@ -44,7 +48,8 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
 }
 
 void PlacementBook::setCompared(std::size_t entry, bool compared) {
-  entries_.at(entry).compared = compared;
+  if (entry >= entries_.size()) return;  // of a list that is a frame old
+  entries_[entry].compared = compared;
   Q_EMIT changed();
 }
 

@@ -17,6 +17,7 @@ struct KnownPlacement {
   Placement placement;
   std::vector<Score> scores;  ///< Empty: not judged yet.
   bool compared = true;       ///< Ticked in Compare.
+  bool thorough = false;      ///< Judged with all samples, not with the few of an edit.
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made. Equal placements
@@ -30,18 +31,19 @@ class PlacementBook final : public QObject {
   std::vector<const KnownPlacement*> compared() const;
   const KnownPlacement* find(const Placement& placement) const;
 
-  /// Says which model and bank the book is of; when they are others than before, it starts afresh: true.
-  bool setSubject(const std::string& model, const std::string& bank);
-  /// Adds, or keeps the entry that is there; scores replace those of the same task. A placement with another number
-  /// of layers starts the book afresh: it is of another model.
-  void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {});
+  /// Says which model and candidates the book is of; when they are others than before, it starts afresh: true.
+  bool setSubject(const std::string& model, const std::string& candidates);
+  /// Adds, or keeps the entry that is there; scores replace those of the same task, but never thorough ones by others.
+  /// A placement with another number of layers starts the book afresh: it is of another model.
+  void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
+           bool thorough = true);
   void setCompared(std::size_t entry, bool compared);
 
  Q_SIGNALS:
   void changed();
 
  private:
-  std::string model_, bank_;
+  std::string model_, candidates_;
   std::vector<KnownPlacement> entries_;
 };
 

@@ -91,16 +91,6 @@ Placement keepLargest(const StepEvent& step, int kept, const Pins& pins) {
   return Placement(std::move(kinds));
 }
 
-Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step) {
-  Pins pins;
-  for (const Intervention& change : changes) {
-    if (change.step > step) continue;
-    if (change.kind == Intervention::Kind::Pin) pins[change.layer] = change.mixer;
-    if (change.kind == Intervention::Kind::Release) pins.erase(change.layer);
-  }
-  return pins;
-}
-
 double marginAt(const StepEvent& step, int kept) {
   const std::vector<double> advantages = fullAdvantages(step);
   const std::vector<int> order = ranking(advantages);

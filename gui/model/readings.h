@@ -11,8 +11,6 @@
 
 namespace interleave::gui {
 
-using Pins = std::map<int, MixerKind>;
-
 /// What views read off steps, costs and scores: pure functions.
 
 /// p(full attention) of each layer; 0 where the search has no such operator.
@@ -23,8 +21,6 @@ std::vector<double> fullAdvantages(const StepEvent& step);
 /// with their largest other logit: every budget from one run.
 /// Pinned layers keep what they are pinned to; those pinned to full attention count.
 Placement keepLargest(const StepEvent& step, int kept, const Pins& pins = {});
-/// The pins in force at a step.
-Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);
 /// Advantage of the last layer kept less that of the first left out; NaN at the ends.
 double marginAt(const StepEvent& step, int kept);
 

@@ -52,10 +52,13 @@ void RunModel::setKept(int kept) {
 }
 
 Placement RunModel::placement() const {
+  // A finished run proposes placements (perhaps repaired); the first is for the budget that was asked for. A fork from
+  // a run's end has them, and no step.
   const StepEvent* at = step();
-  if (at == nullptr) return {};
-  // A finished run proposes placements (perhaps repaired); the first is for the budget that was asked for.
-  return placementIsFound() ? record_->placements.front().placement : placementAt(*at);
+  if (placementIsFound() || (at == nullptr && !record_->placements.empty())) {
+    return record_->placements.front().placement;
+  }
+  return at == nullptr ? Placement() : placementAt(*at);
 }
 
 Placement RunModel::placementBefore() const {

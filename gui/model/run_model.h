@@ -30,7 +30,7 @@ class RunModel final : public QObject {
   /// Layers kept in what is shown: the budget slider. -1: as the run itself decides.
   int kept() const;
   void setKept(int kept);
-  Placement placement() const;  ///< At position() and kept(); empty before the first step.
+  Placement placement() const;  ///< At position() and kept(); empty while there is neither step nor result.
   bool placementIsRuns() const { return kept_ < 0; }
   /// placement() is what the run itself proposed at its end.
   bool placementIsFound() const { return kept_ < 0 && following_ && !record_->placements.empty(); }

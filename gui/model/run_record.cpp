@@ -63,7 +63,7 @@ void RunRecord::take(MailboxContents contents) {
           if constexpr (std::is_same_v<T, InterventionEvent>) changes.push_back(std::move(value.change));
           if constexpr (std::is_same_v<T, EnvironmentEvent>) environment = std::move(value);
           if constexpr (std::is_same_v<T, LogEvent>) {
-            log.push_back(std::move(value));
+            log.push_back({std::move(value), QTime::currentTime()});
             ++logged;
           }
         },
@@ -100,7 +100,7 @@ RunRecord loadRecord(const Store& store, RunId id) {
   record.placements = store.placements(id);
   record.scores = store.scores(id);
   record.changes = record.spec.interventions;
-  record.log = store.log(id);
+  for (LogEvent& event : store.log(id)) record.log.push_back({std::move(event), QTime()});
   record.logged = static_cast<std::int64_t>(record.log.size());
   const RunSummary summary = store.run(id);
   record.phase = {

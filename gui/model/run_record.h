@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QTime>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -24,7 +25,11 @@ struct RunRecord {
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;
   std::vector<Intervention> changes;
-  std::vector<LogEvent> log;
+  struct Line {
+    LogEvent event;
+    QTime when;  ///< When it came; invalid for stored lines, whose times the store does not keep.
+  };
+  std::vector<Line> log;
   std::int64_t logged = 0;                        ///< Lines that ever came; log holds the newest of them.
   std::int64_t stride = 1, alignment_stride = 1;  ///< Grow so that kMostSteps hold the run; the store has all.
 

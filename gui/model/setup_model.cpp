@@ -54,8 +54,9 @@ void SetupModel::setModelPath(const std::string& path) {
 }
 
 void SetupModel::setBankDir(const std::string& folder) {
-  if (folder == spec_.bank_dir) return;
-  spec_.bank_dir = folder;
+  const std::string whole = folder.empty() ? folder : std::filesystem::absolute(folder).lexically_normal().string();
+  if (whole == spec_.bank_dir) return;
+  spec_.bank_dir = whole;
   Q_EMIT changed();
 }
 
@@ -80,12 +81,14 @@ RunSpec SetupModel::spec() const {
   spec.bank_dir = bankDir();
   spec.bank_settings = bank_.json();
   spec.search_settings = search_.json();
-  if (spec.title.empty()) {
-    const bool layers = spec.budget.unit == Budget::Unit::FullLayers;
-    spec.title = spec.method;
-    spec.title.append(layers ? "-k" : "-").append(spec.budget.text()).append("-s").append(std::to_string(spec.seed));
-  }
+  spec.title = standardTitle(spec);
   return spec;
+}
+
+std::string standardTitle(const RunSpec& spec) {
+  const bool layers = spec.budget.unit == Budget::Unit::FullLayers;
+  std::string title = spec.method;
+  return title.append(layers ? "-k" : "-").append(spec.budget.text()).append("-s").append(std::to_string(spec.seed));
 }
 
 }  // namespace interleave::gui

@@ -40,12 +40,11 @@ class SetupModel final : public QObject {
   void setModelPath(const std::string& path);
   void setBankDir(const std::string& folder);  ///< The user's choice; empty: the default again.
   void setDefaultBankDir(const std::string& folder);
-  void setTitle(const std::string& title) { spec_.title = title; }
   /// Values are checked by the settings' table: BadInput or Usage error, and nothing changed.
   void setBank(const std::string& key, const nlohmann::json& value);
   void setSearch(const std::string& key, const nlohmann::json& value);
 
-  RunSpec spec() const;  ///< Complete, with a title if the user gave none.
+  RunSpec spec() const;  ///< Complete, with a title.
 
  Q_SIGNALS:
   void changed();
@@ -56,5 +55,8 @@ class SetupModel final : public QObject {
   std::string default_bank_dir_;
   Settings bank_, search_;
 };
+
+/// "dash-k8-s0": what a run is called that nobody has named.
+std::string standardTitle(const RunSpec& spec);
 
 }  // namespace interleave::gui

@@ -192,7 +192,8 @@ bool systemIsDark() {
 const Theme& theme() { return current(); }
 
 void applyTheme(QApplication& application, ThemeChoice choice) {
-  const bool dark = choice == ThemeChoice::Dark || (choice == ThemeChoice::System && systemIsDark());
+  const bool system = systemIsDark();  // asked also where it does not count now, before our palette hides it
+  const bool dark = choice == ThemeChoice::Dark || (choice == ThemeChoice::System && system);
   current() = dark ? darkTheme() : lightTheme();
   QApplication::setStyle(QStyleFactory::create(u"Fusion"_s));
   QApplication::setFont(textFont(TextSize::Body));

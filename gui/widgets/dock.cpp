@@ -71,8 +71,9 @@ void Dock::exportTo(const QString& file) {
 }
 
 void Dock::askExport() {
-  const QString file = QFileDialog::getSaveFileName(this, tr("Export %1").arg(pane_->title()), objectName(),
-                                                    tr("Picture (*.png *.svg *.pdf);;Data (*.csv)"));
+  const QString file =
+      QFileDialog::getSaveFileName(this, tr("Export %1").arg(pane_->title()), objectName() + QStringLiteral(".png"),
+                                   tr("Picture (*.png *.svg *.pdf);;Data (*.csv)"));
   if (file.isEmpty()) return;
   try {
     exportTo(file);

@@ -47,7 +47,7 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
 
 nlohmann::json SettingEditor::typed() const {
   const QString text = line_->text().trimmed();
-  if (spec_.type == SettingSpec::Type::Text) return text.toStdString();
+  if (spec_.type == SettingSpec::Type::Text || spec_.type == SettingSpec::Type::Path) return text.toStdString();
   bool read = false;
   double value = QLocale().toDouble(text, &read);
   if (!read) value = QLocale::c().toDouble(text, &read);

@@ -92,7 +92,7 @@ TEST_F(SearchCommands, EqualSeedsGiveEqualRuns) {
 }
 
 TEST_F(SearchCommands, ResumesAfterAStopAndAfterAKill) {
-  constexpr int kSteps = 60;
+  constexpr int kSteps = 120;  // long enough for a signal to come in between
   const nlohmann::json whole = run(search(folder_ / "whole.sqlite", kSteps)).json();
   for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
     const std::string store = folder_ / ("store" + std::to_string(signal));
@@ -163,6 +163,11 @@ TEST_F(SearchCommands, WindowsOfAHybridWithoutABankAreThoseItWasSearchedWith) {
                 .code,
             2)
       << "the run says it itself";
+  EXPECT_EQ(run({"export", "--store", store_, "--placement", folder_ / "out" / "placement.json", "--format", "swaa",
+                 "--out", folder_ / "none"})
+                .code,
+            2)
+      << "a file is of no store";
   const auto divergence = [&](Words more) {
     Words words{"evaluate", model_, "--json", "--tasks", "kl", "--tokens", "256", "--sequence", "64", "--placement"};
     words.insert(words.end(), more.begin(), more.end());

@@ -41,6 +41,8 @@ TEST(NearestOf, FindsATypoAndNothingWhereNothingIsNear) {
   EXPECT_EQ(nearestOf("step", known), "steps");
   EXPECT_EQ(nearestOf("qqqqqq", known), "");
   EXPECT_EQ(nearestOf("x", std::vector<std::string>{}), "");
+  EXPECT_EQ(didYouMean("step", known), "; did you mean \"steps\"?");
+  EXPECT_EQ(didYouMean("qqqqqq", known), "");
 }
 
 class Stopping final : public Progress {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/core/error.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
@@ -52,6 +53,14 @@ TEST(RunSpec, NamesWhatIsMissingOrWrong) {
   EXPECT_THROW(runSpecFromJson(nlohmann::json::array(), ""), Error);
 }
 
+TEST(RunSpec, AStoredBudgetThatIsNoneIsBadInput) {
+  nlohmann::json json = toJson(sample());
+  json["budget"] = "many";
+  const Error error = test::errorOf([&] { runSpecFromJson(json, "runs.interleave: run 1"); });
+  EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+  EXPECT_THAT(error.what(), testing::HasSubstr("runs.interleave: run 1: \"budget\": \"many\" is neither"));
+}
+
 TEST(Intervention, ReadsBackWhatItWrites) {
   Intervention set, pin, release;
   set.step = 12;
@@ -76,6 +85,41 @@ TEST(Intervention, RefusesWhatItDoesNotKnow) {
         R"({"kind": "release", "step": "1", "layer": 0})"}) {
     EXPECT_THROW(interventionFromJson(nlohmann::json::parse(text), "run 1"), Error) << text;
   }
+}
+
+TEST(RunSpec, AForkBeginsAsItsOriginStood) {
+  RunSpec origin;
+  origin.title = "origin";
+  origin.seed = 3;
+  origin.search_settings = {{"operators", "full,swa"}, {"steps", 30}, {"learning_rate", 0.1}};
+  Intervention rate, budget, pin, later;
+  rate.step = 5;
+  rate.key = "learning_rate";
+  rate.value = 0.2;
+  budget.step = 6;
+  budget.key = "budget";
+  budget.value = "4";
+  pin.kind = Intervention::Kind::Pin;
+  pin.step = 7;
+  pin.layer = 2;
+  later = pin;
+  later.step = 11;
+  later.layer = 3;
+  origin.interventions = {rate, budget, pin, later};
+  RunSpec fork = forkOf(origin, 12, {.step = 10, .state = "{}"});
+  EXPECT_EQ(fork.seed, 3U);
+  EXPECT_TRUE(fork.title.empty());
+  EXPECT_EQ(fork.budget, Budget::layers(4));
+  EXPECT_EQ(fork.search_settings.at("learning_rate"), 0.2);
+  EXPECT_EQ(fork.forked_from, "12@10");
+  EXPECT_TRUE(fork.startsFork());
+  ASSERT_EQ(fork.interventions.size(), 1U) << "what is pinned at the checkpoint";
+  EXPECT_EQ(fork.interventions[0].layer, 2);
+  EXPECT_EQ(fork.interventions[0].step, 11);
+  changeFork(fork, {{"operators", "full,swa"}, {"steps", 12}});
+  EXPECT_EQ(fork.search_settings.at("steps"), 12);
+  EXPECT_THROW(changeFork(fork, {{"operators", "full,gdn"}, {"steps", 12}}), Error);
+  EXPECT_THROW(changeFork(fork, {{"operators", "full,swa"}, {"steps", 9}}), Error);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "tests/support/error_of.h"
 
 namespace interleave {
@@ -75,6 +77,16 @@ TEST(Settings, AssignFromACommandLine) {
   for (const char* text : {"steps", "steps=", "steps=many", "stesp=3", "loss=l2", "repair=yes", "steps=1e400"}) {
     EXPECT_EQ(errorOf([&] { settings.assign(text); }).kind(), ErrorKind::Usage) << text;
   }
+}
+
+TEST(Settings, PathsAreWholeFromAnyFolder) {
+  static const std::vector<SettingSpec> kSpecs{setting::path("file", "A file.")};
+  Settings settings(kSpecs);
+  EXPECT_EQ(settings.text("file"), "");
+  settings.assign("file=texts/../a.txt");
+  EXPECT_EQ(settings.text("file"), (std::filesystem::current_path() / "a.txt").string());
+  settings.merge({{"file", ""}}, "test");
+  EXPECT_EQ(settings.text("file"), "");
 }
 
 }  // namespace

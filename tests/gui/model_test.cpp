@@ -221,6 +221,20 @@ TEST(RunModel, FollowsTheNewestUntilMoved) {
   EXPECT_TRUE(model.following());
 }
 
+TEST(PlacementBook, FewSamplesNeverStandForAll) {
+  PlacementBook book;
+  const Placement placement(4, F);
+  const auto kl = [](double value) { return std::vector<Score>{{"kl", "nats", value, 0, 8, {}}}; };
+  book.add({}, placement, kl(0.5), false);
+  EXPECT_FALSE(book.find(placement)->thorough);
+  book.add({}, placement, {{"nll", "nats", 3, 0, 64, {}}}, true);
+  EXPECT_TRUE(book.find(placement)->thorough);
+  EXPECT_EQ(scoreOf(book.find(placement)->scores, "kl"), nullptr) << "of few samples";
+  book.add({}, placement, kl(0.25), true);
+  book.add({}, placement, kl(0.75), false);
+  EXPECT_EQ(scoreOf(book.find(placement)->scores, "kl")->value, 0.25);
+}
+
 TEST(PlacementEditor, UndoesAndRespectsPins) {
   PlacementEditor editor;
   editor.load(Placement(4, H), {F, H});

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QAbstractItemModelTester>
 #include <QLabel>
+#include <QListView>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QSlider>
 #include <algorithm>
@@ -134,7 +136,7 @@ class StudioTest final : public QObject {
         return label->text().startsWith(QLatin1String(time)) && label->text().endsWith(QStringLiteral("left"));
       });
     };
-    QTRY_VERIFY(shown("0:02"));
+    QTRY_VERIFY(shown("0:02") || shown("0:03"));
     QVERIFY(scene.studio.run().step() == nullptr);
     scene.window.actions().stop->trigger();
     QTRY_VERIFY(!scene.studio.controller().active());
@@ -329,6 +331,59 @@ class StudioTest final : public QObject {
     QTRY_COMPARE(scene.studio.library().rowCount(), 2);
   }
 
+  void aForkOfARunsEndShowsWhatItFound() {
+    Scene scene;
+    QVERIFY(scene.search());
+    const RunId id = scene.studio.run().record().id;
+    scene.studio.setup().setBudget(Budget::layers(4));
+    scene.studio.setup().setSeed(5);
+    scene.studio.setup().setSearch("steps", 24);
+    scene.studio.forkRun(id, 24);
+    QTRY_VERIFY(scene.studio.run().record().id != id);
+    QTRY_VERIFY(!scene.studio.controller().active() && !scene.studio.jobs().anyRunning());
+    QVERIFY(scene.studio.run().step() == nullptr);
+    QCOMPARE(scene.studio.run().placement().fullCount(), 4);
+    QCOMPARE(scene.studio.editor().placement().fullCount(), 4);
+    const RunSpec spec = Store::open(scene.storeFile()).spec(scene.studio.run().record().id);
+    QCOMPARE(spec.seed, std::uint64_t{0});  // the origin's: its data go on
+    QCOMPARE(spec.budget, Budget::layers(4));
+  }
+
+  void aForkThatItsOriginDoesNotAllowIsRefused() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QSignalSpy problems(&scene.studio, &Studio::problem);
+    scene.studio.setup().setSearch("steps", 8);
+    scene.studio.forkRun(scene.studio.run().record().id, 24);
+    QTRY_COMPARE(problems.count(), 1);
+    QVERIFY(problems[0][0].toString().contains(QStringLiteral("step 24")));
+    QCOMPARE(scene.studio.library().rowCount(), 1);
+  }
+
+  void aVerdictStaysWithTheRunItIsOf() {
+    Scene scene({.steps = 24}, 100);
+    QVERIFY(scene.search());
+    const RunId first = scene.studio.run().record().id;
+    scene.studio.setup().setSeed(9);
+    QVERIFY(scene.search());
+    const RunId second = scene.studio.run().record().id;
+    const Placement found = scene.studio.run().record().placements.front().placement;
+    const auto scores = [&](RunId run) { return Store::open(scene.storeFile()).scores(run); };
+    const std::size_t of_first = scores(first).size();
+    std::size_t of_second = 0;
+    for (const ScoreEvent& event : scores(second)) of_second += event.scores.size();
+    scene.studio.book().add(QStringLiteral("again"), found);
+    scene.studio.judgeCompared();
+    QVERIFY(scene.studio.judging().busy());
+    scene.studio.showRun(first);
+    QTRY_COMPARE(scene.studio.run().record().id, first);
+    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    QCOMPARE(scores(first).size(), of_first);
+    std::size_t now = 0;
+    for (const ScoreEvent& event : scores(second)) now += event.scores.size();
+    QVERIFY(now > of_second);
+  }
+
   void aReplayEndsAsTheRunDid() {
     Scene scene;
     QVERIFY(scene.search());
@@ -355,6 +410,27 @@ class StudioTest final : public QObject {
     Scene scene;
     for (Dock* dock : scene.window.docks()) QVERIFY(!dock->pane().accessibleName().isEmpty());
     for (const Figure* figure : scene.window.findChildren<Figure*>()) QVERIFY(!figure->accessibleName().isEmpty());
+  }
+
+  void theLogStaysAtItsEndUnlessTheUserScrolledAway() {
+    Scene scene;
+    const auto lists = scene.window.dock(QStringLiteral("log")).findChildren<QListView*>();
+    const auto lines = std::ranges::find(lists, QStringLiteral("Log"), &QWidget::accessibleName);
+    QVERIFY(lines != lists.end());
+    QScrollBar& bar = *(*lines)->verticalScrollBar();
+    const auto write = [&] {
+      for (int i = 0; i < 50; ++i) scene.studio.log().add(LogEvent::Level::Info, QStringLiteral("line %1").arg(i));
+    };
+    write();
+    QTRY_VERIFY(bar.maximum() > 0 && bar.value() == bar.maximum());
+    scene.window.resize(1280, 760);
+    write();
+    QTRY_VERIFY(bar.maximum() > 60 && bar.value() == bar.maximum());
+    bar.setValue(3);
+    const int before = bar.maximum();
+    write();
+    QTRY_VERIFY(bar.maximum() > before);
+    QCOMPARE(bar.value(), 3);
   }
 
   void layoutsAreArrangedAndReset() {

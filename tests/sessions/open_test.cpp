@@ -125,6 +125,7 @@ TEST_F(OpenTest, MigratesAnOldStoreAfterABackup) {
     EXPECT_EQ(reader.run(1).title, "old");
     EXPECT_EQ(reader.run(1).note, "");
     EXPECT_EQ(reader.steps(1).size(), 2u);
+    EXPECT_EQ(checkStore(file_).schema_version, 1);
   }
   EXPECT_EQ(bytes(), before);
 
@@ -137,6 +138,7 @@ TEST_F(OpenTest, MigratesAnOldStoreAfterABackup) {
   writer.setTags(1, {"kept"});
   EXPECT_THAT(store.run(1).tags, ElementsAre("kept"));
   EXPECT_THAT(checkStore(file_).problems, IsEmpty());
+  EXPECT_EQ(checkStore(file_).schema_version, 2);
 
   SQLite::Database backup(file_.string() + ".v1.backup", SQLite::OPEN_READONLY);
   EXPECT_EQ(backup.execAndGet("PRAGMA user_version").getInt(), 1);

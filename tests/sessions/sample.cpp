@@ -124,7 +124,7 @@ std::vector<Event> sampleEvents() {
   environment.model_name = "Sample 30";
   environment.model_fingerprint = "abc";
   environment.operators = {MixerKind::Full, MixerKind::GdnWindow};
-  environment.costs = {{8192, {{{1, 2, 3}}, {{4, 5, 6}, {1, 1, 1}, {1, 1, 7}}}}};
+  environment.costs = {{8192, {{{1, 2, 3}, {}, {}, {}}, {{4, 5, 6}, {1, 1, 1}, {1, 1, 7}, {}}}}};
   AlignmentEvent alignment{MixerKind::GdnWindow, 1, 20, 512, 0.5, false, {0.1f, 0.7f}, {0.9f, 1.0f}};
   AlignmentEvent held_out = alignment;
   held_out.held_out = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sessions/store.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
 #include <bit>
@@ -9,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "tests/sessions/sample.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
@@ -231,6 +233,21 @@ TEST_F(StoreTest, ScoresOfOnePlacementJoinAndTheNewestOfATaskCounts) {
   EXPECT_EQ(scores[1].scores[1].value, 4);
 }
 
+TEST_F(StoreTest, OneRunIsTheBaseline) {
+  StoreWriter writer(file_);
+  const RunId first = writer.addRun(sampleSpec("first")), second = writer.addRun(sampleSpec("second"));
+  writer.setBaseline(first, true);
+  writer.remove(first);
+  writer.setBaseline(second, true);
+  writer.restore(first);
+  const Store store = Store::open(file_);
+  EXPECT_FALSE(store.run(first).baseline) << "brought back";
+  EXPECT_TRUE(store.run(second).baseline);
+  writer.setBaseline(second, false);
+  EXPECT_FALSE(store.run(second).baseline);
+  EXPECT_THROW(writer.setBaseline(99, true), Error);
+}
+
 TEST_F(StoreTest, KeepsWhatTheResearcherNotes) {
   StoreWriter writer(file_);
   const RunId id = writer.addRun(sampleSpec("before"));
@@ -264,6 +281,69 @@ TEST_F(StoreTest, KeepsWhatTheResearcherNotes) {
   EXPECT_EQ(writer.status().dropped, 1);
   EXPECT_THROW(store.run(id), Error);
   EXPECT_THROW(writer.setNote(id, ""), Error);
+}
+
+TEST_F(StoreTest, WhatCannotBeReadIsToldWithFileAndRun) {
+  RunId id = 0;
+  {
+    StoreWriter writer(file_);
+    id = writer.addRun(sampleSpec("damaged"));
+    for (const Event& event : sampleEvents()) writer.record(id, event);
+  }
+  SQLite::Database(file_.string(), SQLite::OPEN_READWRITE).exec("UPDATE events SET data = '{}'");
+  const Store store = Store::open(file_);
+  const std::string place = file_.string() + ": run " + std::to_string(id) + ": ";
+  const auto expectTold = [&](auto read) {
+    const Error error = test::errorOf(read);
+    EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+    EXPECT_THAT(error.what(), testing::StartsWith(place));
+  };
+  expectTold([&] { store.alignments(id); });
+  expectTold([&] { store.placements(id); });
+  expectTold([&] { store.scores(id); });
+  expectTold([&] { store.log(id); });
+  expectTold([&] { store.spec(id); });
+  expectTold([&] { store.environment(id); });
+  expectTold([&] { store.events(id); });
+}
+
+TEST_F(StoreTest, CostsThatLackAnOperatorAreDamage) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("costs"));
+  EnvironmentEvent environment;
+  environment.costs = {{8192, {std::vector<MixerCost>(kMixerKinds)}}};
+  writer.record(id, environment);
+  ASSERT_TRUE(writer.flush());
+  EXPECT_EQ(Store::open(file_).environment(id)->costs.at(0).rows.at(0).size(), kMixerKinds);
+  for (const std::size_t cells : {0, kMixerKinds - 1, kMixerKinds + 1}) {
+    environment.costs[0].rows[0].resize(cells);
+    writer.record(id, environment);
+    ASSERT_TRUE(writer.flush());
+    const Error error = test::errorOf([&] { Store::open(file_).environment(id); });
+    EXPECT_EQ(error.kind(), ErrorKind::BadInput);
+    EXPECT_THAT(error.what(), HasSubstr("costs of " + std::to_string(cells) + " operators"));
+    EXPECT_THAT(checkStore(file_).problems, ElementsAre(HasSubstr("costs of")));
+  }
+}
+
+TEST_F(StoreTest, WhyEventsAreLostIsTold) {
+  RunId damaged = 0, whole = 0;
+  {
+    StoreWriter writer(file_);
+    damaged = writer.addRun(sampleSpec("damaged"));
+    whole = writer.addRun(sampleSpec("whole"));
+    writer.record(damaged, sampleStep(1, 9));
+  }
+  SQLite::Database(file_.string(), SQLite::OPEN_READWRITE).exec("UPDATE chunks SET logits = substr(logits, 2)");
+  StoreWriter writer(file_);
+  writer.record(damaged, sampleStep(2, 9));
+  EXPECT_TRUE(writer.flush());
+  writer.record(whole, sampleStep(1, 9));
+  EXPECT_TRUE(writer.flush());
+  EXPECT_EQ(writer.status().dropped, 1);
+  EXPECT_THAT(writer.status().problem, HasSubstr("run 1: "));
+  EXPECT_THAT(writer.status().problem, HasSubstr("do not hold"));
+  EXPECT_EQ(Store::open(file_).steps(whole).size(), 1u);
 }
 
 }  // namespace

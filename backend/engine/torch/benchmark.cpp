@@ -72,10 +72,12 @@ double forwardFlops(const ModelConfig& config, const Placement& placement, const
                     std::int64_t tokens, bool with_head) {
   double total = 0;
   for (int layer = 0; layer < config.layers; ++layer) {
-    const auto cost = [&](std::int64_t at) {
-      return static_cast<double>(mixerCost(placement[layer], config, layer, windows, at).flops);
-    };
-    total += 0.5 * (cost(1) + cost(tokens)) * static_cast<double>(tokens);
+    constexpr std::int64_t kPlaces = 64;  // a window's cost grows up to its width only
+    for (std::int64_t i = 0; i < kPlaces; ++i) {
+      const std::int64_t at = 1 + (tokens - 1) * i / (kPlaces - 1);
+      total += static_cast<double>(mixerCost(placement[layer], config, layer, windows, at).flops) *
+               static_cast<double>(tokens) / kPlaces;
+    }
     total += 6.0 * config.hidden * config.intermediate * static_cast<double>(tokens);
   }
   if (with_head) total += 2.0 * config.hidden * config.vocabulary * static_cast<double>(tokens);

@@ -62,7 +62,6 @@ DeviceReport deviceReport(const std::string& wanted) {
   report.kernel = kernels::activeKernelName(device);
   report.library = std::string("LibTorch ") + TORCH_VERSION;
   report.threads = at::get_num_threads();
-  report.cuda_available = device.is_cuda();
   return report;
 }
 

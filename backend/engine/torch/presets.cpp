@@ -70,9 +70,8 @@ std::vector<std::string> presetNames(const std::string& method) {
 Preset loadPreset(const std::string& name_or_path, const std::string& method) {
   const auto own = bundled(name_or_path);
   if (!own && !std::filesystem::exists(name_or_path)) {
-    const std::string near = nearestOf(name_or_path, presetNames(method));
     throw usageError("preset", "\"" + name_or_path + "\" is neither a bundled preset nor a file" +
-                                   (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+                                   didYouMean(name_or_path, presetNames(method)));
   }
   const std::string file = own ? "preset " + name_or_path : name_or_path;
   const nlohmann::json json = own ? parseJson(*own, file) : readJson(name_or_path);

@@ -30,27 +30,33 @@ fs::path freshBeside(const fs::path& path) {
 }  // namespace
 
 StagedFolder::StagedFolder(const fs::path& path) {
-  path_ = fs::absolute(path).lexically_normal();
+  std::error_code unreadable;                                    // then making the folder tells why
+  path_ = fs::weakly_canonical(fs::absolute(path), unreadable);  // a link stands for the folder that it names
+  if (unreadable) path_ = fs::absolute(path).lexically_normal();
   if (!path_.has_filename()) path_ = path_.parent_path();
   temporary_ = freshBeside(path_);
 }
 
 StagedFolder::~StagedFolder() {
   std::error_code ignored;  // Nothing more can be done about a leftover.
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+  for (const fs::path& folder : {temporary_, old_}) {
+    if (!folder.empty()) fs::remove_all(folder, ignored);
+  }
 }
 
 void StagedFolder::commit() {
   try {
     fs::permissions(temporary_, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
                                     fs::perms::others_read | fs::perms::others_exec);
-    const fs::path old = fs::exists(path_) ? freshBeside(path_) : fs::path();
-    if (!old.empty()) fs::rename(path_, old);  // replaces the fresh, empty folder
+    if (fs::exists(path_)) {
+      old_ = freshBeside(path_);
+      fs::rename(path_, old_);  // replaces the fresh, empty folder
+    }
     std::error_code refused;
     fs::rename(temporary_, path_, refused);
-    if (refused && !old.empty()) fs::rename(old, path_);
+    if (refused && !old_.empty()) fs::rename(old_, path_);
     if (refused) throw fs::filesystem_error("rename", temporary_, path_, refused);
-    temporary_ = old;  // goes with this object
+    temporary_.clear();
   } catch (const fs::filesystem_error& problem) {
     throw failure(path_.string(), "the folder cannot be put in place: " + problem.code().message());
   }

@@ -18,7 +18,7 @@ class StagedFolder {
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, temporary_, old_;  ///< The last two go with this object.
 };
 
 }  // namespace interleave

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -21,12 +22,32 @@ namespace {
 
 constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23;
 
+/// Sizes and times of a model's files; what cannot be read shows when the model is opened.
+std::string identityOf(const std::filesystem::path& model) {
+  std::vector<std::string> entries;
+  const auto add = [&](const std::filesystem::path& file) {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(file, ignored);
+    const auto time = std::filesystem::last_write_time(file, ignored).time_since_epoch().count();
+    entries.push_back(file.filename().string() + " " + std::to_string(size) + " " + std::to_string(time) + "\n");
+  };
+  std::error_code unreadable;
+  if (std::filesystem::is_directory(model, unreadable)) {
+    for (const auto& entry : std::filesystem::directory_iterator(model, unreadable)) add(entry.path());
+  } else {
+    add(model);
+  }
+  std::ranges::sort(entries);
+  return std::accumulate(entries.begin(), entries.end(), std::string());
+}
+
 }  // namespace
 
 struct Workbench::Impl {
   /// Jobs take turns: a model fills the machine anyway.
   std::mutex mutex;
   std::filesystem::path model_path;
+  std::string model_identity;  ///< Of its files, which may be replaced under their name.
   Candidates candidates;
   std::filesystem::file_time_type bank_time;
   std::string device, precision;
@@ -38,11 +59,16 @@ struct Workbench::Impl {
   std::map<std::string, std::unique_ptr<PasskeyEvaluation>> passkeys;
 
   const Model& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
-    if (model && path == model_path && execution.device == device && execution.precision == precision) return *model;
+    const std::string identity = identityOf(path);
+    if (model && path == model_path && identity == model_identity && execution.device == device &&
+        execution.precision == precision) {
+      return *model;
+    }
     forgetBank();
     read_tokenizer.reset();
     model.reset();
     files = openModel(path);
+    model_identity = identity;
     model = loadModel(files, execution, progress);
     model_path = path;
     device = execution.device;
@@ -70,7 +96,7 @@ struct Workbench::Impl {
     const auto time =
         stored ? std::filesystem::last_write_time(from.bank / "card.json", ignored) : std::filesystem::file_time_type{};
     if (bank && !(trained && !stored) && from.bank == candidates.bank && time == bank_time &&
-        from.bank_settings == candidates.bank_settings) {
+        (stored || from.bank_settings == candidates.bank_settings)) {
       return bank;
     }
     forgetBank();

@@ -106,6 +106,34 @@ TEST_F(BankTest, AStoppedBankGoesOnBitForBit) {
   }
 }
 
+TEST_F(BankTest, AStopWhileItIsMeasuredLosesNoTraining) {
+  struct StopOnceTrained final : Progress {
+    void report(std::string_view, double fraction) override { trained = trained || fraction >= 1; }
+    bool stopRequested() const override { return trained; }
+    bool trained = false;
+  } stop;
+  settings_.merge({{"kinds", "gdn"}}, "test");
+  const auto whole = prepare(folder_ / "whole", progress_);
+  EXPECT_THROW(prepare(folder_ / "parts", stop), Error);
+  ASSERT_TRUE(std::filesystem::exists(folder_ / "parts" / "training.safetensors"));
+  const auto parts = prepare(folder_ / "parts", progress_);
+  EXPECT_TRUE(output(*whole, MixerKind::Gdn, 1).equal(output(*parts, MixerKind::Gdn, 1)));
+}
+
+TEST_F(BankTest, ATextThatChangedUnderItsNameMakesAnotherBank) {
+  const std::filesystem::path text = folder_ / "text.txt";
+  const auto write = [&](const std::string& word) {
+    std::ofstream out(text);
+    for (int i = 0; i < 2000; ++i) out << word << i << " ";
+  };
+  write("one");
+  settings_.merge({{"kinds", "gdn"}, {"tokens", 64}, {"text_file", text.string()}}, "test");
+  prepare(folder_ / "bank", progress_);
+  EXPECT_NE(prepare(folder_ / "bank", progress_), nullptr) << "the very bank";
+  write("two");
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }), HasSubstr("changed under its name"));
+}
+
 TEST_F(BankTest, TrainsOnPromptsToTheShareAskedFor) {
   settings_.merge({{"kinds", "gdn"}, {"tokens", 1024}, {"sequence_length", 512}}, "test");
   const auto text = prepare(folder_ / "text", progress_);

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "backend/engine/workbench.h"
@@ -203,6 +205,49 @@ TEST(LocalEngine, FailuresAreNamed) {
   spec = LocalEngineCase::spec();
   spec.model_fingerprint = "of another model";
   EXPECT_NE(failureOf(spec).find("fingerprint"), std::string::npos);
+}
+
+TEST(LocalEngine, ARunGoesOnWithTheTextItWasBegunWith) {
+  const TemporaryFolder folder;
+  const std::filesystem::path text = folder / "text.txt";
+  const auto write = [&](const std::string& word) {
+    std::ofstream out(text);
+    for (int i = 0; i < 2000; ++i) out << word << i << " ";
+  };
+  write("one");
+  RunSpec spec = LocalEngineCase::spec();
+  spec.search_settings["steps"] = 4;
+  spec.search_settings["text_file"] = text.string();
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(spec, sink);
+  ASSERT_EQ(engine->wait().phase, Phase::Done);
+  spec.resume_from = sink.all<StepEvent>()[1].checkpoint;
+  engine->start(spec, sink);
+  EXPECT_EQ(engine->wait().phase, Phase::Done) << "the same text";
+  write("two");
+  engine->start(spec, sink);
+  const Outcome refused = engine->wait();
+  EXPECT_EQ(refused.phase, Phase::Failed);
+  EXPECT_NE(refused.reason.find("begun with"), std::string::npos) << refused.reason;
+}
+
+TEST(LocalEngine, TheDiscreteLossIsMeasuredAsOftenAsAsked) {
+  for (const auto& [share, measured] : {std::pair{0.0, 3}, std::pair{0.5, 6}}) {
+    RunSpec spec = LocalEngineCase::spec();  // 30 steps, hard_every 10
+    spec.search_settings["prompt_share"] = share;
+    spec.search_settings["prompt_tokens"] = 200;
+    CollectingSink sink;
+    const auto engine = makeEngine();
+    engine->start(spec, sink);
+    ASSERT_EQ(engine->wait().phase, Phase::Done);
+    const auto steps = sink.all<StepEvent>();
+    const auto has = [](const StepEvent& step) {
+      return std::isfinite(step.metrics[static_cast<std::size_t>(Metric::HardTextLoss)]) ||
+             std::isfinite(step.metrics[static_cast<std::size_t>(Metric::HardPromptLoss)]);
+    };
+    EXPECT_EQ(std::ranges::count_if(steps, has), measured);
+  }
 }
 
 TEST(LocalEngine, AChangeThatIsRefusedIsToldAndLeavesNoTrace) {

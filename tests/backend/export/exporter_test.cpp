@@ -151,6 +151,16 @@ class Impatient final : public Progress {
   bool stop_ = false;
 };
 
+TEST_F(Exporter, ALinkStandsForTheFolderThatItNames) {
+  fs::create_directory(folder_ / "real");
+  fs::create_directory_symlink(folder_ / "real", folder_ / "out");
+  const int layers = tinyConfig("llama").at("num_hidden_layers").get<int>();
+  write(request("hf", std::vector<MixerKind>(static_cast<std::size_t>(layers), Full)));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "out"));
+  EXPECT_TRUE(fs::exists(folder_ / "real" / "config.json"));
+  for (const std::string& name : namesIn(folder_.path())) EXPECT_FALSE(name.starts_with(".")) << name;
+}
+
 TEST_F(Exporter, AStoppedExportLeavesNothing) {
   const std::set<std::string> before = namesIn(folder_.path());
   Impatient progress;

@@ -217,7 +217,6 @@ TEST_F(ModelTest, NamesTheTensorThatIsNotFinite) {
 /// Gives a value that is not a number.
 class BrokenMixer final : public Mixer {
  public:
-  MixerKind kind() const override { return MixerKind::Full; }
   at::Tensor forward(LayerInput& input) const override {
     return at::full_like(input.x(), std::numeric_limits<double>::quiet_NaN());
   }

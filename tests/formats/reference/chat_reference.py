@@ -7,9 +7,10 @@ template raises an exception.
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
-from transformers.utils.chat_template_utils import render_jinja_template
+from transformers.utils import chat_template_utils
 
 SMOLLM2 = """{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system
 You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
@@ -366,6 +367,14 @@ TEMPLATES = {
 }
 
 
+class Today(datetime):
+    """The day that every run of ours has."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2024, 7, 26, tzinfo=tz)
+
+
 def message(role: str, content: str) -> dict:
     return {"role": role, "content": content}
 
@@ -386,12 +395,13 @@ CONVERSATIONS = [
 
 
 def main() -> None:
+    chat_template_utils.datetime = Today
     out = []
     for name, (template, form) in TEMPLATES.items():
         for conversation in CONVERSATIONS:
             for opened in (True, False):
                 try:
-                    texts, _ = render_jinja_template(
+                    texts, _ = chat_template_utils.render_jinja_template(
                         conversations=[conversation], chat_template=template, add_generation_prompt=opened, bos_token="<s>", eos_token="</s>"
                     )
                     expected = texts[0]

@@ -183,6 +183,57 @@ TEST(BadTokenizer, GgufKeysAreNamed) {
   test::expectBadInput([&] { Tokenizer::fromGguf(piece, "small.gguf"); }, {"tokenizer.ggml.scores", "finite"});
 }
 
+/// A SentencePiece vocabulary without merges.
+json scoredVocabulary(const std::vector<std::string>& tokens) {
+  return {{"general.architecture", "llama"},
+          {"tokenizer.ggml.model", "llama"},
+          {"tokenizer.ggml.tokens", tokens},
+          {"tokenizer.ggml.scores", std::vector<double>(tokens.size(), 0.0)}};
+}
+
+TEST(BadTokenizer, ImpliedMergesAreBounded) {
+  const auto refused = [](const std::vector<std::string>& tokens, const std::string& reason) {
+    test::expectBadInput([&] { Tokenizer::fromGguf(scoredVocabulary(tokens), "small.gguf"); },
+                         {"small.gguf", "tokenizer.ggml.tokens", reason});
+  };
+  std::vector<std::string> tokens{"<unk>"};
+  for (std::size_t length = 1; length <= 1024; ++length) tokens.emplace_back(length, 'a');
+  refused(tokens, "implies too many merges");  // Short of this bound, 357 MB of them.
+  std::vector<std::string> copies = tokens;
+  copies.insert(copies.end(), 10'000, tokens.back());
+  refused(copies, "twice");
+
+  // Every word of up to 18 of two letters: many short merges.
+  std::vector<std::string> words{""};
+  for (std::size_t i = 0; words[i].size() < 18; ++i) {
+    for (const char letter : {'a', 'b'}) words.push_back(words[i] + letter);
+  }
+  words.erase(words.begin());
+  refused(words, "implies too many merges");
+}
+
+TEST(BadTokenizer, ImpliedMergesOfALargeVocabularyAreNotTooMany) {
+  // As large as Gemma's and as entangled: every word of two to four of 22 syllables, half of which are letters.
+  std::vector<std::string> parts, tokens;
+  for (char c = 'a'; c <= 'k'; ++c) parts.insert(parts.end(), {{c}, {static_cast<char>(c + 11), 'o'}});
+  tokens = {"o"};
+  for (char c = 'l'; c <= 'v'; ++c) {
+    if (c != 'o') tokens.emplace_back(1, c);
+  }
+  std::size_t begin = tokens.size();
+  tokens.insert(tokens.end(), parts.begin(), parts.end());
+  for (int round = 0; round < 3; ++round) {
+    const std::size_t end = tokens.size();
+    for (std::size_t i = begin; i < end; ++i) {
+      for (const std::string& part : parts) tokens.push_back(tokens[i] + part);
+    }
+    begin = end;
+  }
+  EXPECT_GT(tokens.size(), 240'000U);
+  const Tokenizer tokenizer = Tokenizer::fromGguf(scoredVocabulary(tokens), "large.gguf");
+  EXPECT_EQ(tokenizer.encode("abcd", SpecialTokens::Plain).size(), 1U);
+}
+
 /// Replaces a random value somewhere in the document.
 void mutate(json& document, Random& random) {
   json* place = &document;

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/chat.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <fstream>
 
 #include "backend/core/error.h"
+#include "backend/formats/model_files.h"
+#include "tests/formats/test_files.h"
 #include "tests/formats/tokenizer/small_tokenizer.h"
+#include "tests/support/error_of.h"
 
 namespace interleave {
 namespace {
@@ -15,19 +21,21 @@ const std::vector<ChatMessage> kTalk = {
 /// A form without a template, told from one token.
 ChatForm formOf(const std::string& token) {
   return ChatForm(
-      "", [&](std::string_view asked) { return asked == token; }, "<s>", "</s>");
+      ChatTemplate(), [&](std::string_view asked) { return asked == token; }, "<s>", "</s>");
 }
 
 ChatForm templated(const std::string& text) {
   return ChatForm(
-      text, [](std::string_view) { return false; }, "<s>", "</s>");
+      ChatTemplate{text, "small.jinja"}, [](std::string_view) { return false; }, "<s>", "</s>");
 }
 
 std::string complaint(const ChatForm& form, const std::vector<ChatMessage>& messages = kTalk) {
   try {
     form.render(messages, true);
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::Usage);
+    const bool bound = error.kind() == ErrorKind::BadInput;
+    EXPECT_EQ(error.kind(), bound ? ErrorKind::BadInput : ErrorKind::Usage);
+    EXPECT_EQ(error.file(), bound ? "small.jinja" : "");
     return error.what();
   }
   return "";
@@ -119,9 +127,61 @@ TEST(ChatForm, GrowsNoFurtherThanAPromptMay) {
   }
   for (const char* chain : {" + 1", " or x", ".a", " | trim", " is defined", " == 1"}) {
     std::string source = "{{ x";
-    for (int i = 0; i < 100'000; ++i) source += chain;
+    for (int i = 0; i < 70'000; ++i) source += chain;
     EXPECT_NE(complaint(templated(source + " }}")), "") << chain;
   }
+}
+
+/// A template that makes `a`, 2^23 of the letter, and `b`, 2^20 of it and an x; then `rest`, which may ask for more.
+std::string large(const std::string& rest) {
+  return "{% set ns = namespace(a='a', b='') %}{% for i in range(23) %}{% if i == 20 %}{% set ns.b = ns.a ~ 'x' %}"
+         "{% endif %}{% set ns.a = ns.a ~ ns.a %}{% endfor %}{% set a = ns.a %}{% set b = ns.b %}" +
+         rest;
+}
+
+TEST(ChatForm, LooksThroughTextsInBoundedTime) {
+  const auto begin = std::chrono::steady_clock::now();
+  // A search that begins anew at each letter would compare a million of them there.
+  EXPECT_EQ(templated(large("{{ b in a }}")).render({}, false), "False");
+  EXPECT_EQ(templated(large("{{ a.split(b) | length }}")).render({}, false), "1");
+  EXPECT_EQ(templated(large("{{ a.replace(b, '') | length }}")).render({}, false), "8388608");
+  EXPECT_NE(complaint(templated(large("{{ a.strip(b) }}"))), "");
+  EXPECT_NE(complaint(templated(large("{{ range(99999) | map('string') | select('in', a) | list | length }}"))), "");
+  EXPECT_NE(complaint(templated("{% set a = range(99999) | list %}{{ a | reject('in', a) | list | length }}")), "");
+  std::string slices = "{% set a = range(99999) | list %}{{ a";
+  for (int i = 0; i < 480; ++i) slices += "[:]";
+  EXPECT_NE(complaint(templated(slices + " | length }}")), "");
+  EXPECT_NE(complaint(templated("{% for i in range(99999) %}{% set a %}" + std::string(1 << 19, 'x') +
+                                "{% endset %}{% endfor %}")),
+            "");
+  std::string tags;
+  for (int line = 1; line < 170'000; ++line) tags += "{{a}}\n";
+  EXPECT_THAT(complaint(templated(tags + "{{")), testing::HasSubstr("line 170000"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(1));
+}
+
+TEST(ChatForm, ATextTooLongIsTheTemplatesFault) {
+  const ChatForm form = templated(large("{{ (a ~ a ~ a) | length }}"));
+  test::expectBadInput([&] { form.render({}, false); }, {"small.jinja", "chat template", "text that is too long"});
+  test::expectBadInput(
+      [&] {
+        templated("{% for i in range(99999) %}{% for j in range(99) %}{% endfor %}{% endfor %}").render({}, false);
+      },
+      {"small.jinja", "does not come to an end"});
+  EXPECT_EQ(test::errorOf([&] {
+              form.render(std::vector<ChatMessage>{{"user", std::string(1 << 25, 'x')}}, false);
+            }).kind(),
+            ErrorKind::Usage);
+}
+
+TEST(ChatForm, TheDateIsTheSameOnEveryDay) {
+  EXPECT_EQ(templated("{{ strftime_now('%d %b %Y, %A, %j, %H:%M %Z') }}").render({}, false),
+            "26 Jul 2024, Friday, 208, 00:00 UTC");
+}
+
+TEST(ChatForm, CharactersOfATextAreCountedNotItsBytes) {
+  EXPECT_EQ(templated("{{ 'aé漢😀'[2] }}{{ 'aé漢😀'[-1] }}{{ 'aé漢😀'[4] }}{{ 'aé漢😀'[-5] }}").render({}, false), "漢😀");
+  EXPECT_EQ(templated("{{ 'aé漢😀'[1:3] }}{{ 'aé漢😀'[::-2] }}").render({}, false), "é漢😀é");
 }
 
 TEST(ChatForm, CountsAsPythonDoesAtTheEdges) {
@@ -138,6 +198,25 @@ TEST(ChatForm, ComesWithTheTokenizer) {
   EXPECT_EQ(tokenizer.chatForm(), "chatml");
   EXPECT_EQ(tokenizer.chat(std::vector<ChatMessage>{{"user", "a"}}), "<|im_start|>user: a<|im_end|>");
   EXPECT_EQ(tokenizer.encode(tokenizer.chat(std::vector<ChatMessage>{{"user", "a"}})).front(), tokenizer.bos());
+}
+
+TEST(ChatForm, ATemplateTooLargeIsRefusedWhereverItComesFrom) {
+  const std::string large = "{{ bos_token }}" + std::string(kTemplateBytes, 'x');
+  nlohmann::json metadata = test::ggufMetadata("smollm", {});
+  metadata["tokenizer.chat_template"] = large;
+  test::expectBadInput([&] { Tokenizer::fromGguf(metadata, "small.gguf"); },
+                       {"small.gguf", "chat template", "1048576"});
+
+  const test::TemporaryFolder folder;
+  test::writeModelFolder(folder / "m", test::tinyConfig());
+  std::ofstream(folder / "m/tokenizer.json") << test::byteLevelDocument({}).dump();
+  std::ofstream(folder / "m/tokenizer_config.json") << nlohmann::json{{"chat_template", large}}.dump();
+  const auto open = [&] { Tokenizer::from(ModelFiles::open(folder / "m")); };
+  test::expectBadInput(open, {"m/tokenizer_config.json", "chat template", "1048576"});
+  std::ofstream(folder / "m/chat_template.jinja") << "{{ 'short' }}";
+  EXPECT_EQ(Tokenizer::from(ModelFiles::open(folder / "m")).chat({}), "short");
+  std::ofstream(folder / "m/chat_template.jinja") << large;
+  test::expectBadInput(open, {"m/chat_template.jinja", "chat template", "1048576"});
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ TEST(TokenizerReference, AgreesOnConversations) {
   EXPECT_GT(cases.size(), 300U);
   for (const json& item : cases) {
     const ChatForm form(
-        item["template"], [](std::string_view) { return false; }, "<s>", "</s>");
+        ChatTemplate{item["template"], ""}, [](std::string_view) { return false; }, "<s>", "</s>");
     EXPECT_EQ(form.name(), item["form"].get<std::string>());
     std::vector<ChatMessage> messages;
     for (const json& message : item["messages"]) messages.push_back({message["role"], message["content"]});
