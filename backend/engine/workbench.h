@@ -35,6 +35,8 @@ void checkSearchSettings(const std::string& method, const Settings& settings);
 /// Usage error where a search wants an operator that a bank of these settings does not hold.
 void checkKinds(const Settings& search, const Settings& bank);
 std::vector<std::string> methodNames();
+/// "DASH: re-implementation from a published outline": what stands behind a method's results. Usage error as above.
+std::string methodEvidence(const std::string& method);
 
 /// A named preset from resources/presets, or a path to a file of the same form; see docs/formats.md.
 struct Preset {

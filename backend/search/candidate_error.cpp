@@ -29,13 +29,12 @@ double errorOf(const TeacherLook& seen, MixerKind other) {
 
 std::span<const SettingSpec> candidateErrorSettings() { return table(); }
 
-std::vector<PlacementEvent> runCandidateError(const MethodInput& input, MethodContext& context) {
-  return runScoring(input, context,
-                    {"relative error of the layer's candidate", "share", table(),
-                     [](const MethodInput& in, const Settings& settings, MixerKind other) {
-                       return teacherScorer(in, settings,
-                                            [other](const TeacherLook& seen) { return errorOf(seen, other); });
-                     }});
+void runCandidateError(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"relative error of the layer's candidate", "share", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind other) {
+                return teacherScorer(in, settings, [other](const TeacherLook& seen) { return errorOf(seen, other); });
+              }});
 }
 
 }  // namespace interleave

@@ -80,13 +80,13 @@ class Dash {
     }
   }
 
-  std::vector<PlacementEvent> run() {
+  void run() {
     const std::int64_t steps = settings().integer("steps");
     while (now().step < steps) {
       selection_.takeChanges(context_);
       step(steps);
     }
-    return outcome();
+    outcome();
   }
 
  private:
@@ -204,7 +204,7 @@ class Dash {
     TeacherTarget target;
   };
 
-  std::vector<PlacementEvent> outcome() {
+  void outcome() {
     const std::int64_t steps = settings().integer("steps");
     // The last batches of the search serve once more: soft and hard loss must be of the same data to be compared.
     std::vector<Measured> batches;
@@ -215,10 +215,10 @@ class Dash {
       measured.batch = data_.batch(step);
       measured.target = objective_.target(measured.batch);
     }
-    std::vector<PlacementEvent> found;
+    std::size_t found = 0;
     const std::vector<Budget> wanted = selection_.budgets("extract");
     for (const Budget& budget : wanted) {
-      tellExtraction(static_cast<double>(found.size()) / static_cast<double>(wanted.size()));
+      tellExtraction(static_cast<double>(found) / static_cast<double>(wanted.size()));
       PlacementEvent event;
       event.step = steps;
       event.budget = budget;
@@ -232,13 +232,12 @@ class Dash {
           batches, [&](const Measured& m) { return objective_.soft(m.batch, m.target, relaxed.probabilities).loss; });
       event.hard_loss = hardLoss(batches, event.placement);
       if (settings().text("repair") != "off") {
-        const auto done = static_cast<double>(found.size()), all = static_cast<double>(wanted.size());
+        const auto done = static_cast<double>(found), all = static_cast<double>(wanted.size());
         repair(gate, discrete, batches, event, [&](double share) { tellExtraction((done + share) / all); });
       }
       context_.emit(event);
-      found.push_back(std::move(event));
+      ++found;
     }
-    return found;
   }
 
   /// Holds while the run is paused; throws Stopped.
@@ -301,8 +300,6 @@ void checkDash(const Settings& settings) {
   checkSelection(settings, kLists);
 }
 
-std::vector<PlacementEvent> runDash(const MethodInput& input, MethodContext& context) {
-  return Dash(input, context).run();
-}
+void runDash(const MethodInput& input, MethodContext& context) { Dash(input, context).run(); }
 
 }  // namespace interleave

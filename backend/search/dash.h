@@ -11,6 +11,6 @@ namespace interleave {
 /// DASH (arXiv 2605.20936), re-implemented from its published outline.
 std::span<const SettingSpec> dashSettings();
 void checkDash(const Settings& settings);  ///< Usage error; see Method::check.
-std::vector<PlacementEvent> runDash(const MethodInput& input, MethodContext& context);
+void runDash(const MethodInput& input, MethodContext& context);
 
 }  // namespace interleave

@@ -18,12 +18,12 @@ const std::vector<SettingSpec>& table() {
 
 std::span<const SettingSpec> klLsSettings() { return table(); }
 
-std::vector<PlacementEvent> runKlLs(const MethodInput& input, MethodContext& context) {
-  return runScoring(input, context,
-                    {"KL that restoring the layer takes away", "nats", table(),
-                     [](const MethodInput& in, const Settings& settings, MixerKind other) {
-                       return exchangeScorer(in, settings, other, {.base = Exchange::Base::Other});
-                     }});
+void runKlLs(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"KL that restoring the layer takes away", "nats", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind other) {
+                return exchangeScorer(in, settings, other, {.base = Exchange::Base::Other});
+              }});
 }
 
 }  // namespace interleave

@@ -35,13 +35,13 @@ class ScoringRun {
     }
   }
 
-  std::vector<PlacementEvent> run() {
+  void run() {
     const std::int64_t examples = settings().integer("examples");
     while (now().step < examples) {
       selection_.takeChanges(context_);
       step(examples);
     }
-    return outcome();
+    outcome();
   }
 
  private:
@@ -125,7 +125,7 @@ class ScoringRun {
   }
 
   /// A placement for each budget, with its loss on the last examples.
-  std::vector<PlacementEvent> outcome() {
+  void outcome() {
     const Objective objective(input_.bank, selection_.operators(), false);
     const SearchData data(input_, settings());
     std::vector<std::pair<SearchBatch, TeacherTarget>> batches;
@@ -133,11 +133,11 @@ class ScoringRun {
       const SearchBatch batch = data.batch(index);
       batches.emplace_back(batch, objective.target(batch));
     }
-    std::vector<PlacementEvent> found;
+    std::size_t found = 0;
     const std::vector<Budget> wanted = selection_.budgets("extract");
     for (const Budget& budget : wanted) {
       context_.progress().report("Measuring what was found",
-                                 static_cast<double>(found.size()) / static_cast<double>(wanted.size()));
+                                 static_cast<double>(found) / static_cast<double>(wanted.size()));
       context_.progress().throwIfStopped();
       const Gates::Discrete discrete = selection_.gates(budget).discretise(scores());
       PlacementEvent event;
@@ -150,9 +150,8 @@ class ScoringRun {
         event.hard_loss += objective.hard(batch, target, event.placement) / static_cast<double>(batches.size());
       }
       context_.emit(event);
-      found.push_back(std::move(event));
+      ++found;
     }
-    return found;
   }
 
   const MethodInput& input_;
@@ -187,8 +186,8 @@ void checkScoring(const Settings& settings) {
   }
 }
 
-std::vector<PlacementEvent> runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring) {
-  return ScoringRun(input, context, scoring).run();
+void runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring) {
+  ScoringRun(input, context, scoring).run();
 }
 
 }  // namespace interleave

@@ -39,6 +39,6 @@ void checkScoring(const Settings& settings);
 /// A run that scores layers, one example a step: the K layers with the largest mean score keep full attention, for
 /// every K from the same run. p(full) of a step is the share of bootstrap resamples of the examples so far in which the
 /// layer is among those kept at the run's budget: how sure the choice is.
-std::vector<PlacementEvent> runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring);
+void runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring);
 
 }  // namespace interleave

@@ -29,24 +29,23 @@ const std::vector<SettingSpec>& table() {
 
 std::span<const SettingSpec> lightTransferSettings() { return table(); }
 
-std::vector<PlacementEvent> runLightTransfer(const MethodInput& input, MethodContext& context) {
-  return runScoring(
-      input, context,
-      {"attention beyond sinks and recent tokens", "share", table(),
-       [](const MethodInput& in, const Settings& settings, MixerKind) {
-         const std::int64_t sinks = settings.integer("lazy_sinks"), recent = settings.integer("lazy_recent"),
-                            last = settings.integer("last_queries");
-         return teacherScorer(in, settings, [=](const TeacherLook& seen) {
-           const auto tokens = static_cast<std::int64_t>(seen.batch.ids.size());
-           std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(last, tokens)));
-           std::iota(rows.begin(), rows.end(), tokens - static_cast<std::int64_t>(rows.size()));
-           const at::Tensor attention = attentionOf(seen.input, rows);
-           const at::Tensor columns = at::arange(tokens, attention.options().dtype(at::kLong));
-           const at::Tensor row = at::tensor(at::ArrayRef<std::int64_t>(rows), columns.options()).unsqueeze(1);
-           const at::Tensor between = (columns >= sinks).logical_and(row - columns >= recent);
-           return (attention * between).sum(-1).mean().item<double>();
-         });
-       }});
+void runLightTransfer(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"attention beyond sinks and recent tokens", "share", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind) {
+                const std::int64_t sinks = settings.integer("lazy_sinks"), recent = settings.integer("lazy_recent"),
+                                   last = settings.integer("last_queries");
+                return teacherScorer(in, settings, [=](const TeacherLook& seen) {
+                  const auto tokens = static_cast<std::int64_t>(seen.batch.ids.size());
+                  std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(last, tokens)));
+                  std::iota(rows.begin(), rows.end(), tokens - static_cast<std::int64_t>(rows.size()));
+                  const at::Tensor attention = attentionOf(seen.input, rows);
+                  const at::Tensor columns = at::arange(tokens, attention.options().dtype(at::kLong));
+                  const at::Tensor row = at::tensor(at::ArrayRef<std::int64_t>(rows), columns.options()).unsqueeze(1);
+                  const at::Tensor between = (columns >= sinks).logical_and(row - columns >= recent);
+                  return (attention * between).sum(-1).mean().item<double>();
+                });
+              }});
 }
 
 }  // namespace interleave

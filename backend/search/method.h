@@ -42,9 +42,9 @@ struct Method {
   std::span<const SettingSpec> settings;
   /// Usage error for values that are wrong beyond their type and range: before anything is loaded.
   void (*check)(const Settings& settings);
-  /// Runs from the spec's checkpoint, or from the start, to the end; gives one placement for each budget, that of the
+  /// Runs from the spec's checkpoint, or from the start, to the end; tells one placement for each budget, that of the
   /// spec first.
-  std::vector<PlacementEvent> (*run)(const MethodInput& input, MethodContext& context);
+  void (*run)(const MethodInput& input, MethodContext& context);
 };
 
 std::span<const Method> methods();

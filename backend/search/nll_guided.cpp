@@ -23,15 +23,15 @@ const std::vector<SettingSpec>& table() {
 
 std::span<const SettingSpec> nllGuidedSettings() { return table(); }
 
-std::vector<PlacementEvent> runNllGuided(const MethodInput& input, MethodContext& context) {
-  return runScoring(input, context,
-                    {"loss that full attention in the layer takes away", "nats", table(),
-                     [](const MethodInput& in, const Settings& settings, MixerKind other) {
-                       const bool one_in = settings.text("base") == "one-in";
-                       return exchangeScorer(in, settings, other,
-                                             {.base = one_in ? Exchange::Base::Other : Exchange::Base::Full,
-                                              .prompt_only = settings.flag("prompt_only")});
-                     }});
+void runNllGuided(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"loss that full attention in the layer takes away", "nats", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind other) {
+                const bool one_in = settings.text("base") == "one-in";
+                return exchangeScorer(in, settings, other,
+                                      {.base = one_in ? Exchange::Base::Other : Exchange::Base::Full,
+                                       .prompt_only = settings.flag("prompt_only")});
+              }});
 }
 
 }  // namespace interleave

@@ -18,12 +18,12 @@ const std::vector<SettingSpec>& table() {
 
 std::span<const SettingSpec> perplexityBypassSettings() { return table(); }
 
-std::vector<PlacementEvent> runPerplexityBypass(const MethodInput& input, MethodContext& context) {
-  return runScoring(input, context,
-                    {"loss that leaving the layer's attention out costs", "nats", table(),
-                     [](const MethodInput& in, const Settings& settings, MixerKind other) {
-                       return exchangeScorer(in, settings, other, {.base = Exchange::Base::Full, .bypass = true});
-                     }});
+void runPerplexityBypass(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"loss that leaving the layer's attention out costs", "nats", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind other) {
+                return exchangeScorer(in, settings, other, {.base = Exchange::Base::Full, .bypass = true});
+              }});
 }
 
 }  // namespace interleave

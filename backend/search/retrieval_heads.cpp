@@ -61,13 +61,13 @@ double copied(const TeacherLook& seen, bool sum) {
 
 std::span<const SettingSpec> retrievalHeadsSettings() { return table(); }
 
-std::vector<PlacementEvent> runRetrievalHeads(const MethodInput& input, MethodContext& context) {
-  return runScoring(input, context,
-                    {"share of the answer that the layer's heads copy", "heads", table(),
-                     [](const MethodInput& in, const Settings& settings, MixerKind) {
-                       const bool sum = settings.text("heads") == "sum";
-                       return teacherScorer(in, settings, [sum](const TeacherLook& seen) { return copied(seen, sum); });
-                     }});
+void runRetrievalHeads(const MethodInput& input, MethodContext& context) {
+  runScoring(input, context,
+             {"share of the answer that the layer's heads copy", "heads", table(),
+              [](const MethodInput& in, const Settings& settings, MixerKind) {
+                const bool sum = settings.text("heads") == "sum";
+                return teacherScorer(in, settings, [sum](const TeacherLook& seen) { return copied(seen, sum); });
+              }});
 }
 
 }  // namespace interleave

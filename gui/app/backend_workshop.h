@@ -15,6 +15,7 @@ class BackendWorkshop final : public Workshop {
     return searchSettingSpecs(method);
   }
   std::vector<std::string> methods() const override { return methodNames(); }
+  std::string evidence(const std::string& method) const override { return methodEvidence(method); }
   std::vector<std::string> presets(const std::string& method) const override { return presetNames(method); }
   Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }
   std::vector<std::string> exportFormats() const override { return interleave::exportFormats(); }

@@ -60,7 +60,8 @@ MainWindow::MainWindow(Studio& studio, bool remember)
       problem_(new QLabel),
       device_(mutedLabel()),
       store_(mutedLabel()),
-      document_(mutedLabel()) {
+      document_(mutedLabel()),
+      method_(mutedLabel()) {
   setWindowTitle(tr("Interleave"));
   setAcceptDrops(true);
   setFocusPolicy(Qt::StrongFocus);
@@ -236,16 +237,15 @@ void MainWindow::buildLayoutMenu(QMenu& menu) {
 
 void MainWindow::buildStatusBar() {
   statusBar()->setSizeGripEnabled(false);
-  auto* method = mutedLabel(tr("DASH: re-implementation from a published outline"));
-  setTone(*method, "inferred");
+  setTone(*method_, "inferred");
   problem_->setFont(textFont(TextSize::Small));
   setTone(*problem_, "bad");
   device_->setContentsMargins(8, 0, 0, 0);
-  method->setContentsMargins(0, 0, 10, 0);
+  method_->setContentsMargins(0, 0, 10, 0);
   statusBar()->addWidget(device_);
   statusBar()->addWidget(store_);
   statusBar()->addWidget(problem_, 1);
-  statusBar()->addPermanentWidget(method);
+  statusBar()->addPermanentWidget(method_);
 }
 
 void MainWindow::refreshBanner() {
@@ -286,6 +286,9 @@ void MainWindow::refreshStatus() {
   }
   words.removeAll(QString());
   device_->setText(words.join(u" · "_s));
+  // Of the run shown, or of the one that Setup prepares.
+  const std::string& method = environment ? studio_.run().record().spec.method : studio_.setup().method();
+  if (!method.empty()) method_->setText(qt(studio_.workshop().evidence(method)));
   QString store = tr("no store open");
   if (studio_.library().isOpen()) {
     store = tr("store %1").arg(qt(studio_.library().file().filename().string()));

@@ -74,7 +74,7 @@ class MainWindow final : public QMainWindow {
   LogitsPane* logits_;
   PlacementPane* placement_;
   RunsPane* runs_;
-  QLabel *banner_, *problem_, *device_, *store_, *document_;
+  QLabel *banner_, *problem_, *device_, *store_, *document_, *method_;
   QTimer status_timer_;
 };
 

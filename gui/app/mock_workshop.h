@@ -17,6 +17,7 @@ class MockWorkshop final : public Workshop {
   std::span<const SettingSpec> bankSettings() const override;
   std::span<const SettingSpec> searchSettings(const std::string& method) const override;
   std::vector<std::string> methods() const override { return {"dash"}; }
+  std::string evidence(const std::string& method) const override { return method + ": a mock"; }
   std::vector<std::string> presets(const std::string&) const override { return {"laptop"}; }
   Preset preset(const std::string& name, const std::string& method) const override;
   std::vector<std::string> exportFormats() const override { return {"interleave"}; }

@@ -25,6 +25,7 @@ class Workshop {
   virtual std::span<const SettingSpec> bankSettings() const = 0;
   virtual std::span<const SettingSpec> searchSettings(const std::string& method) const = 0;
   virtual std::vector<std::string> methods() const = 0;
+  virtual std::string evidence(const std::string& method) const = 0;              ///< What stands behind its results.
   virtual std::vector<std::string> presets(const std::string& method) const = 0;  ///< The one it starts from first.
   virtual Preset preset(const std::string& name, const std::string& method) const = 0;
   virtual std::vector<std::string> exportFormats() const = 0;

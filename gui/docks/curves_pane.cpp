@@ -184,6 +184,7 @@ Panel CurvesPane::examplePanel() const {
             .columns = static_cast<int>(examples()),
             .first_column = 1,
             .values = QVector<float>(static_cast<qsizetype>(examples() * scores.front().values.size())),
+            .map = ColorMap::Diverging,
             .scale = true};
   std::vector<float> all;
   for (int column = 0; column < grid.columns; ++column) {
@@ -195,9 +196,9 @@ Panel CurvesPane::examplePanel() const {
     }
   }
   // One extreme example must not wash out all others.
-  std::ranges::sort(all);
-  grid.least = static_cast<double>(all[all.size() / 50]);
-  grid.most = std::max(static_cast<double>(all[all.size() - 1 - all.size() / 50]), grid.least + 1e-12);
+  std::ranges::sort(all, {}, [](float value) { return std::abs(value); });
+  grid.most = std::max<double>(std::abs(all[all.size() - 1 - all.size() / 50]), 1e-12);
+  grid.least = -grid.most;
   return {.title = tr("Each example"),
           .x = {.label = tr("example"), .whole = true},
           .y = {.label = tr("layer"), .reversed = true, .whole = true},

@@ -49,6 +49,11 @@ void checkKinds(const Settings& search, const Settings& bank) {
   }
 }
 
+std::string methodEvidence(const std::string& method) {
+  const Method& found = methodNamed(method);
+  return found.title + ": " + found.evidence;
+}
+
 std::vector<std::string> methodNames() {
   std::vector<std::string> names;
   for (const Method& method : methods()) names.push_back(method.name);
