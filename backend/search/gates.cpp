@@ -54,6 +54,18 @@ void Gates::fill(std::span<const double> logits, double temperature, double shif
   }
 }
 
+Gates::Relaxed Gates::gated(std::span<const double> gates) const {
+  Relaxed relaxed{.probabilities = {gates.begin(), gates.end()}, .exact = false, .gated = true};
+  for (int layer = 0; layer < layers(); ++layer) {
+    const int pin = problem_.pinned[static_cast<std::size_t>(layer)];
+    const double gate =
+        pin >= 0 ? (pin == full_column_ ? 1.0 : 0.0) : std::clamp(gates[at(layer, full_column_)], 0.0, 1.0);
+    relaxed.probabilities[at(layer, full_column_)] = gate;
+    relaxed.probabilities[at(layer, 1 - full_column_)] = 1 - gate;
+  }
+  return relaxed;
+}
+
 Gates::Relaxed Gates::relax(std::span<const double> logits, double temperature, bool exact) const {
   Relaxed relaxed{.probabilities = {}, .temperature = temperature, .exact = exact};
   if (!exact) {
@@ -102,6 +114,11 @@ std::vector<double> Gates::pullback(const Relaxed& relaxed, std::span<const doub
   const double correction = relaxed.exact && variance > 1e-300 ? along / variance : 0;
   for (std::size_t i = 0; i < through.size(); ++i) {
     through[i] = (through[i] - correction * pull[i]) / relaxed.temperature;
+  }
+  for (int layer = 0; relaxed.gated && layer < layers(); ++layer) {
+    const std::size_t full = at(layer, full_column_), other = at(layer, 1 - full_column_);
+    through[full] = gradient[full] - gradient[other];
+    through[other] = 0;
   }
   for (int layer = 0; layer < layers(); ++layer) {
     if (problem_.pinned[static_cast<std::size_t>(layer)] < 0) continue;

@@ -30,8 +30,12 @@ class Gates {
     std::vector<double> probabilities;  ///< [L × O].
     double temperature = 1;
     bool exact = true;
+    bool gated = false;  ///< By gated().
   };
   Relaxed relax(std::span<const double> logits, double temperature, bool exact) const;
+  /// One gate in [0, 1] a layer instead of logits (FlashMorph, arXiv 2606.30562): `gates` [L × 2] has it in full
+  /// attention's column, and the other operator gets what is left. Nothing meets the budget. Of two operators.
+  Relaxed gated(std::span<const double> gates) const;
 
   /// dL/dα from dL/dp, ν's dependence on α included; zero at pinned layers.
   std::vector<double> pullback(const Relaxed& relaxed, std::span<const double> gradient) const;

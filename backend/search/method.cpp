@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "backend/core/error.h"
-#include "backend/search/dash.h"
+#include "backend/search/gate_search.h"
 #include "backend/search/layer_scoring.h"
 #include "backend/search/scored_methods.h"
 
@@ -12,7 +12,9 @@ namespace interleave {
 
 std::span<const Method> methods() {
   static const std::vector<Method> table{
-      {"dash", "DASH", "re-implementation from a published outline", dashSettings(), checkDash, runDash},
+      {"dash", "DASH", "re-implementation from a published outline", dashSettings(), checkGateSearch, runDash},
+      {"flashmorph", "FlashMorph", "follows published equations, with inferred constants", flashMorphSettings(),
+       checkGateSearch, runFlashMorph},
       {"nll-guided", "NLL-guided selection", "follows published equations, with inferred constants",
        nllGuidedSettings(), checkScoring, runNllGuided},
       {"kl-ls", "KL-LS on the bank", "the published score without its training", klLsSettings(), checkScoring, runKlLs},

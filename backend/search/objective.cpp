@@ -81,20 +81,39 @@ at::Tensor widened(const at::Tensor& values) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::array<const char*, 6> kLossNames{"kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative"};
+
+bool isOfLayers(LossKind kind) { return kind >= LossKind::LayerSum; }
+
+}  // namespace
+
 LossKind lossKindNamed(const std::string& name) {
-  constexpr std::array<const char*, 3> kNames{"kl", "ce", "hidden-mse"};
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (name == kNames[i]) return static_cast<LossKind>(i);
+  for (std::size_t i = 0; i < kLossNames.size(); ++i) {
+    if (name == kLossNames[i]) return static_cast<LossKind>(i);
   }
-  throw usageError("loss", "\"" + name + "\" is none of kl, ce, hidden-mse");
+  throw usageError("loss", "\"" + name + "\" is no loss");
 }
 
-Objective::Objective(std::shared_ptr<const CandidateBank> bank, std::vector<MixerKind> operators, bool recompute)
-    : bank_(std::move(bank)), model_(bank_->model()), operators_(std::move(operators)), recompute_(recompute) {}
+std::vector<std::string> lossKindNames() { return {kLossNames.begin(), kLossNames.end()}; }
 
-at::Tensor Objective::selected(const SearchBatch& batch, const at::Tensor& stream) const {
-  const at::Tensor positions = at::tensor(at::ArrayRef<std::int64_t>(batch.positions), at::kLong).to(stream.device());
-  return model_.finalNorm(stream[0].index_select(0, positions));
+Objective::Objective(std::shared_ptr<const CandidateBank> bank, std::vector<MixerKind> operators, bool recompute,
+                     bool teacher_forced)
+    : bank_(std::move(bank)),
+      model_(bank_->model()),
+      operators_(std::move(operators)),
+      recompute_(recompute),
+      teacher_forced_(teacher_forced) {}
+
+at::Tensor Objective::rowsAt(const SearchBatch& batch, const at::Tensor& values) const {
+  const at::Tensor positions = at::tensor(at::ArrayRef<std::int64_t>(batch.positions), at::kLong).to(values.device());
+  return values[0].index_select(0, positions);
+}
+
+at::Tensor Objective::embedded(const SearchBatch& batch) const {
+  const at::NoGradGuard no_grad;
+  return model_.embed(tokenBatch(batch.ids, model_.device()));
 }
 
 TeacherTarget Objective::target(const SearchBatch& batch) const {
@@ -106,9 +125,20 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
     target.labels = at::tensor(at::ArrayRef<std::int64_t>(labels), at::kLong).to(model_.device());
     return target;
   }
+  if (isOfLayers(batch.loss)) {
+    at::Tensor stream = embedded(batch);
+    for (int layer = 0; layer < model_.config().layers; ++layer) {
+      if (teacher_forced_) target.streams.push_back(stream);
+      const Passed passed =
+          pass(layer, stream, [&](LayerInput& input) { return bank_->mixer(layer, MixerKind::Full).forward(input); });
+      target.outputs.push_back(widened(rowsAt(batch, passed.output)));
+      stream = passed.stream;
+    }
+    return target;
+  }
   const Placement teacher(model_.config().layers, MixerKind::Full);
   const at::Tensor hidden =
-      selected(batch, runLayers(model_, bank_->row(teacher), tokenBatch(batch.ids, model_.device())));
+      model_.finalNorm(rowsAt(batch, runLayers(model_, bank_->row(teacher), tokenBatch(batch.ids, model_.device()))));
   if (batch.loss == LossKind::HiddenMse) {
     target.hidden = widened(hidden);
   } else {
@@ -117,8 +147,18 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
   return target;
 }
 
+at::Tensor Objective::lossOfLayer(const SearchBatch& batch, const TeacherTarget& target, int layer,
+                                  const at::Tensor& output) const {
+  const at::Tensor& wanted = target.outputs[static_cast<std::size_t>(layer)];
+  const at::Tensor error = (widened(rowsAt(batch, output)) - wanted).square().sum();
+  const at::Tensor scale = batch.loss == LossKind::LayerRelative ? wanted.square().sum()
+                           : batch.loss == LossKind::LayerMean   ? at::scalar_tensor(wanted.numel(), error.options())
+                                                                 : at::scalar_tensor(wanted.size(0), error.options());
+  return error / (scale * model_.config().layers);
+}
+
 at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const {
-  const at::Tensor hidden = selected(batch, stream);
+  const at::Tensor hidden = model_.finalNorm(rowsAt(batch, stream));
   if (batch.loss == LossKind::HiddenMse) {
     return (widened(hidden) - target.hidden).square().sum() / target.hidden.square().sum();
   }
@@ -126,69 +166,94 @@ at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& targ
   return Divergence::apply(hidden, labels ? target.labels : target.probabilities, labels, &model_, with_gradient);
 }
 
-at::Tensor Objective::mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {
+template <class Mix>
+Objective::Passed Objective::pass(int layer, const at::Tensor& stream, const Mix& mix) const {
   static const Packing kUnpacked;
   LayerInput input(model_, layer, model_.attentionInput(layer, stream), kUnpacked);
-  at::Tensor mixed;
-  for (std::size_t o = 0; o < operators_.size(); ++o) {
-    const at::Tensor output = widened(bank_->mixer(layer, operators_[o]).forward(input));  // so that Σp stays 1
-    const at::Tensor p = probabilities[static_cast<std::int64_t>(o)];
-    mixed = o == 0 ? output * p : AddScaled::apply(mixed, p, output);
-  }
-  return model_.finishLayer(layer, stream, mixed);
+  const at::Tensor output = mix(input);
+  return {model_.finishLayer(layer, stream, output), output};
+}
+
+Objective::Passed Objective::passMixed(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {
+  return pass(layer, stream, [&](LayerInput& input) {
+    at::Tensor mixed;
+    for (std::size_t o = 0; o < operators_.size(); ++o) {
+      const at::Tensor output = widened(bank_->mixer(layer, operators_[o]).forward(input));  // so that Σp stays 1
+      const at::Tensor p = probabilities[static_cast<std::int64_t>(o)];
+      mixed = o == 0 ? output * p : AddScaled::apply(mixed, p, output);
+    }
+    return mixed;
+  });
 }
 
 Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& target,
                                 std::span<const double> probabilities) const {
   const int layers = model_.config().layers;
   const auto columns = static_cast<std::int64_t>(operators_.size());
+  const bool of_layers = isOfLayers(batch.loss);
   const at::ScalarType type = model_.options().precision == at::kDouble ? at::kDouble : at::kFloat;
   at::Tensor p = at::tensor(at::ArrayRef<double>(probabilities.data(), probabilities.size()), type)
                      .view({layers, columns})
                      .to(model_.device());
   at::Tensor loss, gradient;
-  at::Tensor stream;
-  {
-    const at::NoGradGuard no_grad;
-    stream = model_.embed(tokenBatch(batch.ids, model_.device()));
-  }
+  at::Tensor stream = embedded(batch);
+  const auto before = [&](int layer, const at::Tensor& own) {
+    return teacher_forced_ ? target.streams[static_cast<std::size_t>(layer)] : own;
+  };
   FiniteWatch watch;
   watch.add(stream);
   if (!recompute_) {
     const at::AutoGradMode with_grad(true);
     p.set_requires_grad(true);
     for (int layer = 0; layer < layers; ++layer) {
-      stream = mixedLayer(layer, stream, p[layer]);
+      const Passed passed = passMixed(layer, before(layer, stream), p[layer]);
+      stream = passed.stream;
       watch.add(stream);
+      if (!of_layers) continue;
+      const at::Tensor term = lossOfLayer(batch, target, layer, passed.output);
+      loss = layer == 0 ? term : loss + term;
     }
     watch.check();
-    loss = lossAt(batch, target, stream);
+    if (!of_layers) loss = lossAt(batch, target, stream);
     gradient = torch::autograd::grad({loss}, {p})[0];
   } else {
     std::vector<at::Tensor> streams{stream};
     {
       const at::NoGradGuard no_grad;
       for (int layer = 0; layer < layers; ++layer) {
-        streams.push_back(mixedLayer(layer, streams.back(), p[layer]));
+        const Passed passed = passMixed(layer, before(layer, streams.back()), p[layer]);
+        streams.push_back(passed.stream);
         watch.add(streams.back());
+        if (!of_layers) continue;
+        const at::Tensor term = lossOfLayer(batch, target, layer, passed.output);
+        loss = layer == 0 ? term : loss + term;
       }
       watch.check();
     }
     const at::AutoGradMode with_grad(true);
-    at::Tensor last = streams.back().detach().set_requires_grad(true);
-    loss = lossAt(batch, target, last);
-    at::Tensor slope = torch::autograd::grad({loss}, {last})[0];
+    at::Tensor slope = at::zeros_like(streams.back());
+    if (!of_layers) {
+      const at::Tensor last = streams.back().detach().set_requires_grad(true);
+      loss = lossAt(batch, target, last);
+      slope = torch::autograd::grad({loss}, {last})[0];
+    }
     std::vector<at::Tensor> rows(static_cast<std::size_t>(layers));
     for (int layer = layers - 1; layer >= 0; --layer) {
       streams.pop_back();
-      at::Tensor x = streams.back().detach().set_requires_grad(layer > 0);
+      const bool goes_on = layer > 0 && !teacher_forced_;
+      at::Tensor x = before(layer, streams.back()).detach().set_requires_grad(goes_on);
       at::Tensor row = p[layer].detach().set_requires_grad(true);
-      const at::Tensor y = mixedLayer(layer, x, row);
-      variable_list inputs{row};
-      if (layer > 0) inputs.push_back(x);
-      const variable_list slopes = torch::autograd::grad({y}, inputs, {slope});
+      const Passed passed = passMixed(layer, x, row);
+      variable_list ends{passed.stream}, slopes_there{slope}, inputs{row};
+      if (of_layers) {
+        ends.push_back(lossOfLayer(batch, target, layer, passed.output));
+        slopes_there.push_back(at::ones_like(ends.back()));
+      }
+      if (goes_on) inputs.push_back(x);
+      const variable_list slopes = torch::autograd::grad(ends, inputs, slopes_there);
       rows[static_cast<std::size_t>(layer)] = slopes[0];
-      if (layer > 0) slope = slopes[1];
+      if (goes_on) slope = slopes[1];
+      if (teacher_forced_) slope = at::zeros_like(slope);  // no layer is seen by another
     }
     gradient = at::stack(rows);
   }
@@ -206,8 +271,22 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
 }
 
 double Objective::hard(const SearchBatch& batch, const TeacherTarget& target, const Placement& placement) const {
+  if (!isOfLayers(batch.loss)) {
+    const at::NoGradGuard no_grad;
+    return loss(batch, target, runLayers(model_, bank_->row(placement), tokenBatch(batch.ids, model_.device())));
+  }
   const at::NoGradGuard no_grad;
-  return loss(batch, target, runLayers(model_, bank_->row(placement), tokenBatch(batch.ids, model_.device())));
+  const MixerRow row = bank_->row(placement);
+  at::Tensor stream = embedded(batch);
+  double total = 0;
+  for (int layer = 0; layer < model_.config().layers; ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    const Passed passed = pass(layer, teacher_forced_ ? target.streams[at] : stream,
+                               [&](LayerInput& input) { return row[at]->forward(input); });
+    total += lossOfLayer(batch, target, layer, passed.output).item<double>();
+    stream = passed.stream;
+  }
+  return total;
 }
 
 double Objective::loss(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const {

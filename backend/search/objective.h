@@ -13,13 +13,19 @@
 
 namespace interleave {
 
-/// How far the student is from the teacher at the positions that count: a mean over them, but for HiddenMse.
+/// How far the student is from the teacher at the positions that count: a mean over them, but for HiddenMse and
+/// LayerRelative. Those of layers compare what each layer's operator puts out with what the teacher's attention does
+/// there in the teacher's own pass, a mean over layers (FlashMorph, arXiv 2606.30562; how ‖·‖² is scaled is not told).
 enum class LossKind {
   Kl,         ///< KL(teacher ‖ student) of the next-token distributions, nats.
   Ce,         ///< Cross-entropy with the text's own next token, nats.
   HiddenMse,  ///< ‖h_student − h_teacher‖² / ‖h_teacher‖² of the normalised last hidden states, together.
+  LayerSum,   ///< ‖H_mix − H_full‖² a position.
+  LayerMean,  ///< The same divided by the width.
+  LayerRelative,  ///< The same, of all positions together, divided by ‖H_full‖².
 };
-LossKind lossKindNamed(const std::string& name);  ///< "kl", "ce", "hidden-mse".
+LossKind lossKindNamed(const std::string& name);
+std::vector<std::string> lossKindNames();  ///< "kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative".
 
 /// One sequence and the positions whose predictions count.
 struct SearchBatch {
@@ -30,9 +36,11 @@ struct SearchBatch {
 
 /// The teacher's side of a batch: what every student is measured against.
 struct TeacherTarget {
-  at::Tensor probabilities;  ///< [n, V] fp32, for Kl.
-  at::Tensor labels;         ///< [n] int64, for Ce.
-  at::Tensor hidden;         ///< [n, D] fp32, for HiddenMse.
+  at::Tensor probabilities;         ///< [n, V] fp32, for Kl.
+  at::Tensor labels;                ///< [n] int64, for Ce.
+  at::Tensor hidden;                ///< [n, D] fp32, for HiddenMse.
+  std::vector<at::Tensor> outputs;  ///< [n, D] fp32 of each layer's attention, for the losses of layers.
+  std::vector<at::Tensor> streams;  ///< [1, T, D] before each layer, where a student is forced onto them.
 };
 
 /// The loss of mixtures and of placements on a frozen model with its bank. Only the mixing probabilities get a
@@ -42,8 +50,10 @@ struct TeacherTarget {
 ///   RECONSTRUCTED)
 class Objective {
  public:
-  /// `recompute`: keep only the stream between layers and run each layer again for its gradient.
-  Objective(std::shared_ptr<const CandidateBank> bank, std::vector<MixerKind> operators, bool recompute);
+  /// `recompute`: keep only the stream between layers and run each layer again for its gradient. `teacher_forced`: each
+  /// layer sees the teacher's own stream instead, so that layers do not interact; for losses of layers alone.
+  Objective(std::shared_ptr<const CandidateBank> bank, std::vector<MixerKind> operators, bool recompute,
+            bool teacher_forced = false);
 
   TeacherTarget target(const SearchBatch& batch) const;
 
@@ -61,14 +71,23 @@ class Objective {
   const CandidateBank& bank() const { return *bank_; }
 
  private:
-  at::Tensor mixedLayer(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const;
+  /// The stream after a layer, and what its operator put out.
+  struct Passed {
+    at::Tensor stream, output;
+  };
+  template <class Mix>
+  Passed pass(int layer, const at::Tensor& stream, const Mix& mix) const;
+  Passed passMixed(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const;
   at::Tensor lossAt(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const;
-  at::Tensor selected(const SearchBatch& batch, const at::Tensor& stream) const;
+  at::Tensor lossOfLayer(const SearchBatch& batch, const TeacherTarget& target, int layer,
+                         const at::Tensor& output) const;
+  at::Tensor rowsAt(const SearchBatch& batch, const at::Tensor& values) const;  ///< [n, D] of [1, T, D].
+  at::Tensor embedded(const SearchBatch& batch) const;
 
   std::shared_ptr<const CandidateBank> bank_;
   const Model& model_;
   std::vector<MixerKind> operators_;
-  bool recompute_;
+  bool recompute_, teacher_forced_;
 };
 
 /// Resident memory of this process now, bytes; 0 where the system does not tell.

@@ -32,9 +32,9 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
       inferred(integer("prompt_tokens", 340, 32, 1 << 20, "Tokens of a retrieval prompt.")),
       inferred(choice("prompt_wording", "standard", PasskeyTask::mixtures(),
                       "Wording of the retrieval prompts; mixed: four, which leaves three to evaluation.")),
-      inferred(choice("text_loss", fallbacks.text_loss, {"kl", "ce", "hidden-mse"}, "Loss on text.")),
-      inferred(choice("prompt_loss", fallbacks.prompt_loss, {"kl", "ce", "hidden-mse"},
-                      "Loss at the answer tokens of prompts (hidden-mse: FlashMorph's supervision).")),
+      inferred(choice("text_loss", fallbacks.text_loss, lossKindNames(), "Loss on text.")),
+      inferred(choice("prompt_loss", fallbacks.prompt_loss, lossKindNames(),
+                      "Loss at the answer tokens of prompts (those of layers: FlashMorph's supervision).")),
       path("text_file", "Search text; empty: the bundled one."),
   };
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// DASH, differentiable layer search with frozen weights (arXiv 2605.20936). Re-implemented from the published outline:
-// logits per layer and operator, aligned candidates, only the logits move, discretisation. What the outline leaves open
-// is marked `inferred` in the table of settings.
-#include "backend/search/dash.h"
+// The one engine of gradient searches over mixtures of operators. Its two parametrisations and their presets:
+// - DASH (arXiv 2605.20936): logits per layer and operator, a softmax over them; re-implemented from the published
+//   outline, what that leaves open is marked `inferred` in the table of settings.
+// - FlashMorph (arXiv 2606.30562): one gate in [0, 1] a layer, 1 at first, the outputs of layers compared with the
+//   teacher's at the answers of retrieval prompts, and λ·Σα that closes gates.
+#include "backend/search/gate_search.h"
 
 #include <algorithm>
 #include <array>
@@ -23,25 +25,41 @@ namespace {
 
 constexpr double kAdamEpsilon = 1e-8;
 
-const std::vector<SettingSpec>& table() {
+/// Where the two presets of the engine differ before any preset file says anything.
+struct Fallbacks {
+  const char *parametrisation, *budget_mode;
+  SearchData::Fallbacks data;
+  double learning_rate, learning_rate_end, gate_weight;
+};
+
+std::vector<SettingSpec> tableOf(const Fallbacks& from) {
   using namespace setting;
-  static const std::vector<SettingSpec> own{
+  std::vector<SettingSpec> all{
       operatorsSetting("full,gdn-window"),
       inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")),
+      inferred(choice("parametrisation", from.parametrisation, {"softmax", "gate"},
+                      "softmax over a layer's logits, or one gate in [0, 1] a layer, clamped after every step.")),
+  };
+  for (SettingSpec& spec : SearchData::settings(from.data)) all.push_back(std::move(spec));
+  const std::vector<SettingSpec> rest{
       live(inferred(real("text_weight", 1.0, 0, 1e6, "Factor on the loss of text steps."))),
       live(inferred(real("prompt_weight", 1.0, 0, 1e6, "Factor on the loss of prompt steps."))),
-      live(inferred(real("learning_rate", 0.1, 0, 10, "Adam's peak rate on the logits; cosine to zero."))),
+      live(inferred(real("learning_rate", from.learning_rate, 0, 10, "Adam's peak rate; cosine to the last."))),
+      inferred(real("learning_rate_end", from.learning_rate_end, 0, 1, "The last rate, as a share of the peak.")),
       inferred(real("beta1", 0.9, 0, 0.9999, "Adam's decay of the first moment.")),
       inferred(real("beta2", 0.999, 0, 0.999999, "Adam's decay of the second moment.")),
       live(inferred(
           real("temperature_start", 1.0, 1e-3, 100, "Softmax temperature at the first step; geometric in between."))),
       live(inferred(real("temperature_end", 0.3, 1e-3, 100, "Softmax temperature at the last step."))),
-      inferred(
-          choice("budget_mode", "shift", {"shift", "penalty"},
-                 "shift: the budget is met exactly at every step by a common shift; penalty: (expected − budget)².")),
+      inferred(choice("budget_mode", from.budget_mode, {"shift", "penalty", "none"},
+                      "shift: the budget is met exactly at every step by a common shift (softmax only); penalty: "
+                      "(expected − budget)²; none: only at the end.")),
       live(inferred(real("budget_weight", 1.0, 0, 1e6, "Factor on the budget penalty, of the relative excess."))),
+      live(real("gate_weight", from.gate_weight, 0, 1e6, "λ: factor on Σ p(full); FlashMorph: 0.1.")),
       live(inferred(real("entropy_weight", 0.0, 0, 1e6,
                          "Factor on the mean entropy at the last step; ramps up linearly from 0."))),
+      inferred(flag("teacher_forced", false,
+                    "Layers see the teacher's stream and do not interact; for the losses of layers alone.")),
       integer("hard_every", 12, 0, 1e7, "Measure the discrete placement's loss every so many steps; 0: never."),
       extractSetting(),
       inferred(text("side_budgets", "",
@@ -55,29 +73,30 @@ const std::vector<SettingSpec>& table() {
       flag("recompute", false, "Run each layer again for its gradient instead of keeping activations."),
       choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."),
   };
-  static const std::vector<SettingSpec> specs = [] {
-    std::vector<SettingSpec> all = own;
-    const std::vector<SettingSpec> data = SearchData::settings({});
-    all.insert(all.begin() + 2, data.begin(), data.end());
-    return all;
-  }();
-  return specs;
+  all.insert(all.end(), rest.begin(), rest.end());
+  return all;
 }
 
 /// One run of the search; holds what does not change while it goes on.
-class Dash {
+class GateSearch {
  public:
-  Dash(const MethodInput& input, MethodContext& context)
+  GateSearch(const MethodInput& input, MethodContext& context, std::span<const SettingSpec> table)
       : context_(context),
-        selection_(input, table()),
+        selection_(input, table),
         data_(input, selection_.settings()),
-        objective_(input.bank, selection_.operators(), selection_.settings().flag("recompute")) {
+        gated_(selection_.settings().text("parametrisation") == "gate"),
+        objective_(input.bank, selection_.operators(), selection_.settings().flag("recompute"),
+                   selection_.settings().flag("teacher_forced")) {
     const std::size_t cells = static_cast<std::size_t>(selection_.layers()) * selection_.operators().size();
     for (auto [values, key] : {std::pair{&logits_, "logits"}, std::pair{&first_moment_, "first_moment"},
                                std::pair{&second_moment_, "second_moment"}}) {
       *values = selection_.found(key, cells);
       values->resize(cells);  // zeros at a start
     }
+    full_ = static_cast<std::size_t>(std::ranges::find(selection_.operators(), MixerKind::Full) -
+                                     selection_.operators().begin());
+    if (!gated_ || input.spec.resume_from) return;
+    for (std::size_t layer = 0; layer < cells / 2; ++layer) logits_[2 * layer + full_] = 1;  // all gates open
   }
 
   void run() {
@@ -101,10 +120,12 @@ class Dash {
         live.real("temperature_start") *
         std::pow(live.real("temperature_end") / live.real("temperature_start"),
                  steps > 1 ? static_cast<double>(now().step) / static_cast<double>(steps - 1) : 1);
-    const double rate = live.real("learning_rate") * 0.5 * (1 + std::cos(std::numbers::pi * progress));
-    const bool exact = settings().text("budget_mode") == "shift";
+    const double last = settings().real("learning_rate_end");
+    const double rate =
+        live.real("learning_rate") * (last + (1 - last) * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
+    const bool penalised = settings().text("budget_mode") == "penalty";
     const Gates gate = selection_.gates(budgetOf(now().step));
-    const Gates::Relaxed relaxed = gate.relax(logits_, temperature, exact);
+    const Gates::Relaxed relaxed = relax(gate, temperature, exact());
     const std::vector<double>& p = relaxed.probabilities;
 
     const bool prompt = data_.isPrompt(now().step);
@@ -117,17 +138,22 @@ class Dash {
     const double weight = live.real(prompt ? "prompt_weight" : "text_weight");
     const double entropy_weight = live.real("entropy_weight") * progress;
     const double entropy = gate.meanEntropy(p), expected = gate.expectedCost(p);
-    const double excess = exact ? 0 : (expected - gate.problem().budget) / std::max(1.0, gate.problem().budget);
+    const double budget = std::max(1.0, gate.problem().budget);
+    const double excess = penalised ? (expected - gate.problem().budget) / budget : 0;
+    const double budget_weight = penalised ? live.real("budget_weight") : 0, gate_weight = live.real("gate_weight");
     const std::vector<double> entropy_gradient = gate.meanEntropyGradient(p);
     std::vector<double> gradient = soft.gradient;
     for (std::size_t i = 0; i < gradient.size(); ++i) {
       gradient[i] = weight * gradient[i] + entropy_weight * entropy_gradient[i] +
-                    (exact ? 0
-                           : live.real("budget_weight") * 2 * excess * gate.problem().costs[i] /
-                                 std::max(1.0, gate.problem().budget));
+                    budget_weight * 2 * excess * gate.problem().costs[i] / budget;
+    }
+    double open = 0;  // Σ p(full)
+    for (std::size_t i = full_; i < p.size(); i += selection_.operators().size()) {
+      open += p[i];
+      gradient[i] += gate_weight;
     }
     metric(Metric::Loss) =
-        weight * soft.loss + entropy_weight * entropy + (exact ? 0 : live.real("budget_weight") * excess * excess);
+        weight * soft.loss + entropy_weight * entropy + budget_weight * excess * excess + gate_weight * open;
     metric(prompt ? Metric::PromptLoss : Metric::TextLoss) = soft.loss;
     metric(Metric::ExpectedBudget) = expected;
     metric(Metric::Entropy) = entropy;
@@ -158,7 +184,7 @@ class Dash {
     event.seconds = now().seconds;
     event.operators = selection_.operators();
     event.logits.assign(logits_.begin(), logits_.end());
-    const std::vector<double> shown = own.relax(logits_, temperature, exact).probabilities;
+    const std::vector<double> shown = relax(own, temperature, exact()).probabilities;
     event.probabilities.assign(shown.begin(), shown.end());
     event.metrics = metrics;
     event.if_stopped_now = now_discrete.placement;
@@ -167,7 +193,13 @@ class Dash {
     context_.emit(event);
   }
 
-  /// Adam on the logits; returns the gradient's norm.
+  bool exact() const { return settings().text("budget_mode") == "shift"; }
+
+  Gates::Relaxed relax(const Gates& gates, double temperature, bool exactly) const {
+    return gated_ ? gates.gated(logits_) : gates.relax(logits_, temperature, exactly);
+  }
+
+  /// Adam on the logits or gates; returns the gradient's norm.
   double descend(const std::vector<double>& gradient, double rate) {
     const double beta1 = settings().real("beta1"), beta2 = settings().real("beta2");
     const double time = static_cast<double>(now().step + 1);
@@ -180,6 +212,7 @@ class Dash {
       second = beta2 * second + (1 - beta2) * gradient[i] * gradient[i];
       logits_[i] -= rate * (first / (1 - std::pow(beta1, time))) /
                     (std::sqrt(second / (1 - std::pow(beta2, time))) + kAdamEpsilon);
+      if (gated_) logits_[i] = std::clamp(logits_[i], 0.0, 1.0);
     }
     return std::sqrt(square);
   }
@@ -227,7 +260,7 @@ class Dash {
       event.placement = discrete.placement;
       event.margin = discrete.margin;
       const double temperature = now().settings.real("temperature_end");
-      const Gates::Relaxed relaxed = gate.relax(logits_, temperature, true);
+      const Gates::Relaxed relaxed = relax(gate, temperature, true);
       event.soft_loss = mean(
           batches, [&](const Measured& m) { return objective_.soft(m.batch, m.target, relaxed.probabilities).loss; });
       event.hard_loss = hardLoss(batches, event.placement);
@@ -287,19 +320,54 @@ class Dash {
   MethodContext& context_;
   Selection selection_;
   SearchData data_;
+  bool gated_;
   Objective objective_;
-  std::vector<double> logits_, first_moment_, second_moment_;  ///< [L × O]; the moments are Adam's.
+  std::size_t full_ = 0;                                       ///< Full attention's column.
+  std::vector<double> logits_, first_moment_, second_moment_;  ///< [L × O]: logits, or gates; the moments are Adam's.
 };
 
 }  // namespace
 
-std::span<const SettingSpec> dashSettings() { return table(); }
-
-void checkDash(const Settings& settings) {
-  constexpr std::array<std::string_view, 2> kLists{"extract", "side_budgets"};
-  checkSelection(settings, kLists);
+std::span<const SettingSpec> dashSettings() {
+  static const std::vector<SettingSpec> table = tableOf({.parametrisation = "softmax",
+                                                         .budget_mode = "shift",
+                                                         .data = {},
+                                                         .learning_rate = 0.1,
+                                                         .learning_rate_end = 0,
+                                                         .gate_weight = 0});
+  return table;
 }
 
-void runDash(const MethodInput& input, MethodContext& context) { Dash(input, context).run(); }
+std::span<const SettingSpec> flashMorphSettings() {
+  static const std::vector<SettingSpec> table =
+      tableOf({.parametrisation = "gate",
+               .budget_mode = "none",
+               .data = {.prompt_share = 1, .text_loss = "layer-relative", .prompt_loss = "layer-relative"},
+               .learning_rate = 0.02,
+               .learning_rate_end = 0.1,
+               .gate_weight = 0.1});
+  return table;
+}
+
+void checkGateSearch(const Settings& settings) {
+  constexpr std::array<std::string_view, 2> kLists{"extract", "side_budgets"};
+  checkSelection(settings, kLists);
+  if (settings.text("parametrisation") == "gate") {
+    if (kindsListed(settings.text("operators"), "operators").size() != 2) {
+      throw usageError("operators", "one gate a layer chooses between two operators");
+    }
+    if (settings.text("budget_mode") == "shift") throw usageError("budget_mode", "shift is for the softmax");
+  }
+  for (const char* loss : {"text_loss", "prompt_loss"}) {
+    if (settings.flag("teacher_forced") && !settings.text(loss).starts_with("layer-")) {
+      throw usageError("teacher_forced", "it needs a loss of layers, not " + settings.text(loss));
+    }
+  }
+}
+
+void runDash(const MethodInput& input, MethodContext& context) { GateSearch(input, context, dashSettings()).run(); }
+void runFlashMorph(const MethodInput& input, MethodContext& context) {
+  GateSearch(input, context, flashMorphSettings()).run();
+}
 
 }  // namespace interleave
