@@ -155,6 +155,46 @@ TEST_P(ScoredPlantedModel, FindsThePlantedLayersAndSaysHowSure) {
   EXPECT_NEAR(steps.back().logits[2], mean, 1e-5);
 }
 
+/// FlashMorph on the same model: gates that λ closes where they are not needed; and stopped and resumed like the
+/// others.
+struct FlashMorphCase {
+  static std::unique_ptr<Engine> make() { return makeEngine(); }
+  static RunSpec spec() {
+    RunSpec spec = LocalEngineCase::spec();
+    Settings search(searchSettingSpecs("flashmorph"));
+    search.merge({{"operators", "full,swa"},
+                  {"steps", 60},
+                  {"text_tokens", 48},
+                  {"text_positions", 40},
+                  {"prompt_share", 0.0},
+                  {"learning_rate", 0.05},
+                  {"hard_every", 10},
+                  {"extract", "1,3"}},
+                 "test");
+    spec.method = "flashmorph";
+    spec.search_settings = search.json();
+    return spec;
+  }
+  static constexpr bool kSearches = true;
+};
+
+TEST(FlashMorph, FindsThePlantedLayersFromGatesThatAreAllOpen) {
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  engine->start(FlashMorphCase::spec(), sink);
+  const Outcome outcome = engine->wait();
+  ASSERT_EQ(outcome.phase, Phase::Done) << outcome.reason;
+  EXPECT_EQ(outcome.placements.at(0).placement.kept(), kNeeded);
+  const auto steps = sink.all<StepEvent>();
+  double first = 0, last = 0;
+  for (std::size_t i = 0; i < steps.front().probabilities.size(); i += 2) {
+    first += steps.front().probabilities[i];
+    last += steps.back().probabilities[i];
+  }
+  EXPECT_GT(first, 5.5) << "all open";
+  EXPECT_LT(last, first);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryScore, ScoredPlantedModel,
                          ::testing::Values("kl-ls", "candidate-error", "light-transfer", "perplexity-bypass"));
 

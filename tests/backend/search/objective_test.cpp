@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
@@ -72,7 +74,46 @@ TEST_P(ObjectiveTest, WeightsGetNoGradient) {
   EXPECT_FALSE(teacher_.model->layer(0).q.grad().defined());
 }
 
-INSTANTIATE_TEST_SUITE_P(Losses, ObjectiveTest, ::testing::Values(LossKind::Kl, LossKind::Ce, LossKind::HiddenMse));
+INSTANTIATE_TEST_SUITE_P(Losses, ObjectiveTest,
+                         ::testing::Values(LossKind::Kl, LossKind::Ce, LossKind::HiddenMse, LossKind::LayerSum,
+                                           LossKind::LayerMean, LossKind::LayerRelative));
+
+/// FlashMorph's closed form: on the teacher's own stream layers do not interact, H_mix − H_full = (1 − α)(H − H_full),
+/// and (1 − α)²·e/L + λ·α is least at α = 1 − λL/(2e).
+TEST(TeacherForced, GatesEndWhereTheClosedFormSays) {
+  const TemporaryFolder folder;
+  const Teacher teacher(testing::writeTinyModel(folder / "model", testing::tinyConfig("llama")), {"cpu", at::kDouble});
+  const auto bank = CandidateBank::untrained(teacher.model, {.sliding = {3, 1}});
+  SearchBatch batch;
+  for (std::int32_t i = 0; i < 24; ++i) batch.ids.push_back((7 * i * i + 3 * i) % 61);
+  batch.positions = {3, 10, 11, 22};
+  batch.loss = LossKind::LayerSum;
+  for (const bool recompute : {false, true}) {
+    const Objective objective(bank, kOperators, recompute, true);
+    const TeacherTarget target = objective.target(batch);
+    std::vector<double> errors;  // e of each layer: all of a gate's way from open to closed
+    for (int layer = 0; layer < kLayers; ++layer) {
+      std::vector<double> p(2 * kLayers, 0.0);
+      for (int other = 0; other < kLayers; ++other)
+        p[2 * static_cast<std::size_t>(other) + (other == layer ? 1 : 0)] = 1;
+      errors.push_back(objective.soft(batch, target, p).loss * kLayers);
+    }
+    const double weight = errors[1] / kLayers;  // the second layer's gate ends half open
+    std::vector<double> gates(kLayers, 1.0);
+    for (int step = 0; step < 400; ++step) {
+      std::vector<double> p;
+      for (const double gate : gates) p.insert(p.end(), {gate, 1 - gate});
+      const std::vector<double> slope = objective.soft(batch, target, p).gradient;
+      for (std::size_t layer = 0; layer < gates.size(); ++layer) {
+        const double along = slope[2 * layer] - slope[2 * layer + 1] + weight;
+        gates[layer] = std::clamp(gates[layer] - 0.2 * kLayers / errors[layer] * along, 0.0, 1.0);
+      }
+    }
+    for (std::size_t layer = 0; layer < gates.size(); ++layer) {
+      EXPECT_NEAR(gates[layer], std::clamp(1 - weight * kLayers / (2 * errors[layer]), 0.0, 1.0), 1e-6);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace interleave
