@@ -49,6 +49,7 @@ SettingSpec text(std::string key, std::string fallback, std::string help) {
 }
 
 SettingSpec path(std::string key, std::string help) { return {std::move(key), Type::Path, "", std::move(help)}; }
+
 SettingSpec inferred(SettingSpec spec) {
   spec.inferred = true;
   return spec;

@@ -141,11 +141,12 @@ Panel ComparePane::overlapPanel() const {
       const double overlap = jaccard(compared[static_cast<std::size_t>(row)]->placement,
                                      compared[static_cast<std::size_t>(column)]->placement);
       grid.values.push_back(static_cast<float>(overlap));
-      panel.marks.push_back({.shape = Mark::Shape::Centered,
-                             .x = static_cast<double>(column),
-                             .y = static_cast<double>(row),
-                             .text = overlap < 1 ? fixedText(overlap, 2).mid(1) : fixedText(overlap, 0),  // ".27", "1"
-                             .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
+      panel.marks.push_back(
+          {.shape = Mark::Shape::Centered,
+           .x = static_cast<double>(column),
+           .y = static_cast<double>(row),
+           .text = overlap < 0.995 ? fixedText(overlap, 2).mid(1) : fixedText(overlap, 0),  // ".27", "1"
+           .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }
   panel.y.categories = panel.x.categories;

@@ -33,15 +33,16 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
   auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
   if (entry == entries_.end()) entry = entries_.insert(entry, {.label = label, .placement = placement});
-  if (!scores.empty() && thorough && !entry->thorough) entry->scores.clear();  // no mixture of many and few samples
-  const bool taken = thorough || !entry->thorough;
-  entry->thorough = entry->thorough || (thorough && !scores.empty());
-  for (const Score& score : taken ? scores : std::vector<Score>{}) {
-    const auto known = std::ranges::find(entry->scores, score.task, &Score::task);
-    if (known == entry->scores.end()) {
-      entry->scores.push_back(score);
-    } else {
-      *known = score;
+  if (!scores.empty() && (thorough || !entry->thorough)) {
+    if (thorough != entry->thorough) entry->scores.clear();  // no mixture of many and few samples
+    entry->thorough = thorough;
+    for (const Score& score : scores) {
+      const auto known = std::ranges::find(entry->scores, score.task, &Score::task);
+      if (known == entry->scores.end()) {
+        entry->scores.push_back(score);
+      } else {
+        *known = score;
+      }
     }
   }
   Q_EMIT changed();

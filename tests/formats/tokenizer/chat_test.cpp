@@ -157,7 +157,7 @@ TEST(ChatForm, LooksThroughTextsInBoundedTime) {
   std::string tags;
   for (int line = 1; line < 170'000; ++line) tags += "{{a}}\n";
   EXPECT_THAT(complaint(templated(tags + "{{")), testing::HasSubstr("line 170000"));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(5));  // hours, if it were not so
 }
 
 TEST(ChatForm, ATextTooLongIsTheTemplatesFault) {
