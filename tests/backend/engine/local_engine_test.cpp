@@ -53,6 +53,8 @@ RunSpec scoringSpec(const std::string& method, RunSpec spec, int examples) {
                 {"prompt_tokens", 200},
                 {"extract", "1,3"}},
                "test");
+  // Nearly silent layers err as much as others in relation to themselves.
+  if (method == "candidate-error") search.merge({{"error_scale", "sum"}}, "test");
   spec.method = method;
   spec.search_settings = search.json();
   return spec;
@@ -155,6 +157,25 @@ TEST_P(ScoredPlantedModel, FindsThePlantedLayersAndSaysHowSure) {
   EXPECT_NEAR(steps.back().logits[2], mean, 1e-5);
 }
 
+TEST(LightTransfer, WeighsTheAttentionBetweenSinksAndRecentTokens) {
+  const auto scoresWith = [](int sinks, int recent) {
+    RunSpec spec = scoringSpec("light-transfer", LocalEngineCase::spec(), 2);
+    spec.search_settings["lazy_sinks"] = sinks;
+    spec.search_settings["lazy_recent"] = recent;
+    CollectingSink sink;
+    const auto engine = makeEngine();
+    engine->start(spec, sink);
+    EXPECT_EQ(engine->wait().phase, Phase::Done);
+    return sink.all<LayerScoreEvent>().at(0).values;
+  };
+  const auto some = scoresWith(4, 8), fewer = scoresWith(4, 64), none = scoresWith(0, 4096);
+  for (std::size_t layer = 0; layer < some.size(); ++layer) {
+    EXPECT_GT(some[layer], fewer[layer]);
+    EXPECT_LT(some[layer], 1);
+    EXPECT_EQ(none[layer], 0);
+  }
+}
+
 /// FlashMorph on the same model: gates that λ closes where they are not needed; and stopped and resumed like the
 /// others.
 struct FlashMorphCase {
@@ -167,6 +188,7 @@ struct FlashMorphCase {
                   {"text_tokens", 48},
                   {"text_positions", 40},
                   {"prompt_share", 0.0},
+                  {"text_loss", "layer-sum"},
                   {"learning_rate", 0.05},
                   {"hard_every", 10},
                   {"extract", "1,3"}},
@@ -196,7 +218,7 @@ TEST(FlashMorph, FindsThePlantedLayersFromGatesThatAreAllOpen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryScore, ScoredPlantedModel,
-                         ::testing::Values("kl-ls", "candidate-error", "light-transfer", "perplexity-bypass"));
+                         ::testing::Values("kl-ls", "candidate-error", "perplexity-bypass"));
 
 TEST(LocalEngine, ABudgetInBytesIsMetAtEveryStep) {
   RunSpec spec = LocalEngineCase::spec();

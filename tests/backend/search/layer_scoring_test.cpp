@@ -28,10 +28,9 @@ class ScorerTest : public ::testing::Test {
     input_.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(path_)));
   }
 
-  static Settings settings(std::span<const SettingSpec> table, const nlohmann::json& values) {
+  static Settings settings(std::span<const SettingSpec> table) {
     Settings settings(table);
     settings.merge({{"operators", "full,swa"}, {"text_tokens", 40}, {"prompt_tokens", 200}}, "test");
-    settings.merge(values, "test");
     return settings;
   }
 
@@ -44,7 +43,7 @@ class ScorerTest : public ::testing::Test {
 
 TEST_F(ScorerTest, OneLayerExchangedIsThePlacementWithThatLayerExchanged) {
   const Objective objective(input_.bank, kOperators, false);
-  const Settings values = settings(klLsSettings(), {});
+  const Settings values = settings(klLsSettings());
   const SearchBatch batch = SearchData(input_, values).batch(3);
   const TeacherTarget target = objective.target(batch);
   for (const auto base : {Exchange::Base::Other, Exchange::Base::Full}) {
@@ -65,7 +64,7 @@ TEST_F(ScorerTest, OneLayerExchangedIsThePlacementWithThatLayerExchanged) {
 }
 
 TEST_F(ScorerTest, AWindowOnThePromptOnlyLeavesTheAnswerItsSight) {
-  const Settings values = settings(nllGuidedSettings(), {});
+  const Settings values = settings(nllGuidedSettings());
   const auto scores = [&](bool prompt_only) {
     return exchangeScorer(input_, values, MixerKind::SlidingWindow, {.prompt_only = prompt_only})
         ->example(0, progress_)
@@ -83,7 +82,7 @@ TEST_F(ScorerTest, AWindowOnThePromptOnlyLeavesTheAnswerItsSight) {
 TEST_F(ScorerTest, AttentionIsWhatTheOperatorWeighsValuesBy) {
   const at::NoGradGuard no_grad;
   const Packing unpacked;
-  const Settings values = settings(klLsSettings(), {});
+  const Settings values = settings(klLsSettings());
   const SearchBatch batch = SearchData(input_, values).batch(0);
   const Model& model = *teacher_.model;
   LayerInput input(model, 1, model.attentionInput(1, model.embed(tokenBatch(batch.ids, model.device()))), unpacked);
