@@ -250,6 +250,22 @@ void decode(const Json& json, LayerScoreEvent& event) {
   event.values = numbers<double>(json.at("values"));
 }
 
+std::vector<EventRow> rows(const TrialEvent& event) {
+  return {row<TrialEvent>("trial", event.step,
+                          {{"step", event.step},
+                           {"placement", encoded(event.placement.kinds())},
+                           {"text", encoded(event.text)},
+                           {"prompts", encoded(event.prompts)},
+                           {"asked", event.asked}})};
+}
+void decode(const Json& json, TrialEvent& event) {
+  json.at("step").get_to(event.step);
+  event.placement = Placement(kinds(json.at("placement")));
+  event.text = numbers<double>(json.at("text"));
+  event.prompts = numbers<double>(json.at("prompts"));
+  json.at("asked").get_to(event.asked);
+}
+
 void decode(const Json&, StepEvent&) { throw badInput({}, {}, "a step outside the chunks"); }
 
 /// A default-constructed event of the alternative `kind`.

@@ -107,6 +107,15 @@ struct LayerScoreEvent {
   std::vector<double> values;  ///< [L].
 };
 
+/// A placement that a method tried on its way: its losses on the run's batches, which are the same in every trial, so
+/// that trials are paired. The method goes by the mean over all.
+struct TrialEvent {
+  std::int64_t step = 0;  ///< Counted from 1.
+  Placement placement;
+  std::vector<double> text, prompts;  ///< Loss on each batch of text, and of retrieval prompts.
+  bool asked = false;                 ///< Named by the user: no part of a random sample.
+};
+
 /// A change as the engine took it, its step filled in.
 struct InterventionEvent {
   Intervention change;
@@ -128,7 +137,7 @@ struct LogEvent {
 };
 
 using Event = std::variant<StepEvent, AlignmentEvent, PhaseEvent, PlacementEvent, ScoreEvent, InterventionEvent,
-                           EnvironmentEvent, LogEvent, LayerScoreEvent>;
+                           EnvironmentEvent, LogEvent, LayerScoreEvent, TrialEvent>;
 
 /// Where an engine's events go. Called on the engine's thread, one call at a time; must not block and must not throw.
 class EventSink {

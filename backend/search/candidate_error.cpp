@@ -39,8 +39,8 @@ void runCandidateError(const MethodInput& input, MethodContext& context) {
              {"error of the layer's candidate", "", table(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 const bool relative = settings.text("error_scale") == "relative";
-                return teacherScorer(
-                    in, settings, [=](const TeacherLook& seen) { return errorOf(seen, other, relative); });
+                return teacherScorer(in, settings,
+                                     [=](const TeacherLook& seen) { return errorOf(seen, other, relative); });
               }});
 }
 

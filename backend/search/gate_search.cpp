@@ -34,12 +34,11 @@ struct Fallbacks {
 
 std::vector<SettingSpec> tableOf(const Fallbacks& from) {
   using namespace setting;
-  std::vector<SettingSpec> all{
-      operatorsSetting("full,gdn-window"),
-      inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")),
+  std::vector<SettingSpec> all = selectionSettings("full,gdn-window");
+  all.push_back(inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")));
+  all.push_back(
       inferred(choice("parametrisation", from.parametrisation, {"softmax", "gate"},
-                      "softmax over a layer's logits, or one gate in [0, 1] a layer, clamped after every step.")),
-  };
+                      "softmax over a layer's logits, or one gate in [0, 1] a layer, clamped after every step.")));
   for (SettingSpec& spec : SearchData::settings(from.data)) all.push_back(std::move(spec));
   const std::vector<SettingSpec> rest{
       live(inferred(real("text_weight", 1.0, 0, 1e6, "Factor on the loss of text steps."))),

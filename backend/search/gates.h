@@ -58,6 +58,7 @@ class Gates {
   int operators() const { return static_cast<int>(problem_.operators.size()); }
   const Problem& problem() const { return problem_; }
   double cost(const Placement& placement) const;
+  bool allows(const Placement& placement) const { return cost(placement) <= problem_.budget + slack(); }
 
  private:
   std::size_t at(int layer, int column) const {

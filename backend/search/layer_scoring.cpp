@@ -9,7 +9,9 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/core/statistics.h"
 #include "backend/search/objective.h"
+#include "backend/search/placement_loss.h"
 #include "backend/search/selection.h"
 
 namespace interleave {
@@ -54,7 +56,7 @@ class ScoringRun {
 
   /// The mean of the rows that `pick(i)` names for i = 0 … n−1, in the column of full attention: [L × 2].
   template <class Pick>
-  std::vector<double> meanOf(Pick pick) const {
+  std::vector<double> meanRow(Pick pick) const {
     const std::size_t examples = rows_.size() / layers();
     std::vector<double> mean(2 * layers(), 0.0);
     for (std::size_t i = 0; i < examples; ++i) {
@@ -66,7 +68,7 @@ class ScoringRun {
     return mean;
   }
   std::vector<double> scores() const {
-    return meanOf([](std::size_t i) { return i; });
+    return meanRow([](std::size_t i) { return i; });
   }
 
   /// [L × 2]: the share of resamples in which each operator stands in the layer.
@@ -76,7 +78,7 @@ class ScoringRun {
     const std::uint64_t examples = rows_.size() / layers();
     for (int i = 0; i < kResamples; ++i) {
       const Placement drawn =
-          gates.discretise(meanOf([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }))
+          gates.discretise(meanRow([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }))
               .placement;
       for (std::size_t layer = 0; layer < layers(); ++layer) {
         const bool kept = drawn[static_cast<int>(layer)] == MixerKind::Full;
@@ -128,11 +130,11 @@ class ScoringRun {
   void outcome() {
     const Objective objective(input_.bank, selection_.operators(), false);
     const SearchData data(input_, settings());
-    std::vector<std::pair<SearchBatch, TeacherTarget>> batches;
+    std::vector<SearchBatch> batches;
     for (const std::int64_t index : data.lastSteps(settings().integer("examples"), kJudgedExamples)) {
-      const SearchBatch batch = data.batch(index);
-      batches.emplace_back(batch, objective.target(batch));
+      batches.push_back(data.batch(index));
     }
+    PlacementLoss losses(objective, std::move(batches));
     std::size_t found = 0;
     const std::vector<Budget> wanted = selection_.budgets("extract");
     for (const Budget& budget : wanted) {
@@ -145,10 +147,7 @@ class ScoringRun {
       event.budget = budget;
       event.placement = discrete.placement;
       event.margin = discrete.margin;
-      event.hard_loss = 0;
-      for (const auto& [batch, target] : batches) {
-        event.hard_loss += objective.hard(batch, target, event.placement) / static_cast<double>(batches.size());
-      }
+      event.hard_loss = meanOf(losses.losses(event.placement, context_.progress()));
       context_.emit(event);
       ++found;
     }
@@ -168,22 +167,14 @@ class ScoringRun {
 std::vector<SettingSpec> scoringSettings(const std::string& operators, std::int64_t examples,
                                          const SearchData::Fallbacks& data, std::vector<SettingSpec> own) {
   using namespace setting;
-  std::vector<SettingSpec> all{operatorsSetting(operators),
-                               integer("examples", examples, 1, 1e6, "Examples that layers are scored on.")};
+  std::vector<SettingSpec> all = selectionSettings(operators);
+  all.push_back(integer("examples", examples, 1, 1e6, "Examples that layers are scored on."));
   for (std::vector<SettingSpec> more : {std::move(own), SearchData::settings(data)}) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
   all.push_back(extractSetting());
   all.push_back(choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."));
   return all;
-}
-
-void checkScoring(const Settings& settings) {
-  constexpr std::array<std::string_view, 1> kLists{"extract"};
-  checkSelection(settings, kLists);
-  if (kindsListed(settings.text("operators"), "operators").size() != 2) {
-    throw usageError("operators", "a score holds full attention against one other operator");
-  }
 }
 
 void runScoring(const MethodInput& input, MethodContext& context, const LayerScoring& scoring) {

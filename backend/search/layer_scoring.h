@@ -33,9 +33,6 @@ struct LayerScoring {
 /// The settings of every scoring method: operators (two), examples, data, precision, further budgets; then its own.
 std::vector<SettingSpec> scoringSettings(const std::string& operators, std::int64_t examples,
                                          const SearchData::Fallbacks& data, std::vector<SettingSpec> own);
-/// Usage error; see Method::check.
-void checkScoring(const Settings& settings);
-
 /// A run that scores layers, one example a step: the K layers with the largest mean score keep full attention, for
 /// every K from the same run. p(full) of a step is the share of bootstrap resamples of the examples so far in which the
 /// layer is among those kept at the run's budget: how sure the choice is.

@@ -85,9 +85,9 @@ namespace {
 
 constexpr std::array<const char*, 6> kLossNames{"kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative"};
 
-bool isOfLayers(LossKind kind) { return kind >= LossKind::LayerSum; }
-
 }  // namespace
+
+bool isOfLayers(LossKind kind) { return kind >= LossKind::LayerSum; }
 
 LossKind lossKindNamed(const std::string& name) {
   for (std::size_t i = 0; i < kLossNames.size(); ++i) {

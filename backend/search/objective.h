@@ -25,6 +25,7 @@ enum class LossKind {
   LayerRelative,  ///< The same, of all positions together, divided by ‖H_full‖².
 };
 LossKind lossKindNamed(const std::string& name);
+bool isOfLayers(LossKind kind);
 std::vector<std::string> lossKindNames();  ///< "kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative".
 
 /// One sequence and the positions whose predictions count.

@@ -25,7 +25,9 @@ class SearchData {
   };
   static std::vector<SettingSpec> settings(const Fallbacks& fallbacks);
 
-  SearchData(const MethodInput& input, const Settings& settings);
+  /// What a method searches on, or what it is judged on: other text and other prompts than any search of any seed sees.
+  enum class Part { Search, HeldOut };
+  SearchData(const MethodInput& input, const Settings& settings, Part part = Part::Search);
 
   SearchBatch batch(std::int64_t step) const;
   bool isPrompt(std::int64_t step) const;

@@ -70,6 +70,10 @@ bool same(const EnvironmentEvent& a, const EnvironmentEvent& b) {
 bool same(const LayerScoreEvent& a, const LayerScoreEvent& b) {
   return std::tie(a.step, a.score, a.unit) == std::tie(b.step, b.score, b.unit) && sameNumbers(a.values, b.values);
 }
+bool same(const TrialEvent& a, const TrialEvent& b) {
+  return std::tie(a.step, a.placement, a.asked) == std::tie(b.step, b.placement, b.asked) && sameNumbers(a.text, b.text) &&
+         sameNumbers(a.prompts, b.prompts);
+}
 bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.text) == std::tie(b.level, b.text); }
 
 }  // namespace
@@ -137,6 +141,7 @@ std::vector<Event> sampleEvents() {
           sampleStep(1, 3),
           InterventionEvent{set},
           LayerScoreEvent{2, "loss that the layer takes away", "nats", {0.5, -0.25, 1e-300}},
+          TrialEvent{2, Placement::first(3, 1, MixerKind::Gdn), {0.5, 1e-300}, {}, true},
           sampleStep(2, 3),
           LogEvent{LogEvent::Level::Warning, "a \"quoted\" line\nand another, ü"},
           InterventionEvent{pin},
