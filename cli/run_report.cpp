@@ -115,9 +115,11 @@ std::string RunReport::text(bool all_budgets) const {
   }
   const std::size_t shown = all_budgets ? placements.size() : std::min<std::size_t>(1, placements.size());
   for (const PlacementEvent& event : std::span(placements).first(shown)) {
-    text += fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  loss soft {:.4f}, hard {:.4f}{}",
-                        event.budget.text(), event.placement.line(), nlohmann::json(event.placement.kept()).dump(),
-                        event.margin, event.soft_loss, event.hard_loss, event.repaired ? "  (repaired)" : "");
+    text +=
+        fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  {} {:.4f}{}", event.budget.text(),
+                    event.placement.line(), nlohmann::json(event.placement.kept()).dump(), event.margin,
+                    std::isfinite(event.soft_loss) ? fmt::format("loss soft {:.4f}, hard", event.soft_loss) : "loss",
+                    event.hard_loss, event.repaired ? "  (repaired)" : "");
   }
   if (shown < placements.size()) {
     text += fmt::format("\nand placements at {} other budgets (runs show {})", placements.size() - shown, run);

@@ -236,7 +236,7 @@ json toJson(const PlantedRoles& roles) {
           {"text", roles.text},     {"loud", roles.loud},           {"idle", roles.idle}};
 }
 
-PlantedRoles plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed) {
+PlantedRoles writePlantedModel(const std::filesystem::path& folder, int layers, std::uint64_t seed) {
   if (layers < kLeastPlantedLayers || layers > 256) {
     throw usageError("layers", "there must be " + std::to_string(kLeastPlantedLayers) + " to 256");
   }

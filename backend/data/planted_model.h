@@ -33,7 +33,7 @@ inline constexpr int kLeastPlantedLayers = 7;
 /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer.json, and planted.json with the roles).
 /// Which layer has which role depends on the seed; the same arguments give the same bytes. Usage error: too few layers,
 /// or more than 256.
-PlantedRoles plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed);
+PlantedRoles writePlantedModel(const std::filesystem::path& folder, int layers, std::uint64_t seed);
 
 nlohmann::json toJson(const PlantedRoles& roles);
 

@@ -141,6 +141,10 @@ struct BenchRequest {
 /// {"environment": {…}, "results": [{"name", "seconds", "tokens_per_second", "gflops", "peak_bytes"}, …]}.
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress);
 
+/// Writes a small model whose best placements are known (backend/data/planted_model.h) as a Hugging Face folder, and
+/// returns which layer does what. Usage error: too few layers, or too many.
+nlohmann::json plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed);
+
 std::vector<std::string> exportFormats();
 std::vector<std::string> promptWordings();
 /// Reads a placement back from any format that exportPlacement() writes. BadInput.

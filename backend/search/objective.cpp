@@ -151,7 +151,7 @@ at::Tensor Objective::lossOfLayer(const SearchBatch& batch, const TeacherTarget&
                                   const at::Tensor& output) const {
   const at::Tensor& wanted = target.outputs[static_cast<std::size_t>(layer)];
   const at::Tensor error = (widened(rowsAt(batch, output)) - wanted).square().sum();
-  const at::Tensor scale = batch.loss == LossKind::LayerRelative ? wanted.square().sum()
+  const at::Tensor scale = batch.loss == LossKind::LayerRelative ? wanted.square().sum().clamp_min(kSilent)
                            : batch.loss == LossKind::LayerMean   ? at::scalar_tensor(wanted.numel(), error.options())
                                                                  : at::scalar_tensor(wanted.size(0), error.options());
   return error / (scale * model_.config().layers);

@@ -3,6 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 #include "backend/data/passkey.h"
+#include "backend/data/planted_model.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/placement_io.h"
 #include "backend/formats/tokenizer.h"
@@ -91,6 +92,10 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
 }
 
 nlohmann::json readBankCard(const std::filesystem::path& dir) { return readCard(dir); }
+
+nlohmann::json plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed) {
+  return toJson(writePlantedModel(folder, layers, seed));
+}
 
 std::vector<std::string> promptWordings() { return PasskeyTask::wordings(); }
 

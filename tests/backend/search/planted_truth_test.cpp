@@ -47,7 +47,7 @@ class PlantedTruth : public ::testing::TestWithParam<std::uint64_t> {
   }
 
   const TemporaryFolder folder_;
-  const PlantedRoles roles_ = plantModel(folder_.path(), kLayers, GetParam());
+  const PlantedRoles roles_ = writePlantedModel(folder_.path(), kLayers, GetParam());
   const testing::Teacher teacher_{folder_.path()};
   MethodInput input_;
 };
