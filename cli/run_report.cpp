@@ -14,9 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-/// JSON has no NaN: what was not measured is null.
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
-
 json rows(const StepEvent& step, const std::vector<float>& values) {
   json rows = json::array();
   const std::size_t width = std::max<std::size_t>(1, step.operators.size());
@@ -38,6 +35,8 @@ json toJson(const PlacementEvent& event) {
 }
 
 }  // namespace
+
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 json toJson(const Placement& placement) {
   json operators = json::array();
@@ -70,10 +69,11 @@ json toJson(const RunSummary& run) {
 json toJson(const std::vector<Score>& scores) {
   json tasks = json::object();
   for (const Score& score : scores) {
-    tasks[score.task] = {{"value", number(score.value)},
-                         {"standard_error", number(score.standard_error)},
-                         {"samples", score.samples},
-                         {"unit", score.unit}};
+    json per_sample = json::array();
+    for (const double value : score.per_sample) per_sample.push_back(number(value));
+    tasks[score.task] = {{"value", number(score.value)}, {"standard_error", number(score.standard_error)},
+                         {"samples", score.samples},     {"unit", score.unit},
+                         {"per_sample", per_sample},     {"samples_id", score.samples_id}};
   }
   return tasks;
 }

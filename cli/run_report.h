@@ -24,9 +24,11 @@ struct RunReport {
 
 RunReport storedReport(const Store& store, RunId run);
 
+nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
 nlohmann::json toJson(const RunSummary& run);
-nlohmann::json toJson(const std::vector<Score>& scores);  ///< By task: value, standard_error, samples, unit.
+/// By task: value, standard_error, samples, unit, per_sample, samples_id.
+nlohmann::json toJson(const std::vector<Score>& scores);
 
 /// The placement that a stored run proposes at its own budget, or at another that it extracted. Usage error otherwise.
 const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,

@@ -179,7 +179,8 @@ std::vector<EventRow> rows(const ScoreEvent& event) {
                                     {"value", encoded(score.value)},
                                     {"standard_error", encoded(score.standard_error)},
                                     {"samples", score.samples},
-                                    {"per_sample", encoded(score.per_sample)}}));
+                                    {"per_sample", encoded(score.per_sample)},
+                                    {"samples_id", score.samples_id}}));
   }
   return rows;
 }
@@ -193,6 +194,7 @@ void decode(const Json& json, ScoreEvent& event) {
   score.standard_error = number(json.at("standard_error"));
   json.at("samples").get_to(score.samples);
   score.per_sample = numbers<double>(json.at("per_sample"));
+  score.samples_id = json.value("samples_id", std::string());  // Older stores do not say it.
 }
 
 std::vector<EventRow> rows(const InterventionEvent& event) {

@@ -11,6 +11,7 @@
 
 #include "backend/core/placement.h"
 #include "backend/core/run_spec.h"
+#include "backend/core/score.h"
 
 namespace interleave {
 
@@ -55,6 +56,9 @@ struct StepEvent {
   Placement if_stopped_now;
   Checkpoint checkpoint;  ///< Storing it with the step loses nothing on a kill.
 };
+/// logit(full) − the largest other logit, for each layer: what ranks layers, whatever the method. All 0 where the
+/// search has no full attention.
+std::vector<double> fullAdvantages(const StepEvent& step);
 
 /// One step of preparing candidates: errors ‖a−â‖²/‖a‖² and cosines per layer for one operator kind.
 struct AlignmentEvent {
@@ -86,14 +90,7 @@ struct PlacementEvent {
   double hard_loss = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// A result of judging a placement on one task: value ± standard error over `samples`.
-struct Score {
-  std::string task;  ///< "kl", "nll", "passkey", "passkey_nll", …
-  std::string unit;  ///< "nats", "share".
-  double value = 0, standard_error = 0;
-  std::int64_t samples = 0;
-  std::vector<double> per_sample;  ///< For paired comparisons; same order for every placement.
-};
+/// A placement judged.
 struct ScoreEvent {
   std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
   Placement placement;

@@ -2,28 +2,21 @@
 #include "backend/evaluation/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
 
 namespace interleave {
 
-Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample) {
-  const auto samples = static_cast<std::int64_t>(per_sample.size());
-  Score score{.task = std::move(task),
-              .unit = std::move(unit),
-              .value = 0,
-              .standard_error = 0,
-              .samples = samples,
-              .per_sample = std::move(per_sample)};
-  const auto count = static_cast<double>(score.samples);
-  for (double value : score.per_sample) score.value += value / count;
-  double square = 0;
-  for (double value : score.per_sample) square += (value - score.value) * (value - score.value);
-  score.standard_error = score.samples > 1 ? std::sqrt(square / (count - 1) / count) : 0;
-  return score;
+std::string samplesId(std::span<const AnsweredPrompt> prompts) {
+  Digest digest;
+  for (const AnsweredPrompt& prompt : prompts) {
+    digest.add(std::span(prompt.ids));
+    digest.add(prompt.answer_begin);
+  }
+  return digest.text();
 }
 
 TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text,
@@ -32,6 +25,9 @@ TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const 
   if (text.length() < 2) throw usageError("sequence", "a token is judged from the one before it: two are needed");
   // Those beyond the text's end would be the first ones again, and no samples of their own.
   for (std::int64_t i = 0; i < std::min(sequences, text.count()); ++i) sequences_.push_back(text.sequence(i));
+  Digest digest;
+  for (const auto& sequence : sequences_) digest.add(std::span(sequence));
+  samples_id_ = digest.text();
 }
 
 std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& progress) {
@@ -64,7 +60,8 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
     likelihoods.push_back(likelihood / static_cast<double>(rows));
     progress.report("Measuring on text", static_cast<double>(i + 1) / static_cast<double>(sequences_.size()));
   }
-  return {scoreOf("kl", "nats", std::move(divergences)), scoreOf("nll", "nats", std::move(likelihoods))};
+  return {scoreOf("kl", "nats", std::move(divergences), samples_id_),
+          scoreOf("nll", "nats", std::move(likelihoods), samples_id_)};
 }
 
 PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, const PasskeyTask& task,
@@ -74,6 +71,7 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
     prompts_.push_back(task.prompt(i));
     if (prompts_.back().overlong) throw usageError("prompt_tokens", "they are too few for the prompt's own words");
   }
+  samples_id_ = samplesId(prompts_);
 }
 
 std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
@@ -93,7 +91,8 @@ std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progres
     progress.report("Measuring on pass keys",
                     static_cast<double>(answered.size()) / static_cast<double>(prompts_.size()));
   }
-  return {scoreOf("passkey", "share", std::move(answered)), scoreOf("passkey_nll", "nats", std::move(likelihoods))};
+  return {scoreOf("passkey", "share", std::move(answered), samples_id_),
+          scoreOf("passkey_nll", "nats", std::move(likelihoods), samples_id_)};
 }
 
 }  // namespace interleave

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ class TextEvaluation {
  private:
   std::shared_ptr<const CandidateBank> bank_;
   std::vector<std::vector<std::int32_t>> sequences_;
+  std::string samples_id_;
   std::vector<at::Tensor> teacher_;  ///< [T−1, D] normalised last hidden states.
 };
 
@@ -40,9 +42,10 @@ class PasskeyEvaluation {
  private:
   std::shared_ptr<const CandidateBank> bank_;
   std::vector<AnsweredPrompt> prompts_;
+  std::string samples_id_;
 };
 
-/// Mean and standard error of per-sample values.
-Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample);
+/// Score::samples_id of prompts judged on their answers: of their tokens and of where the answers begin.
+std::string samplesId(std::span<const AnsweredPrompt> prompts);
 
 }  // namespace interleave

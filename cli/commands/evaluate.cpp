@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "backend/formats/atomic_file.h"
 #include "cli/commands/commands.h"
+#include "cli/comparison.h"
 #include "cli/inputs.h"
 #include "cli/run_report.h"
 
@@ -15,7 +17,7 @@ struct EvaluateOptions {
   Workbench::EvaluationRequest request;
   std::vector<std::string> placements, changes;
   std::optional<std::string> rest;
-  std::string bank, out;
+  std::string bank, out, against;
 };
 
 std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
@@ -34,22 +36,33 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     placements.push_back(placementFor(text, files, restOperator(options.rest, options.bank, text)));
   }
 
+  const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
+
   Workbench workbench;
+  std::vector<Judged> judged;
   nlohmann::json results = nlohmann::json::array();
   std::string text = fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
                                  "error", "unit", "samples");
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
     request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
-    const std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
+    std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
     result["tasks"] = toJson(scores);
     results.push_back(std::move(result));
     text += rowsOf(options.placements[i], placements[i], scores);
+    judged.push_back({options.placements[i], placements[i], std::move(scores), {}});
   }
-  text.pop_back();
-  const nlohmann::json document = results.size() == 1 ? results.front() : nlohmann::json{{"results", results}};
+  nlohmann::json document = results.front();
+  if (results.size() > 1) {
+    const Comparison comparison(std::move(judged), reference);
+    document = comparison.json();
+    document["results"] = std::move(results);
+    text += "\n" + comparison.text();
+  } else {
+    text.pop_back();
+  }
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);
 }
@@ -70,6 +83,8 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);
+  command->add_option("--against", options->against,
+                      "The placement that others are compared with: as given, or its number from 1 on; the first");
   command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like; the bank's best")
       ->check(CLI::IsMember(restOperatorNames()));
   command->add_option("--tasks", request.tasks, "Of kl, nll and passkey")

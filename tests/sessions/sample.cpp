@@ -40,8 +40,8 @@ bool same(const PlacementEvent& a, const PlacementEvent& b) {
          same(a.margin, b.margin) && same(a.soft_loss, b.soft_loss) && same(a.hard_loss, b.hard_loss);
 }
 bool same(const Score& a, const Score& b) {
-  return std::tie(a.task, a.unit, a.samples) == std::tie(b.task, b.unit, b.samples) && same(a.value, b.value) &&
-         same(a.standard_error, b.standard_error) && sameNumbers(a.per_sample, b.per_sample);
+  return std::tie(a.task, a.unit, a.samples, a.samples_id) == std::tie(b.task, b.unit, b.samples, b.samples_id) &&
+         same(a.value, b.value) && same(a.standard_error, b.standard_error) && sameNumbers(a.per_sample, b.per_sample);
 }
 bool same(const ScoreEvent& a, const ScoreEvent& b) {
   return std::tie(a.label, a.placement) == std::tie(b.label, b.placement) &&
@@ -149,7 +149,9 @@ std::vector<Event> sampleEvents() {
           PlacementEvent{3, Budget::layers(8), found, 0.25, false, 0.5, 0.75},
           PlacementEvent{3, Budget::bytes(54'000'000, 8192), all, kNaN, true, kNaN, 0.75},
           ScoreEvent{
-              "found K=8", found, {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}}, {"passkey", "share", 1, 0, 8, {}}}},
+              "found K=8",
+              found,
+              {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}, "0123456789abcdef"}, {"passkey", "share", 1, 0, 8, {}}}},
           ScoreEvent{"teacher", all, {{"nll", "nats", 2.5, kNaN, 0, {}}}},
           PhaseEvent{Phase::Done, "Done", 1, 12, 0}};
 }
