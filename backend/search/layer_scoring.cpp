@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kResamplePurpose = 31;
 constexpr int kResamples = 200;
+constexpr Gates::Values kScores = Gates::Values::Scores;
 constexpr std::int64_t kJudgedExamples = 4;  // at the end, for the loss of what was found
 
 class ScoringRun {
@@ -78,8 +79,7 @@ class ScoringRun {
     const std::uint64_t examples = rows_.size() / layers();
     for (int i = 0; i < kResamples; ++i) {
       const Placement drawn =
-          gates.discretise(meanRow([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }))
-              .placement;
+          gates.place(meanRow([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }), kScores);
       for (std::size_t layer = 0; layer < layers(); ++layer) {
         const bool kept = drawn[static_cast<int>(layer)] == MixerKind::Full;
         share[2 * layer + (kept ? full_ : 1 - full_)] += 1.0F / kResamples;
@@ -101,7 +101,7 @@ class ScoringRun {
     selection_.now.tokens += example.tokens;
     const Gates gates = selection_.gates();
     const std::vector<double> mean = scores();
-    const Gates::Discrete discrete = gates.discretise(mean);
+    const Gates::Discrete discrete = gates.discretise(mean, kScores);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     selection_.now.seconds += seconds;
     context_.emit(LayerScoreEvent{now().step, scoring_.score, scoring_.unit, example.scores});
@@ -141,7 +141,7 @@ class ScoringRun {
       context_.progress().report("Measuring what was found",
                                  static_cast<double>(found) / static_cast<double>(wanted.size()));
       context_.progress().throwIfStopped();
-      const Gates::Discrete discrete = selection_.gates(budget).discretise(scores());
+      const Gates::Discrete discrete = selection_.gates(budget).discretise(scores(), kScores);
       PlacementEvent event;
       event.step = now().step;
       event.budget = budget;

@@ -46,7 +46,7 @@ Gates Selection::gates(const Budget& budget) const {
               : static_cast<double>(input_.bank->mixer(layer, kind).cost(budget.context_tokens).cache_bytes));
     }
   }
-  return Gates({operators_, std::move(costs), static_cast<double>(budget.amount), now.pinned});
+  return Gates({operators_, std::move(costs), static_cast<double>(budget.amount), now.pinned, budget.unit});
 }
 
 std::vector<int> Selection::freeLayers() const {
