@@ -31,9 +31,9 @@ class ScoringRun {
         selection_(input, scoring.table),
         full_(column(MixerKind::Full)),
         scorer_(scoring.scorer(input, selection_.settings(), selection_.operators()[1 - full_])),
-        rows_(selection_.found("scores", static_cast<std::size_t>(selection_.layers()))) {
-    const auto layers = static_cast<std::int64_t>(selection_.layers());
-    if (static_cast<std::int64_t>(rows_.size()) != now().step * layers) {
+        width_(static_cast<std::size_t>(selection_.layers() * scoring.measures)),
+        rows_(selection_.found("scores", width_)) {
+    if (rows_.size() != static_cast<std::size_t>(now().step) * width_) {
       throw badInput("checkpoint", "scores", "it belongs to a run of another shape");
     }
   }
@@ -55,31 +55,32 @@ class ScoringRun {
     return static_cast<std::size_t>(std::ranges::find(selection_.operators(), kind) - selection_.operators().begin());
   }
 
-  /// The mean of the rows that `pick(i)` names for i = 0 … n−1, in the column of full attention: [L × 2].
+  /// The scores from the rows that `pick(i)` names for i = 0 … n−1, in the column of full attention: [L × 2].
   template <class Pick>
-  std::vector<double> meanRow(Pick pick) const {
-    const std::size_t examples = rows_.size() / layers();
-    std::vector<double> mean(2 * layers(), 0.0);
+  std::vector<double> scoresOf(Pick pick) const {
+    const std::size_t examples = rows_.size() / width_;
+    std::vector<double> mean(width_, 0.0);
     for (std::size_t i = 0; i < examples; ++i) {
-      const std::size_t row = pick(i) * layers();
-      for (std::size_t layer = 0; layer < layers(); ++layer) {
-        mean[2 * layer + full_] += rows_[row + layer] / static_cast<double>(examples);
-      }
+      const std::size_t row = pick(i) * width_;
+      for (std::size_t at = 0; at < width_; ++at) mean[at] += rows_[row + at] / static_cast<double>(examples);
     }
-    return mean;
+    if (scoring_.joined != nullptr) mean = scoring_.joined(mean, settings());
+    std::vector<double> scores(2 * layers(), 0.0);
+    for (std::size_t layer = 0; layer < layers(); ++layer) scores[2 * layer + full_] = mean[layer];
+    return scores;
   }
   std::vector<double> scores() const {
-    return meanRow([](std::size_t i) { return i; });
+    return scoresOf([](std::size_t i) { return i; });
   }
 
   /// [L × 2]: the share of resamples in which each operator stands in the layer.
   std::vector<float> inclusion(const Gates& gates) const {
     std::vector<float> share(2 * layers(), 0.0F);
     Random random(derivedSeed(input_.spec.seed, kResamplePurpose));
-    const std::uint64_t examples = rows_.size() / layers();
+    const std::uint64_t examples = rows_.size() / width_;
     for (int i = 0; i < kResamples; ++i) {
       const Placement drawn =
-          gates.place(meanRow([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }), kScores);
+          gates.place(scoresOf([&](std::size_t) { return static_cast<std::size_t>(random.below(examples)); }), kScores);
       for (std::size_t layer = 0; layer < layers(); ++layer) {
         const bool kept = drawn[static_cast<int>(layer)] == MixerKind::Full;
         share[2 * layer + (kept ? full_ : 1 - full_)] += 1.0F / kResamples;
@@ -91,9 +92,9 @@ class ScoringRun {
   void step(std::int64_t examples) {
     const auto began = std::chrono::steady_clock::now();
     const LayerScorer::Example example = scorer_->example(now().step, context_.progress());
-    for (std::size_t layer = 0; layer < layers(); ++layer) {
-      if (!std::isfinite(example.scores[layer])) {
-        throw failure("search, layer " + std::to_string(layer), "its score is not finite");
+    for (std::size_t at = 0; at < width_; ++at) {
+      if (!std::isfinite(example.scores[at])) {
+        throw failure("search, layer " + std::to_string(at % layers()), "its score is not finite");
       }
     }
     rows_.insert(rows_.end(), example.scores.begin(), example.scores.end());
@@ -104,7 +105,9 @@ class ScoringRun {
     const Gates::Discrete discrete = gates.discretise(mean, kScores);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     selection_.now.seconds += seconds;
-    context_.emit(LayerScoreEvent{now().step, scoring_.score, scoring_.unit, example.scores});
+    const auto first = example.scores.begin();
+    context_.emit(LayerScoreEvent{
+        now().step, scoring_.score, scoring_.unit, {first, first + static_cast<std::ptrdiff_t>(layers())}});
 
     StepEvent event;
     event.step = now().step;
@@ -159,7 +162,8 @@ class ScoringRun {
   Selection selection_;
   std::size_t full_;  ///< Column of full attention; the other operator's is 1 − full_.
   std::unique_ptr<LayerScorer> scorer_;
-  std::vector<double> rows_;  ///< [examples so far × L].
+  std::size_t width_;         ///< C·L.
+  std::vector<double> rows_;  ///< [examples so far × C·L].
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ class LayerScorer {
  public:
   virtual ~LayerScorer() = default;
   struct Example {
-    std::vector<double> scores;  ///< [L]; larger: full attention is worth more in this layer.
+    std::vector<double> scores;  ///< [C × L]; larger: full attention is worth more in this layer, where C is 1.
     std::int64_t tokens = 0;     ///< Run through the model for it, counted once for each pass.
   };
   virtual Example example(std::int64_t index, Progress& progress) const = 0;
@@ -28,6 +28,9 @@ struct LayerScoring {
   std::span<const SettingSpec> table;
   /// `other`: the operator that stands where full attention does not.
   std::unique_ptr<LayerScorer> (*scorer)(const MethodInput& input, const Settings& settings, MixerKind other);
+  /// Where a score is made of the means of several measures (C of them): [C × L] → [L]; null: C is 1.
+  std::vector<double> (*joined)(std::span<const double> means, const Settings& settings) = nullptr;
+  int measures = 1;  ///< C. Of several, the first is told by LayerScoreEvent.
 };
 
 /// The settings of every scoring method: operators (two), examples, data, precision, further budgets; then its own.

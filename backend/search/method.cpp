@@ -20,6 +20,8 @@ std::span<const Method> methods() {
        nllGuidedSettings(), checkTwoOperators, runNllGuided},
       {"kl-ls", "KL-LS on the bank", "the published score without its training", klLsSettings(), checkTwoOperators,
        runKlLs},
+      {"halo", "HALO", "the published formula on substitutes for its tasks", haloSettings(), checkTwoOperators,
+       runHalo},
       {"perplexity-bypass", "Perplexity bypass", "follows the published comparison", perplexityBypassSettings(),
        checkTwoOperators, runPerplexityBypass},
       {"candidate-error", "Candidate error", "our own baseline", candidateErrorSettings(), checkTwoOperators,

@@ -39,8 +39,9 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
   };
 }
 
-SearchData::SearchData(const MethodInput& input, const Settings& settings, Part part)
-    : prompt_share_(settings.real("prompt_share")),
+SearchData::SearchData(const MethodInput& input, const Settings& settings, Part part,
+                       std::optional<double> prompt_share)
+    : prompt_share_(prompt_share.value_or(settings.real("prompt_share"))),
       text_loss_(lossKindNamed(settings.text("text_loss"))),
       prompt_loss_(lossKindNamed(settings.text("prompt_loss"))),
       text_positions_(settings.integer("text_positions")) {

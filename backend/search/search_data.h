@@ -27,7 +27,9 @@ class SearchData {
 
   /// What a method searches on, or what it is judged on: other text and other prompts than any search of any seed sees.
   enum class Part { Search, HeldOut };
-  SearchData(const MethodInput& input, const Settings& settings, Part part = Part::Search);
+  /// `prompt_share`: instead of the setting's.
+  SearchData(const MethodInput& input, const Settings& settings, Part part = Part::Search,
+             std::optional<double> prompt_share = std::nullopt);
 
   SearchBatch batch(std::int64_t step) const;
   bool isPrompt(std::int64_t step) const;
