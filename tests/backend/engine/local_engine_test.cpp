@@ -218,7 +218,7 @@ TEST(FlashMorph, FindsThePlantedLayersFromGatesThatAreAllOpen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryScore, ScoredPlantedModel,
-                         ::testing::Values("kl-ls", "candidate-error", "perplexity-bypass", "halo"));
+                         ::testing::Values("kl-ls", "candidate-error", "perplexity-bypass"));
 
 TEST(LocalEngine, ABudgetInBytesIsMetAtEveryStep) {
   RunSpec spec = LocalEngineCase::spec();
