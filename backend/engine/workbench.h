@@ -60,6 +60,17 @@ struct Execution {
   std::string precision = "fp32";  ///< "fp32" or "bf16".
 };
 
+/// What Workbench::evaluate() can be asked for, in the order in which it is shown; and the scores that it gives.
+struct TaskInfo {
+  struct ScoreInfo {
+    std::string name, title, unit;
+  };
+  std::string name, title;
+  std::string label;              ///< "RULER-style": how the task must be called wherever its scores are shown; or "".
+  std::vector<ScoreInfo> scores;  ///< None: the name stands for several tasks ("ruler").
+};
+std::vector<TaskInfo> evaluationTasks();
+
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
 /// last:K, random:K:SEED, all, none. BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
@@ -95,15 +106,22 @@ class Workbench {
   struct EvaluationRequest {
     std::filesystem::path model;
     Candidates candidates;
-    std::vector<std::string> tasks{"kl", "nll", "passkey"};
-    std::int64_t text_tokens = 3072;  ///< Held-out text in all.
+    std::vector<std::string> tasks{"kl", "nll", "passkey"};  ///< See evaluationTasks().
+    std::int64_t text_tokens = 3072;                         ///< Held-out text in all.
     std::int64_t sequence_length = 512;
-    std::int64_t prompts = 16;  ///< Passkey prompts.
+    std::int64_t prompts = 16;  ///< Of each task that has prompts.
     std::int64_t prompt_tokens = 600;
     std::string wording = "standard";  ///< Of the passkey prompt; see promptWordings().
     std::uint64_t seed = 12345;
+    // Long-context tasks alone.
+    bool generate = true;  ///< false: the answer's NLL, and no match.
+    std::string hay_file;  ///< The essay that needles hide in; empty: the bundled held-out text.
+    std::filesystem::path squad_file, hotpot_file;  ///< The questions of qa_1 and of qa_2.
+    int passkeys = 10, passkey_words = 32;          ///< Of flashmorph_passkey.
     Execution execution;
   };
+  /// Usage error, before any weight is read where that can be told: an unknown task, a length too short for a task's
+  /// own words, a file that is needed and not given. BadInput: a file that is not what it should be.
   std::vector<Score> evaluate(const EvaluationRequest& request, const Placement& placement, Progress& progress);
 
   /// Costs at each context length, from the configuration and the operators' settings alone.

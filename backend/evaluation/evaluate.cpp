@@ -10,15 +10,6 @@
 
 namespace interleave {
 
-std::string samplesId(std::span<const AnsweredPrompt> prompts) {
-  Digest digest;
-  for (const AnsweredPrompt& prompt : prompts) {
-    digest.add(std::span(prompt.ids));
-    digest.add(prompt.answer_begin);
-  }
-  return digest.text();
-}
-
 TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text,
                                std::int64_t sequences)
     : bank_(std::move(bank)) {
@@ -74,20 +65,30 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
   samples_id_ = samplesId(prompts_);
 }
 
-std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
+AnswerReading readAnswer(const Model& model, const MixerRow& row, const AnsweredPrompt& prompt) {
   const at::NoGradGuard no_grad;
-  const Model& model = bank_->model();
+  const at::Tensor ids = tokenBatch(prompt.ids, model.device());
+  const at::Tensor stream = runLayers(model, row, ids)[0];
+  AnswerReading reading;
+  const std::int64_t end = stream.size(0) - 1;
+  for (std::int64_t first = prompt.answer_begin - 1; first < end; first += kHeadRows) {
+    const std::int64_t count = std::min(kHeadRows, end - first);
+    const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
+    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
+    reading.arg_max = reading.arg_max && log_p.argmax(-1).equal(answer);
+    reading.nll -= log_p.gather(1, answer.unsqueeze(1)).sum().item<double>();
+  }
+  return reading;
+}
+
+std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
   const MixerRow row = bank_->row(placement);
   std::vector<double> answered, likelihoods;
   for (const AnsweredPrompt& prompt : prompts_) {
     progress.throwIfStopped();
-    const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-    const at::Tensor stream = runLayers(model, row, ids)[0];
-    const std::int64_t first = prompt.answer_begin - 1, count = stream.size(0) - 1 - first;
-    const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
-    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
-    answered.push_back(log_p.argmax(-1).equal(answer) ? 1 : 0);
-    likelihoods.push_back(-log_p.gather(1, answer.unsqueeze(1)).sum().item<double>());
+    const AnswerReading reading = readAnswer(bank_->model(), row, prompt);
+    answered.push_back(reading.arg_max ? 1 : 0);
+    likelihoods.push_back(reading.nll);
     progress.report("Measuring on pass keys",
                     static_cast<double>(answered.size()) / static_cast<double>(prompts_.size()));
   }

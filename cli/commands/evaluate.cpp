@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -20,12 +21,46 @@ struct EvaluateOptions {
   std::string bank, out, against;
 };
 
+/// What a score's task must be called beside its name: "RULER-style"; "" for most.
+std::string labelOf(const Score& score) {
+  for (const TaskInfo& task : evaluationTasks()) {
+    if (std::ranges::find(task.scores, score.task, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
+  }
+  return {};
+}
+
 std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
   std::string text;
   for (const Score& score : scores) {
-    text += fmt::format("{:<28} {:>2}  {:<12} {:>10.4f} ± {:<8.4f} {:<6} {:>8}\n", label, placement.fullCount(),
-                        score.task, score.value, score.standard_error, score.unit, score.samples);
+    const std::string task_label = labelOf(score);
+    text += fmt::format("{:<28} {:>2}  {:<22} {:>10.4f} ± {:<8.4f} {:<6} {:>8}{}{}\n", label, placement.fullCount(),
+                        score.task, score.value, score.standard_error, score.unit, score.samples,
+                        task_label.empty() ? "" : "  ", task_label);
   }
+  return text;
+}
+
+nlohmann::json labelled(const std::vector<Score>& scores) {
+  nlohmann::json tasks = toJson(scores);
+  for (const Score& score : scores) {
+    if (const std::string label = labelOf(score); !label.empty()) tasks[score.task]["label"] = label;
+  }
+  return tasks;
+}
+
+std::vector<std::string> taskNames() {
+  std::vector<std::string> names;
+  for (const TaskInfo& task : evaluationTasks()) names.push_back(task.name);
+  return names;
+}
+
+/// The tasks and what they are, for the help.
+std::string taskTable() {
+  std::string text = "Tasks:\n";
+  for (const TaskInfo& task : evaluationTasks()) {
+    text += fmt::format("  {:<20} {}{}{}\n", task.name, task.title, task.label.empty() ? "" : "; ", task.label);
+  }
+  text.pop_back();
   return text;
 }
 
@@ -41,7 +76,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   Workbench workbench;
   std::vector<Judged> judged;
   nlohmann::json results = nlohmann::json::array();
-  std::string text = fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
+  std::string text = fmt::format("{:<28} {:>2}  {:<22} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
                                  "error", "unit", "samples");
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
@@ -49,7 +84,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
-    result["tasks"] = toJson(scores);
+    result["tasks"] = labelled(scores);
     results.push_back(std::move(result));
     text += rowsOf(options.placements[i], placements[i], scores);
     judged.push_back({options.placements[i], placements[i], std::move(scores), {}});
@@ -87,9 +122,9 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
                       "The placement that others are compared with: as given, or its number from 1 on; the first");
   command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like; the bank's best")
       ->check(CLI::IsMember(restOperatorNames()));
-  command->add_option("--tasks", request.tasks, "Of kl, nll and passkey")
+  command->add_option("--tasks", request.tasks, "What to measure; the list is below")
       ->delimiter(',')
-      ->check(CLI::IsMember({"kl", "nll", "passkey"}))
+      ->check(CLI::IsMember(taskNames()))
       ->capture_default_str();
   command->add_option("--tokens", request.text_tokens, "Held-out tokens in all")
       ->check(CLI::PositiveNumber)
@@ -97,18 +132,30 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--sequence", request.sequence_length, "Tokens a sequence")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompts", request.prompts, "Passkey prompts")
+  command->add_option("--prompts", request.prompts, "Prompts of each task that has any")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--prompt-tokens", request.prompt_tokens, "Their length")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--wording", request.wording, "Of the prompts")
+  command->add_option("--wording", request.wording, "Of the passkey prompts")
       ->check(CLI::IsMember(promptWordings()))
+      ->capture_default_str();
+  command->add_flag("!--nll-only", request.generate,
+                    "Of long-context tasks, the NLL of the answer alone; nothing is generated");
+  command->add_option("--hay", request.hay_file, "A text that needles hide in; empty: the bundled one");
+  command->add_option("--squad", request.squad_file, "Questions for qa_1: a SQuAD file");
+  command->add_option("--hotpot", request.hotpot_file, "Questions for qa_2: a HotpotQA file");
+  command->add_option("--passkeys", request.passkeys, "Of flashmorph_passkey")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--passkey-words", request.passkey_words, "Words of each")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
   addExecutionOptions(*command, request.execution);
+  command->footer(taskTable);
   command->callback([options, &terminal] { evaluate(*options, terminal); });
 }
 

@@ -94,6 +94,15 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
   }
 }
 
+std::vector<TaskInfo> MockWorkshop::tasks() const {
+  return {{.name = "mock",
+           .title = "what evaluate() invents",
+           .scores = {{"kl", "KL on text, nats", "nats"},
+                      {"nll", "NLL on text, nats", "nats"},
+                      {"passkey", "recall, share of prompts", "share"},
+                      {"passkey_nll", "answer NLL, nats", "nats"}}}};
+}
+
 std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                           Progress& progress) {
   if (placement.layers() != script_.layers) throw badInput({}, "placement", "it has another count of layers");

@@ -11,17 +11,6 @@
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
-namespace {
-
-/// The tasks, in the order in which they are shown, with their titles.
-std::vector<std::pair<std::string, QString>> tasks() {
-  return {{"kl", EvaluationPane::tr("KL on text, nats")},
-          {"nll", EvaluationPane::tr("NLL on text, nats")},
-          {"passkey", EvaluationPane::tr("recall, share of prompts")},
-          {"passkey_nll", EvaluationPane::tr("answer NLL, nats")}};
-}
-
-}  // namespace
 
 EvaluationPane::EvaluationPane(Studio& studio)
     : Pane(tr("Evaluation"), studio.clock()),
@@ -29,6 +18,9 @@ EvaluationPane::EvaluationPane(Studio& studio)
       figure_(new Figure(tr("Scores of placements by task"), Figure::Link::Y)),
       samples_(mutedLabel()),
       judge_(smallButton(tr("Evaluate compared placements"))) {
+  for (const TaskInfo& task : studio_.workshop().tasks()) {
+    scores_.insert(scores_.end(), task.scores.begin(), task.scores.end());
+  }
   auto* tools = new QHBoxLayout;
   tools->addWidget(samples_);
   tools->addStretch();
@@ -46,19 +38,18 @@ EvaluationPane::EvaluationPane(Studio& studio)
 void EvaluationPane::refresh() {
   std::vector<Panel> panels;
   QStringList counts;
-  for (const auto& [task, title] : tasks()) {
-    const auto of_task = [&task = task](const KnownPlacement* entry) { return scoreOf(entry->scores, task); };
+  for (const TaskInfo::ScoreInfo& info : scores_) {
     std::int64_t least = 0, most = 0;
     for (const KnownPlacement* entry : studio_.book().compared()) {
-      const Score* score = of_task(entry);
+      const Score* score = scoreOf(entry->scores, info.name);
       if (score == nullptr) continue;
       least = most == 0 ? score->samples : std::min(least, score->samples);
       most = std::max(most, score->samples);
     }
     if (most == 0) continue;
-    counts << (least == most ? tr("%1 n = %2").arg(qt(task)).arg(most)
-                             : tr("%1 n = %2–%3").arg(qt(task)).arg(least).arg(most));
-    panels.push_back(taskPanel(task, title, panels.empty()));
+    counts << (least == most ? tr("%1 n = %2").arg(qt(info.name)).arg(most)
+                             : tr("%1 n = %2–%3").arg(qt(info.name)).arg(least).arg(most));
+    panels.push_back(scorePanel(info, panels.empty()));
   }
   judge_->setEnabled(!studio_.book().compared().empty());
   if (panels.empty()) {
@@ -76,17 +67,17 @@ void EvaluationPane::refresh() {
   setHint(tr("tasks × placements"));
 }
 
-Panel EvaluationPane::taskPanel(const std::string& task, const QString& title, bool names) const {
+Panel EvaluationPane::scorePanel(const TaskInfo::ScoreInfo& info, bool names) const {
   const std::vector<const KnownPlacement*> compared = studio_.book().compared();
   const double rows = static_cast<double>(compared.size());
-  Panel panel{.title = title,
+  Panel panel{.title = qt(info.title),
               .y = {.kind = Axis::Kind::Category, .reversed = true, .ticks = names, .least = -0.6, .most = rows - 0.4},
               .stretch = names ? 1.6 : 1};
-  if (task == "passkey") panel.x.least = -0.05, panel.x.most = 1.08;
-  Series scores{.name = qt(task), .color = theme().accent, .style = Series::Style::Points};
+  if (info.unit == "share" || info.unit == "match") panel.x.least = -0.05, panel.x.most = 1.08;
+  Series scores{.name = qt(info.name), .color = theme().accent, .style = Series::Style::Points};
   for (std::size_t row = 0; row < compared.size(); ++row) {
     panel.y.categories << QFontMetrics(textFont(TextSize::Tick)).elidedText(compared[row]->label, Qt::ElideMiddle, 120);
-    const Score* score = scoreOf(compared[row]->scores, task);
+    const Score* score = scoreOf(compared[row]->scores, info.name);
     if (score == nullptr) continue;
     scores.x.push_back(score->value);
     scores.y.push_back(static_cast<double>(row));

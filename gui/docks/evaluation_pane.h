@@ -20,9 +20,10 @@ class EvaluationPane final : public Pane {
   void refresh() override;
 
  private:
-  Panel taskPanel(const std::string& task, const QString& title, bool names) const;
+  Panel scorePanel(const TaskInfo::ScoreInfo& info, bool names) const;
 
   Studio& studio_;
+  std::vector<TaskInfo::ScoreInfo> scores_;  ///< All that there can be, in the order in which they are shown.
   Figure* figure_;
   QLabel* samples_;
   QPushButton* judge_;
