@@ -72,7 +72,7 @@ struct TaskInfo {
 std::vector<TaskInfo> evaluationTasks();
 
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
-/// last:K, random:K:SEED, all, none. BadInput or Usage error.
+/// last:K, random:K:SEED, all, none, or published:NAME[:K] (backend/formats/published.h). BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/candidates/bank.h"
+#include "backend/core/digest.h"
 #include "backend/core/events.h"
 #include "backend/core/progress.h"
 #include "backend/data/passkey.h"

@@ -114,7 +114,8 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command
       ->add_option(
           "--placement", options->placements,
-          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all or none; may be repeated")
+          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none; "
+          "may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);

@@ -73,7 +73,7 @@ TEST_F(EvaluationTest, ScoresTellTheSamplesThatTheyAreOf) {
   EXPECT_EQ(differenceOf(prompts(6, none)[1], prompts(5, full)[1]).why_not, "other samples");
   AnsweredPrompt prompt{.ids = {1, 2, 3}, .answer_begin = 1}, later = prompt;
   later.answer_begin = 2;
-  EXPECT_NE(samplesId(std::span(&prompt, 1)), samplesId(std::span(&later, 1))) << "more of it is judged";
+  EXPECT_NE(samplesId(std::vector{prompt}), samplesId(std::vector{later})) << "more of it is judged";
 }
 
 TEST_F(EvaluationTest, PasskeyIsWhatGreedyDecodingAnswers) {
