@@ -18,7 +18,7 @@ namespace interleave {
 /// What every engine promises, whatever it runs. A case is a type with
 ///   static std::unique_ptr<Engine> make();    // a run of at least 20 steps and some tenths of a second
 ///   static RunSpec spec();
-///   static constexpr bool kSearches;          // false: it takes no changes once begun (a record; trials of placements)
+///   static constexpr bool kSearches;          // false: once begun, it takes no changes
 /// and INSTANTIATE_TYPED_TEST_SUITE_P(Name, EngineContract, Case) runs the promises on it.
 template <class Case>
 class EngineContract : public ::testing::Test {
