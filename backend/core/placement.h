@@ -57,7 +57,7 @@ class Placement {
   /// One glyph a layer in UTF-8: "F··F····F·": F full, · GDN with window, g GDN, w sliding window.
   std::string line() const;
 
-  auto operator<=>(const Placement&) const = default;
+  auto operator<=>(const Placement&) const = default;  // NOLINT(modernize-use-nullptr): it takes the 0 within for one
 
  private:
   std::vector<MixerKind> kinds_;
