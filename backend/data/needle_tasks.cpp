@@ -25,9 +25,9 @@ constexpr std::size_t kNeedleDepths = 40;  ///< From 0 to 100 %.
 constexpr std::size_t kFineDepths = 1000;
 constexpr std::size_t kHops = 4;
 
-constexpr std::array<std::string_view, 6> kNoise{"The wind is cool today.",    "A dog sleeps by the gate.",
-                                                 "Bread is on the shelf.",     "The road leads home.",
-                                                 "Somebody hums an old tune.", "It is the same again tomorrow."};
+constexpr std::array<std::string_view, 6> kNoise{"The wind is cool today. ",    "A dog sleeps by the gate. ",
+                                                 "Bread is on the shelf. ",     "The road leads home. ",
+                                                 "Somebody hums an old tune. ", "It is the same again tomorrow. "};
 
 std::vector<std::string> drawn(Thing thing, Random& random, std::size_t count) {
   switch (thing) {
@@ -58,17 +58,22 @@ std::vector<double> depths(Random& random, std::size_t count, std::size_t points
   return all;
 }
 
-/// The needles, in their order, at their depths among `items` sentences.
+/// The needles, in their order, at their depths among `items` sentences, each of which ends with what separates it from
+/// the next.
 template <class Sentence>
 std::string hidden(std::span<const std::string> needles, std::span<const double> at, std::int64_t items,
                    const Sentence& sentence) {
+  constexpr std::string_view kSpace = " \t\r\n";
   std::string text;
-  const auto add = [&](std::string_view piece) { text.append(text.empty() ? "" : " ").append(piece); };
   std::size_t next = 0;
   for (std::int64_t i = 0; i <= items; ++i) {
-    while (next < needles.size() && std::lround(at[next] * static_cast<double>(items)) <= i) add(needles[next++]);
-    if (i < items) add(sentence(i));
+    while (next < needles.size() && std::lround(at[next] * static_cast<double>(items)) <= i) {
+      if (!text.empty() && kSpace.find(text.back()) == kSpace.npos) text += ' ';
+      text.append(needles[next++]) += ' ';
+    }
+    if (i < items) text += sentence(i);
   }
+  text.erase(text.find_last_not_of(kSpace) + 1);
   return text;
 }
 
@@ -97,7 +102,7 @@ Sample needles(const Haystack& hay, const SampleInput& input, Random random, std
   const auto sentence = essay(input, order);
   const auto other = [&](std::int64_t i) {
     const auto next = static_cast<std::size_t>(i);
-    return needle(hay, keys[hay.keys + next], values[own + next]);
+    return needle(hay, keys[hay.keys + next], values[own + next]) + " ";
   };
   const std::string text = hay.filler == Filler::Noise   ? hidden(texts, at, items, noise)
                            : hay.filler == Filler::Essay ? hidden(texts, at, items, sentence)
