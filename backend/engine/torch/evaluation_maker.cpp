@@ -46,7 +46,7 @@ std::vector<TaskInfo> evaluationTasks() {
        "a pass key hidden in text",
        "",
        {{"passkey", "recall, share of prompts", "share"}, {"passkey_nll", "answer NLL, nats", "nats"}}},
-      {kRuler, "all RULER-style tasks that need no file", "RULER-style", {}}};
+      {kRuler, "those of RULER that need no file", "RULER-style", {}}};
   for (const LongContextInfo& info : LongContextTask::all()) tasks.push_back(row(info));
   return tasks;
 }
