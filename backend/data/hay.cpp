@@ -11,6 +11,7 @@ namespace {
 
 /// Longer than nearly every sentence of prose. Scripts whose full stops we do not know would give one for each line.
 constexpr std::size_t kLongestSentence = 400;
+constexpr std::size_t kWidestGap = 2;  ///< Bytes between sentences that are kept.
 
 /// Where the first sentence of `text` ends: behind its full stop, but not behind more than `most` bytes.
 std::size_t sentenceEnd(std::string_view text, std::size_t most) {
@@ -42,8 +43,13 @@ std::vector<std::string_view> sentences(std::string_view text, std::size_t most_
   return pieces;
 }
 
-Hay::Hay(std::string text) : text_(std::move(text)), sentences_(sentences(text_, kLongestSentence)) {
+Hay::Hay(std::string text) : text_(std::move(text) + "\n"), sentences_(sentences(text_, kLongestSentence)) {
   if (sentences_.empty()) throw usageError("text", "there is no word in it to hide anything among");
+  for (std::size_t i = 0; i < sentences_.size(); ++i) {
+    const char* const end = i + 1 < sentences_.size() ? sentences_[i + 1].data() : text_.data() + text_.size();
+    const auto whole = static_cast<std::size_t>(end - sentences_[i].data());
+    sentences_[i] = {sentences_[i].data(), std::min(whole, sentences_[i].size() + kWidestGap)};
+  }
 }
 
 }  // namespace interleave

@@ -19,7 +19,7 @@ constexpr std::int64_t kMostItems = 300'000;
 
 std::vector<const LongContextForm*> forms() {
   std::vector<const LongContextForm*> all;
-  for (const auto& some : {needleForms(), countingForms(), questionForms()}) {
+  for (const auto& some : {needleForms(), countingForms(), questionForms(), passkeyForms()}) {
     for (const LongContextForm& form : some) all.push_back(&form);
   }
   return all;

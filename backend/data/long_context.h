@@ -46,7 +46,7 @@ class LongContextTask {
   /// `tokens`: the most that a prompt has together with its answer, met to within an item of its filler (a sentence, a
   /// word with its repetitions, a paragraph). One whose own words do not fit comes with as little filler as can be and
   /// says so (AnsweredPrompt::overlong). Usage error: an unknown task, materials that are missing or out of range, more
-  /// than kMostTokens. BadInput: questions without other paragraphs.
+  /// than kMostTokens.
   LongContextTask(std::shared_ptr<const Tokenizer> tokenizer, std::string_view name, std::int64_t tokens,
                   std::uint64_t seed, Materials materials);
 

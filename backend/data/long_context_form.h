@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,10 +34,11 @@ struct LongContextForm : LongContextInfo {
   Sample (*sample)(const SampleInput& input, Random random, std::int64_t items) = nullptr;
 };
 
-/// The tasks of each kind; together in longContextForms().
-std::span<const LongContextForm> needleForms();    ///< niah_*, vt, flashmorph_passkey: things hidden among sentences.
+/// The tasks of each kind; together they are LongContextTask::all().
+std::span<const LongContextForm> needleForms();    ///< niah_*, vt: things hidden among sentences.
 std::span<const LongContextForm> countingForms();  ///< cwe, fwe: words that come most often.
 std::span<const LongContextForm> questionForms();  ///< qa_1, qa_2: a paragraph among others.
+std::span<const LongContextForm> passkeyForms();   ///< flashmorph_passkey.
 
 /// "a, b, c".
 std::string listed(std::span<const std::string> words, std::string_view separator = ", ");

@@ -25,11 +25,11 @@ constexpr std::size_t kNeedleDepths = 40;  ///< From 0 to 100 %.
 constexpr std::size_t kFineDepths = 1000;
 constexpr std::size_t kHops = 4;
 
-constexpr std::array<std::string_view, 6> kNoise{"The wind is cool today.",    "A dog sleeps by the gate.",
-                                                 "Bread is on the shelf.",     "The road leads home.",
-                                                 "Somebody hums an old tune.", "It is the same again tomorrow."};
+constexpr std::array<std::string_view, 6> kNoise{"The wind is cool today. ",    "A dog sleeps by the gate. ",
+                                                 "Bread is on the shelf. ",     "The road leads home. ",
+                                                 "Somebody hums an old tune. ", "It is the same again tomorrow. "};
 
-std::vector<std::string> drawn(Thing thing, Random& random, std::size_t count) {
+std::vector<std::string> things(Thing thing, Random& random, std::size_t count) {
   switch (thing) {
     case Thing::Key:
       return distinctKeys(random, count);
@@ -58,17 +58,22 @@ std::vector<double> depths(Random& random, std::size_t count, std::size_t points
   return all;
 }
 
-/// The needles, in their order, at their depths among `items` sentences.
+/// The needles, in their order, at their depths among `items` sentences, each of which ends with what separates it from
+/// the next.
 template <class Sentence>
 std::string hidden(std::span<const std::string> needles, std::span<const double> at, std::int64_t items,
                    const Sentence& sentence) {
+  constexpr std::string_view kSpace = " \t\r\n";
   std::string text;
-  const auto add = [&](std::string_view piece) { text.append(text.empty() ? "" : " ").append(piece); };
   std::size_t next = 0;
   for (std::int64_t i = 0; i <= items; ++i) {
-    while (next < needles.size() && std::lround(at[next] * static_cast<double>(items)) <= i) add(needles[next++]);
-    if (i < items) add(sentence(i));
+    while (next < needles.size() && std::lround(at[next] * static_cast<double>(items)) <= i) {
+      if (!text.empty() && kSpace.find(text.back()) == kSpace.npos) text += ' ';
+      text.append(needles[next++]) += ' ';
+    }
+    if (i < items) text += sentence(i);
   }
+  text.erase(text.find_last_not_of(kSpace) + 1);
   return text;
 }
 
@@ -81,42 +86,53 @@ auto essay(const SampleInput& input, Random& random) {
 
 std::string_view noise(std::int64_t i) { return kNoise[static_cast<std::size_t>(i) % kNoise.size()]; }
 
+/// What is hidden in a haystack: value v belongs to key v / hay.values. Those of the needles come first, then those of
+/// needles that are filler.
+struct Drawn {
+  std::vector<std::string> keys, values;
+  std::vector<std::size_t> order;  ///< In which the needles' values stand in the text.
+};
+
+std::string haystack(const Haystack& hay, const Drawn& drawn, const SampleInput& input, Random random,
+                     std::int64_t items) {
+  std::vector<std::string> needles;
+  for (const std::size_t v : drawn.order) needles.push_back(needle(hay, drawn.keys[v / hay.values], drawn.values[v]));
+  const std::vector<double> at = depths(random, needles.size(), kNeedleDepths);
+  switch (hay.filler) {
+    case Filler::Noise:
+      return hidden(needles, at, items, noise);
+    case Filler::Essay:
+      return hidden(needles, at, items, essay(input, random));
+    case Filler::Needles:
+      break;
+  }
+  return hidden(needles, at, items, [&](std::int64_t i) {
+    const std::size_t key = hay.keys + static_cast<std::size_t>(i), value = key - hay.keys + drawn.order.size();
+    return needle(hay, drawn.keys[key], drawn.values[value]) + " ";
+  });
+}
+
 Sample needles(const Haystack& hay, const SampleInput& input, Random random, std::int64_t items) {
-  Random order(random.next()), key_stream(random.next()), value_stream(random.next());
+  Random key_stream(random.next()), value_stream(random.next());
   const std::size_t own = hay.keys * hay.values;
   const std::size_t others = hay.filler == Filler::Needles ? static_cast<std::size_t>(items) : 0;
-  const std::vector<std::string> keys = drawn(hay.key, key_stream, hay.keys + others);
-  const std::vector<std::string> values = drawn(hay.value, value_stream, own + others);
+  Drawn drawn{things(hay.key, key_stream, hay.keys + others), things(hay.value, value_stream, own + others),
+              std::vector<std::size_t>(own)};
+  std::iota(drawn.order.begin(), drawn.order.end(), std::size_t{0});
+  random.shuffle(drawn.order);
 
-  std::vector<std::size_t> places(own);
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  order.shuffle(places);
-  std::vector<std::string> texts;
-  for (const std::size_t place : places) texts.push_back(needle(hay, keys[place / hay.values], values[place]));
-  const std::vector<double> at = depths(order, own, kNeedleDepths);
-  const auto sentence = essay(input, order);
-  const auto other = [&](std::int64_t i) {
-    const auto next = static_cast<std::size_t>(i);
-    return needle(hay, keys[hay.keys + next], values[own + next]);
-  };
-  const std::string text = hay.filler == Filler::Noise   ? hidden(texts, at, items, noise)
-                           : hay.filler == Filler::Essay ? hidden(texts, at, items, sentence)
-                                                         : hidden(texts, at, items, other);
-
-  const std::size_t answers = hay.asked * hay.values;
-  const std::string what = "special magic " + kindName(hay.value) + (answers > 1 ? "s for " : " for ") +
-                           listed(std::span(keys).first(hay.asked));
-  const bool one = own + others == 1;
+  const bool one = own + others == 1, one_answer = hay.asked * hay.values == 1;
+  const std::string kind = kindName(hay.value), what = "special magic " + kind + (one_answer ? " for " : "s for ") +
+                                                       listed(std::span(drawn.keys).first(hay.asked));
   Sample sample;
-  sample.user =
-      (one ? "A special magic " : "Some special magic ") + kindName(hay.value) +
-      (one ? " stands somewhere in the following text. Keep it in mind: you will be asked about it.\n\n"
-           : "s stand somewhere in the following text. Keep them in mind: you will be asked about them.\n\n") +
-      text + "\n\n" + (answers > 1 ? "What are all the " : "What is the ") + what + " given in the text above?";
-  sample.answer_prefix = "The " + what + " given in the text above " + (answers > 1 ? "are" : "is");
+  sample.user = (one ? "A special magic " + kind + " stands somewhere in the following text. Keep it"
+                     : "Some special magic " + kind + "s stand somewhere in the following text. Keep them") +
+                " in mind for the question at the end.\n\n" + haystack(hay, drawn, input, random, items) + "\n\n" +
+                (one_answer ? "What is the " : "What are all the ") + what + " given in the text above?";
+  sample.answer_prefix = "The " + what + " given in the text above " + (one_answer ? "is" : "are");
   for (std::size_t key = 0; key < hay.asked; ++key) {
-    for (const std::size_t place : places) {
-      if (place / hay.values == key) sample.references.push_back(values[place]);
+    for (const std::size_t v : drawn.order) {
+      if (v / hay.values == key) sample.references.push_back(drawn.values[v]);
     }
   }
   return sample;
@@ -184,11 +200,13 @@ constexpr std::array kForms{
     LongContextForm{{"niah_multikey_3", "a UUID among UUIDs", kRuler}, 128, 0, niah<Needles, Uuid, Uuid>},
     LongContextForm{{"niah_multivalue", "four values of one key", kRuler}, 128, 0, niah<Essay, Key, Number, 1, 4>},
     LongContextForm{{"niah_multiquery", "four keys asked", kRuler}, 128, 0, niah<Essay, Key, Number, 4, 1, 4>},
-    LongContextForm{{"vt", "variable tracking, four hops", kRuler}, 30, 0, variableTracking},
+    LongContextForm{{"vt", "variable tracking, four hops", kRuler}, 30, 0, variableTracking}};
+constexpr std::array kPasskeyForms{
     LongContextForm{{"flashmorph_passkey", "pass keys of words", "FlashMorph-style"}, 0, 0, flashMorph}};
 
 }  // namespace
 
 std::span<const LongContextForm> needleForms() { return kForms; }
+std::span<const LongContextForm> passkeyForms() { return kPasskeyForms; }
 
 }  // namespace interleave

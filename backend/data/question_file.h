@@ -23,7 +23,7 @@ struct Question {
   std::vector<std::size_t> paragraphs;  ///< Those it comes with, in ascending order.
 };
 
-/// Questions and all paragraphs of a file, each paragraph once. Every question has paragraphs that are not its own.
+/// Questions, at least one, and all paragraphs of a file, each once. Every question has some that are not its own.
 struct QuestionSet {
   std::vector<std::string> paragraphs;
   std::vector<Question> questions;

@@ -60,7 +60,6 @@ std::string taskTable() {
   for (const TaskInfo& task : evaluationTasks()) {
     text += fmt::format("  {:<20} {}{}{}\n", task.name, task.title, task.label.empty() ? "" : "; ", task.label);
   }
-  text.pop_back();
   return text;
 }
 
@@ -107,7 +106,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
 void declareEvaluate(CLI::App& app, Terminal& terminal) {
   const auto options = std::make_shared<EvaluateOptions>();
   Workbench::EvaluationRequest& request = options->request;
-  CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and retrieval prompts");
+  CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and long-context tasks");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   command->add_option("--bank", options->bank, "The candidates' folder");
   addRecipeOption(*command, options->changes);
@@ -136,15 +135,16 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--prompts", request.prompts, "Prompts of each task that has any")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length")
+  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length, with the answer")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--wording", request.wording, "Of the passkey prompts")
       ->check(CLI::IsMember(promptWordings()))
       ->capture_default_str();
-  command->add_flag("!--nll-only", request.generate,
-                    "Of long-context tasks, the NLL of the answer alone; nothing is generated");
-  command->add_option("--hay", request.hay_file, "A text that needles hide in; empty: the bundled one");
+  command->add_flag_callback(
+      "--nll-only", [options] { options->request.generate = false; },
+      "Of long-context tasks, the NLL of the answer alone: nothing is generated");
+  command->add_option("--hay", request.hay_file, "A text that needles hide in, instead of the bundled one");
   command->add_option("--squad", request.squad_file, "Questions for qa_1: a SQuAD file");
   command->add_option("--hotpot", request.hotpot_file, "Questions for qa_2: a HotpotQA file");
   command->add_option("--passkeys", request.passkeys, "Of flashmorph_passkey")

@@ -49,7 +49,7 @@ std::vector<TaskInfo> evaluationTasks() {
       {"kl", "KL to the teacher on held-out text", "", {scoreInfo("kl", "nats")}},
       {"nll", "loss on held-out text", "", {scoreInfo("nll", "nats")}},
       {"passkey", "a pass key hidden in text", "", {scoreInfo("passkey", "share"), scoreInfo("passkey_nll", "nats")}},
-      {kRuler, "all RULER-style tasks that need no file", "RULER-style", {}}};
+      {kRuler, "those of RULER that need no file", "RULER-style", {}}};
   for (const LongContextInfo& info : LongContextTask::all()) tasks.push_back(row(info));
   return tasks;
 }

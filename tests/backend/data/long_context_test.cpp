@@ -351,6 +351,8 @@ TEST_F(LongContextTest, AnyTextIsHay) {
     return before(made);
   };
   EXPECT_GT(times(prompt("One short sentence. "), "One short sentence."), 50U) << "it comes round again";
+  EXPECT_THAT(prompt("Pi is 3.14.\n\n  \"Yes?\" he said."), HasSubstr("Pi is 3.14.\n\n\"Yes?\" he said.\nPi"))
+      << "as it is written, but for wide gaps";
   EXPECT_THAT(prompt(std::string(5000, 'a')), HasSubstr("aaaa"));
   EXPECT_THAT(prompt(std::string(5000, '!')), HasSubstr("!!!!"));
   std::string chinese;
