@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/engine/replay_engine.h"
+#include "backend/formats/published.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -434,8 +435,10 @@ void Studio::judgeCompared() {
 EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement) const {
   const RunRecord& record = run_.record();
   const auto same = [&](const auto& known) { return known.placement == placement; };
-  const bool its =
-      std::ranges::any_of(record.placements, same) || placement == teacher() || std::ranges::any_of(references(), same);
+  const KnownPlacement* known = book_.find(placement);
+  const bool published = known != nullptr && !known->source.isEmpty();
+  const bool its = published || placement == teacher() || std::ranges::any_of(record.placements, same) ||
+                   std::ranges::any_of(references(), same);
   return {label, placement, its && record.id != 0 ? run_.shared() : nullptr};
 }
 
@@ -510,6 +513,17 @@ void Studio::collectPlacements() {
   for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
   if (!record.placements.empty()) {
     for (const KnownPlacement& reference : references()) book_.add(reference.label, reference.placement);
+    offerPublished(record.layers(), record.placements.front().placement.fullCount());
+  }
+}
+
+void Studio::offerPublished(int layers, int kept) {
+  const MixerKind rest = restOf(editor_.placement(), MixerKind::GdnWindow);
+  for (const PublishedSelection& selection : bundledPublished()) {
+    if (selection.layers != layers) continue;
+    const int count = selection.nearestCount(kept);
+    book_.offer(tr("%1 (%2), K = %3").arg(qt(selection.title), qt(selection.model)).arg(count),
+                selection.placement(count, rest), qt(selection.about()));
   }
 }
 

@@ -30,6 +30,13 @@ const Placement* referenceOf(const PlacementBook& book) {
   return nullptr;
 }
 
+/// The label, and of a published placement where it comes from; as rich text, which is wrapped.
+QString aboutText(const KnownPlacement& entry) {
+  if (entry.source.isEmpty()) return entry.label;
+  const QString source = entry.source.toHtmlEscaped().replace(u'\n', QStringLiteral("<br>"));
+  return QStringLiteral("<qt><b>%1</b><br>%2</qt>").arg(entry.label.toHtmlEscaped(), source);
+}
+
 /// The layers of a placement as cells; those that differ from the reference are framed.
 class StripDelegate final : public QStyledItemDelegate {
  public:
@@ -103,7 +110,7 @@ ComparePane::ComparePane(Studio& studio)
 void ComparePane::refresh() {
   fillList();
   figure_->setPanels({overlapPanel(), bytesPanel()});
-  setHint(tr("tick to compare · Enter takes one into Placement"));
+  setHint(tr("italic: published · tick to compare · Enter takes one into Placement"));
 }
 
 void ComparePane::fillList() {
@@ -117,7 +124,13 @@ void ComparePane::fillList() {
     auto* item = new QTreeWidgetItem(list_);  // owned by the list
     item->setCheckState(Name, entry.compared ? Qt::Checked : Qt::Unchecked);
     item->setText(Name, entry.compared ? tr("%1  %2").arg(shortLabel(shown++), entry.label) : entry.label);
-    item->setToolTip(Name, entry.label);
+    item->setToolTip(Name, aboutText(entry));
+    if (!entry.source.isEmpty()) {
+      QFont font = list_->font();
+      font.setItalic(true);
+      item->setFont(Name, font);
+      item->setData(Name, Qt::AccessibleDescriptionRole, entry.source);
+    }
     item->setText(Kept, QString::number(entry.placement.fullCount()));
     item->setTextAlignment(Kept, Qt::AlignRight | Qt::AlignVCenter);
     item->setText(Bytes, bytesText(cacheBytes(costs, entry.placement)));
@@ -176,11 +189,12 @@ Panel ComparePane::bytesPanel() const {
 }
 
 QString ComparePane::csv() const {
-  QString text = QStringLiteral("placement,compared,layers,kept\n");
+  QString text = QStringLiteral("placement,compared,layers,kept,source\n");
   for (const KnownPlacement& entry : studio_.book().entries()) {
-    text += QStringLiteral("%1,%2,%3,%4\n")
+    text += QStringLiteral("%1,%2,%3,%4,%5\n")
                 .arg(csvCell(entry.label), entry.compared ? QStringLiteral("1") : QStringLiteral("0"),
-                     csvCell(qt(entry.placement.line())), QString::number(entry.placement.fullCount()));
+                     csvCell(qt(entry.placement.line())), QString::number(entry.placement.fullCount()),
+                     csvCell(QString(entry.source).replace(u'\n', QStringLiteral("; "))));
   }
   return text + Pane::csv();
 }
