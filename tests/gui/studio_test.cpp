@@ -13,6 +13,7 @@
 
 #include "backend/formats/published.h"
 #include "gui/app/tour.h"
+#include "gui/docks/evaluation_pane.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -197,6 +198,23 @@ class StudioTest final : public QObject {
     book.add(QStringLiteral("all"), Placement(30, MixerKind::Full));
     scene.studio.openModel("another.gguf");
     QVERIFY(book.entries().empty());
+  }
+
+  void evaluationShowsEachScoreUnderItsTitle() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    scene.window.arrangeAs(Arrangement::Compare);
+    scene.window.dock(QStringLiteral("evaluation")).raise();
+    const Placement placement(30, MixerKind::Full);
+    scene.studio.book().add(QStringLiteral("all"), placement,
+                            {{"passkey", "share", 0.5, 0.1, 4, {}}, {"kl", "nats", 0, 0, 4, {}}});
+    const auto* pane = scene.window.findChild<EvaluationPane*>();
+    QVERIFY(pane != nullptr);
+    const auto* figure = pane->findChild<Figure*>();
+    QTRY_COMPARE(figure->panels().size(), std::size_t{2});
+    QCOMPARE(figure->panels()[0].title, QStringLiteral("KL on text, nats"));
+    QCOMPARE(figure->panels()[1].title, QStringLiteral("recall, share of prompts"));
+    QCOMPARE(figure->panels()[1].x.most, 1.08);  // shares have their whole range
   }
 
   void whatASearchFoundIsJudgedWithWhatItIsComparedWith() {
