@@ -18,6 +18,8 @@ struct KnownPlacement {
   std::vector<Score> scores;  ///< Empty: not judged yet.
   bool compared = true;       ///< Ticked in Compare.
   bool thorough = false;      ///< Judged with all samples, not with the few of an edit.
+  /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
+  std::vector<double> layer_scores = {};
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made. Equal placements
@@ -38,6 +40,7 @@ class PlacementBook final : public QObject {
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
            bool thorough = true);
   void setCompared(std::size_t entry, bool compared);
+  void setLayerScores(const Placement& placement, std::vector<double> scores);  ///< Of an entry; the first stay.
 
  Q_SIGNALS:
   void changed();
