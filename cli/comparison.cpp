@@ -56,11 +56,11 @@ Comparison::Comparison(std::vector<Judged> judged, std::size_t reference)
 /// row(judged, score, difference): each task of each other placement that the reference has too.
 template <class Row>
 void Comparison::forEachDifference(Row row) const {
-  const std::vector<Score>& reference = judged_[reference_].scores;
   for (std::size_t i = 0; i < judged_.size(); ++i) {
+    if (i == reference_) continue;
     for (const Score& score : judged_[i].scores) {
-      const auto same = std::ranges::find(reference, score.task, &Score::task);
-      if (i != reference_ && same != reference.end()) row(judged_[i], score, differenceOf(score, *same));
+      const ScoreDifference found = differenceOn(score.task, judged_[i].scores, judged_[reference_].scores);
+      if (found.paired || !found.why_not.empty()) row(judged_[i], score, found);
     }
   }
 }

@@ -48,4 +48,10 @@ ScoreDifference differenceOf(const Score& score, const Score& reference) {
   return {pairedDifference(score.per_sample, reference.per_sample, taskFacts(score.task).better), {}};
 }
 
+ScoreDifference differenceOn(std::string_view task, std::span<const Score> scores, std::span<const Score> reference) {
+  const auto mine = std::ranges::find(scores, task, &Score::task);
+  const auto other = std::ranges::find(reference, task, &Score::task);
+  return mine == scores.end() || other == reference.end() ? ScoreDifference{} : differenceOf(*mine, *other);
+}
+
 }  // namespace interleave

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/core/statistics.h"
@@ -31,5 +33,7 @@ struct ScoreDifference {
 };
 /// score − reference, pair by pair. Only scores on the same samples have a difference.
 ScoreDifference differenceOf(const Score& score, const Score& reference);
+/// The same of two placements on one task; neither a difference nor a reason where one was not judged on it.
+ScoreDifference differenceOn(std::string_view task, std::span<const Score> scores, std::span<const Score> reference);
 
 }  // namespace interleave

@@ -122,7 +122,7 @@ std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& re
   for (std::int64_t i = 0; i < request.prompts; ++i) {
     const double hard = hardness();
     answered.push_back(recall == 1 || hard - 0.5 < recall ? 1 : 0);
-    answers.push_back(18 * (1 - recall) * hard + 0.03);
+    answers.push_back((18 * (1 - recall) + 0.03) * hard);
   }
   const auto identity = [&](std::initializer_list<std::int64_t> sizes) {
     Digest digest;

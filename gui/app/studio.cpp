@@ -509,6 +509,7 @@ void Studio::collectPlacements() {
     // The one for the budget asked for; the others are a move of the budget slider away.
     const Placement& found = record.placements.front().placement;
     book_.add(tr("%1, K = %2").arg(run).arg(found.fullCount()), found);
+    if (!record.steps.empty()) book_.setLayerScores(found, fullAdvantages(record.steps.back()));
   }
   for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
   if (!record.placements.empty()) {

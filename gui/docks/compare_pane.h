@@ -10,8 +10,8 @@ class QTreeWidgetItem;
 
 namespace interleave::gui {
 
-/// Placements side by side: their layers with the differences from the first, how much they overlap, and quality
-/// against bytes.
+/// Placements side by side: their layers with the differences from the first, how much they overlap and their runs rank
+/// the layers alike, and quality against bytes.
 class ComparePane final : public Pane {
   Q_OBJECT
  public:
@@ -23,7 +23,7 @@ class ComparePane final : public Pane {
 
  private:
   void fillList();
-  Panel overlapPanel() const;
+  Panel agreementPanel() const;
   Panel bytesPanel() const;
 
   Studio& studio_;

@@ -174,7 +174,8 @@ Panel CurvesPane::scorePanel() const {
     Series& series = panel.series[kept ? 0 : 1];
     series.x.push_back(interleave::meanOf(of_layer));
     series.y.push_back(static_cast<double>(layer));
-    series.x_error.push_back((interval.high - interval.low) / 2);
+    series.x_error.push_back(interval.high - series.x.back());
+    series.x_error_below.push_back(series.x.back() - interval.low);
   }
   for (Series& series : panel.series) {
     if (series.x.isEmpty()) series.x = series.y = series.x_error = {kAuto};

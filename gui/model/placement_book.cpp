@@ -2,6 +2,7 @@
 #include "gui/model/placement_book.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace interleave::gui {
 
@@ -62,6 +63,14 @@ void PlacementBook::offer(const QString& label, const Placement& placement, cons
 void PlacementBook::setCompared(std::size_t entry, bool compared) {
   if (entry >= entries_.size()) return;  // of a list that is a frame old
   entries_[entry].compared = compared;
+  Q_EMIT changed();
+}
+
+void PlacementBook::setLayerScores(const Placement& placement, std::vector<double> scores) {
+  const auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  if (entry == entries_.end() || !entry->layer_scores.empty()) return;
+  if (scores.size() != static_cast<std::size_t>(placement.layers())) return;  // of a damaged step
+  entry->layer_scores = std::move(scores);
   Q_EMIT changed();
 }
 

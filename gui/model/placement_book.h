@@ -19,6 +19,8 @@ struct KnownPlacement {
   bool compared = true;       ///< Ticked in Compare.
   bool thorough = false;      ///< Judged with all samples, not with the few of an edit.
   QString source;             ///< Of one that was published: by whom, and what they say of it.
+  /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
+  std::vector<double> layer_scores = {};
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made, what others have
@@ -43,6 +45,7 @@ class PlacementBook final : public QObject {
   /// another number of layers is left out: it is of another model.
   void offer(const QString& label, const Placement& placement, const QString& source);
   void setCompared(std::size_t entry, bool compared);
+  void setLayerScores(const Placement& placement, std::vector<double> scores);  ///< Of an entry; the first stay.
 
  Q_SIGNALS:
   void changed();

@@ -49,10 +49,10 @@ class FigureTest final : public QObject {
     const QStringList rows = figure.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
     QLocale::setDefault(QLocale::c());
     QCOMPARE(rows.size(), 1 + 6 + 3 + 2);
-    QCOMPARE(rows[0], QStringLiteral("panel,series,x,y,value,x_error,y_error"));
-    QVERIFY(rows.contains(QStringLiteral("\"map\",\"p\",2,0,0.25,,")));
-    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"a, \"\"quoted\"\"\",1,1.5,,,")));
-    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"b\",3,1,,,0.2")));
+    QCOMPARE(rows[0], QStringLiteral("panel,series,x,y,value,x_error,y_error,x_error_below"));
+    QVERIFY(rows.contains(QStringLiteral("\"map\",\"p\",2,0,0.25,,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"a, \"\"quoted\"\"\",1,1.5,,,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"b\",3,1,,,0.2,")));
   }
 
   void drawsAndExportsWhatItShows_data() {
