@@ -150,7 +150,11 @@ void EvaluationPane::refresh() {
   const Compared compared = studio_.book().compared();
   fillReferences(compared);
   std::vector<Panel> panels;
-  for (const std::string& task : tasksOf(compared)) panels.push_back(taskPanel(task, compared, panels.empty()));
+  std::vector<std::string> tasks = tasksOf(compared);
+  std::ranges::stable_sort(tasks, {}, [this](const std::string& task) {
+    return std::ranges::find(scores_, task, &TaskInfo::ScoreInfo::name) - scores_.begin();
+  });
+  for (const std::string& task : tasks) panels.push_back(taskPanel(task, compared, panels.empty()));
   judge_->setEnabled(!compared.empty());
   if (panels.empty()) {
     panels.push_back(
@@ -202,7 +206,8 @@ Panel EvaluationPane::taskPanel(const std::string& task, const Compared& compare
 
 void EvaluationPane::addScores(Panel& panel, const std::string& task, const Compared& compared) const {
   const auto info = std::ranges::find(scores_, task, &TaskInfo::ScoreInfo::name);
-  if (info != scores_.end() && (info->unit == "share" || info->unit == "match")) panel.x.least = -0.05, panel.x.most = 1.08;
+  if (info != scores_.end() && (info->unit == "share" || info->unit == "match"))
+    panel.x.least = -0.05, panel.x.most = 1.08;
   Series scores{.name = qt(task), .color = theme().accent, .style = Series::Style::Points};
   for (std::size_t row = 0; row < compared.size(); ++row) {
     const Score* score = scoreOf(compared[row]->scores, task);
