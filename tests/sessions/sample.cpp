@@ -71,8 +71,8 @@ bool same(const LayerScoreEvent& a, const LayerScoreEvent& b) {
   return std::tie(a.step, a.score, a.unit) == std::tie(b.step, b.score, b.unit) && sameNumbers(a.values, b.values);
 }
 bool same(const TrialEvent& a, const TrialEvent& b) {
-  return std::tie(a.step, a.placement, a.asked) == std::tie(b.step, b.placement, b.asked) && sameNumbers(a.text, b.text) &&
-         sameNumbers(a.prompts, b.prompts);
+  return std::tie(a.step, a.placement, a.asked) == std::tie(b.step, b.placement, b.asked) &&
+         sameNumbers(a.text, b.text) && sameNumbers(a.prompts, b.prompts);
 }
 bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.text) == std::tie(b.level, b.text); }
 
