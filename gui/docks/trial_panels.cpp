@@ -43,13 +43,18 @@ Panel lossPanel(const TrialTable& table, const std::vector<const KnownPlacement*
               .y = {.label = words("placements"), .whole = true, .least = 0},
               .stretch = 1.4};
   panel.series.push_back(histogram(table.losses()));
+  const double top = *std::ranges::max_element(panel.series[0].y);
+  double height = top;  // one name below the other: lines may lie close together
   for (const KnownPlacement* known : compared) {
     const auto standing = table.standing(known->placement);
     if (!standing) continue;
-    panel.marks.push_back({.shape = Mark::Shape::Vertical,
+    panel.marks.push_back({.shape = Mark::Shape::Vertical, .x = standing->loss, .color = theme().changed});
+    panel.marks.push_back({.shape = Mark::Shape::Text,
                            .x = standing->loss,
+                           .y = height,
                            .text = words("%1: %2 of %3").arg(known->label).arg(standing->rank()).arg(standing->trials),
                            .color = theme().changed});
+    height = std::max(height - top / 6, top / 6);
   }
   return panel;
 }
