@@ -103,11 +103,12 @@ void Studio::judgeShown() {
   const Placement& shown = editor_.placement();
   if (shown.layers() == 0) return;
   const KnownPlacement* known = book_.find(shown);
-  const QString label =
-      known != nullptr ? known->label
-      : editor_.edited()
-          ? tr("edited, K = %1").arg(shown.fullCount())
-          : tr("%1, K = %2").arg(runTitle(run_.record().id, run_.record().spec.title)).arg(shown.fullCount());
+  const QString label = known != nullptr ? known->label
+                        : editor_.edited()
+                            ? tr("edited, K = %1").arg(shown.fullCount())
+                            : tr("%1, K = %2")
+                                  .arg(runTitle(run_.record().id, run_.record().spec.title, run_.record().spec.method))
+                                  .arg(shown.fullCount());
   std::vector<EvaluationQueue::Wanted> list;
   const auto want = [&](const QString& name, const Placement& placement) {
     const KnownPlacement* entry = book_.find(placement);
@@ -402,7 +403,8 @@ std::vector<KnownPlacement> Studio::references() const {
   const Placement& shown = editor_.placement();
   if (const RunSummary* run = library_.baseline()) {
     const Placement& placement = library_.baselinePlacement();
-    if (placement.layers() == shown.layers()) return {{.label = runTitle(run->id, run->title), .placement = placement}};
+    if (placement.layers() == shown.layers())
+      return {{.label = runTitle(run->id, run->title, run->method), .placement = placement}};
   }
   const int layers = shown.layers(), kept = shown.fullCount();
   const MixerKind rest = restOf(shown, MixerKind::GdnWindow);
@@ -503,7 +505,7 @@ void Studio::collectPlacements() {
   const std::size_t known = record.placements.size() + record.scores.size();
   if (known == collected_ || record.layers() == 0) return;
   collected_ = known;
-  const QString run = runTitle(record.id, record.spec.title);
+  const QString run = runTitle(record.id, record.spec.title, record.spec.method);
   book_.add(tr("teacher"), teacher());
   if (!record.placements.empty()) {
     // The one for the budget asked for; the others are a move of the budget slider away.
