@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
