@@ -12,6 +12,9 @@ struct Interval {
 
 double meanOf(std::span<const double> samples);  ///< NaN of none.
 
+double medianOf(
+    std::span<const double> samples);  ///< Of an even number, the mean of the two in the middle; NaN of none.
+
 /// The 95 % interval of the samples' mean: percentiles of the means of bootstrap resamples (Efron 1979), the same for
 /// the same samples and seed. NaN of none.
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed = 0);

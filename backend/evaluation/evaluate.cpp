@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 
@@ -77,22 +79,26 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
 }
 
 std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
-  const at::NoGradGuard no_grad;
   const Model& model = bank_->model();
   const MixerRow row = bank_->row(placement);
-  std::vector<double> answered, likelihoods;
-  for (const AnsweredPrompt& prompt : prompts_) {
-    progress.throwIfStopped();
+  const auto count = std::ssize(prompts_);
+  std::vector<double> answered(prompts_.size()), likelihoods(prompts_.size());
+  std::size_t longest = 0;
+  for (const AnsweredPrompt& prompt : prompts_) longest = std::max(longest, prompt.ids.size());
+  const auto judge = [&](std::int64_t index) {
+    const AnsweredPrompt& prompt = prompts_[static_cast<std::size_t>(index)];
+    std::vector<std::int64_t> before(prompt.ids.size() - static_cast<std::size_t>(prompt.answer_begin));
+    std::iota(before.begin(), before.end(), prompt.answer_begin - 1);  // the places that the answer is read from
     const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-    const at::Tensor stream = runLayers(model, row, ids)[0];
-    const std::int64_t first = prompt.answer_begin - 1, count = stream.size(0) - 1 - first;
-    const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
-    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
-    answered.push_back(log_p.argmax(-1).equal(answer) ? 1 : 0);
-    likelihoods.push_back(-log_p.gather(1, answer.unsqueeze(1)).sum().item<double>());
-    progress.report("Measuring on pass keys",
-                    static_cast<double>(answered.size()) / static_cast<double>(prompts_.size()));
-  }
+    const at::Tensor log_p =
+        at::log_softmax(model.head(model.finalNorm(runLayers(model, row, ids, {}, before)[0])), -1);
+    const at::Tensor answer = ids[0].slice(0, prompt.answer_begin);
+    answered[static_cast<std::size_t>(index)] = log_p.argmax(-1).equal(answer) ? 1 : 0;
+    likelihoods[static_cast<std::size_t>(index)] = -log_p.gather(1, answer.unsqueeze(1)).sum().item<double>();
+  };
+  eachSequence(model, count, static_cast<std::int64_t>(longest), progress, judge, [&](std::int64_t done) {
+    progress.report("Measuring on pass keys", static_cast<double>(done) / static_cast<double>(count));
+  });
   return {scoreOf("passkey", "share", std::move(answered)), scoreOf("passkey_nll", "nats", std::move(likelihoods))};
 }
 

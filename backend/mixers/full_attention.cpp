@@ -51,7 +51,7 @@ class KeyValueState final : public MixerState {
     return {row.keys, row.values, slot, held(row.tokens)};
   }
 
-  /// Adds the tokens [T, Hkv, d] to `row`.
+  /// Adds the tokens [T, Hkv, d] to a row.
   void store(std::int64_t index, const at::Tensor& keys, const at::Tensor& values) {
     Row& row = rows_.at(static_cast<std::size_t>(index));
     const std::int64_t first = row.tokens;
@@ -66,18 +66,24 @@ class KeyValueState final : public MixerState {
     });
   }
 
-  /// The keys and values held of `row` in the order of their tokens, [T, Hkv, d], with `more` behind them. Distances
+  /// The same, and what the tokens attend to, [T', Hkv, d]: those held before, in order, and themselves. Distances
   /// among the last ones and the order of the sinks are kept, so the band's rule holds on them as on the whole.
-  std::pair<at::Tensor, at::Tensor> inOrder(std::int64_t index, const LayerInput::Projections& more) const {
+  std::pair<at::Tensor, at::Tensor> extend(std::int64_t index, const at::Tensor& keys, const at::Tensor& values) {
     const Row& row = rows_.at(static_cast<std::size_t>(index));
-    std::vector<at::Tensor> keys, values;
+    if (row.tokens + keys.size(0) <= capacity_) {  // every token in the slot of its position
+      store(index, keys, values);
+      return {row.keys.narrow(1, 0, row.tokens).transpose(0, 1), row.values.narrow(1, 0, row.tokens).transpose(0, 1)};
+    }
+    std::vector<at::Tensor> all_keys, all_values;
     eachRun(0, row.tokens, [&](std::int64_t, std::int64_t slot, std::int64_t count) {
-      keys.push_back(row.keys.narrow(1, slot, count).transpose(0, 1));
-      values.push_back(row.values.narrow(1, slot, count).transpose(0, 1));
+      all_keys.push_back(row.keys.narrow(1, slot, count).transpose(0, 1));
+      all_values.push_back(row.values.narrow(1, slot, count).transpose(0, 1));
     });
-    keys.push_back(more.k);
-    values.push_back(more.v);
-    return {at::cat(keys), at::cat(values)};
+    all_keys.push_back(keys);
+    all_values.push_back(values);
+    const std::pair attended{at::cat(all_keys), at::cat(all_values)};
+    store(index, keys, values);
+    return attended;
   }
 
  private:
@@ -167,12 +173,12 @@ at::Tensor SoftmaxAttention::context(LayerInput& input, MixerState& state) const
     const auto own = [&](const at::Tensor& x) {
       return x[0].narrow(0, packing.offsets[static_cast<std::size_t>(s)], packing.length(s));
     };
-    const LayerInput::Projections part{own(q), own(k), own(v)};
-    if (!fresh) {
-      const auto [keys, values] = cache.inOrder(packing.first_row + s, part);
-      contexts.push_back(attend(part.q.unsqueeze(0), keys.unsqueeze(0), values.unsqueeze(0)));
+    if (fresh) {
+      cache.store(packing.first_row + s, own(k), own(v));
+      continue;
     }
-    cache.store(packing.first_row + s, part.k, part.v);
+    const auto [keys, values] = cache.extend(packing.first_row + s, own(k), own(v));
+    contexts.push_back(attend(own(q).unsqueeze(0), keys.unsqueeze(0), values.unsqueeze(0)));
   }
   return contexts.size() == 1 ? contexts.front() : at::cat(contexts, 1);
 }

@@ -39,6 +39,7 @@ class Decoder {
   /// Keeps these rows, in this order, and forgets the others.
   void keep(std::span<const std::int64_t> rows);
 
+  const Model& model() const { return *model_; }
   std::int64_t rows() const { return std::ssize(positions_); }
   std::int64_t position(std::int64_t row = 0) const { return positions_.at(static_cast<std::size_t>(row)); }
   std::int64_t cacheBytes() const;

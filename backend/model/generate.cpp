@@ -8,14 +8,14 @@
 #include <string>
 
 #include "backend/core/error.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-constexpr std::size_t kPackTokens = 1024;      // of prompts that are prefilled together
-constexpr std::size_t kPieceTokens = 4096;     // of a longer prompt
+constexpr std::size_t kTokensAtOnce = 1024;    // that are prefilled: of several prompts, or a piece of one
 constexpr std::size_t kBatchRows = 64;         // of prompts that are decoded together
 constexpr std::size_t kBatchTokens = 1 << 16;  // in their caches, unless one alone has more
 
@@ -30,11 +30,21 @@ std::size_t together(std::span<const Tokens> prompts, std::size_t rows, std::siz
   return count;
 }
 
-at::Tensor feedInPieces(Decoder& decoder, std::span<const std::int32_t> ids, std::int64_t row, Progress& progress) {
+/// The logits of the last tokens; a single prompt is fed in pieces.
+at::Tensor feedPrompts(Decoder& decoder, std::span<const Tokens> prompts, std::size_t first_row, Progress& progress) {
+  const auto row = static_cast<std::int64_t>(first_row);
+  Tokens ids;
+  std::vector<std::int64_t> lengths;
+  for (const Tokens& prompt : prompts) {
+    ids.insert(ids.end(), prompt.begin(), prompt.end());
+    lengths.push_back(std::ssize(prompt));
+  }
+  if (prompts.size() > 1) return decoder.feed(ids, lengths, row);
   at::Tensor logits;
-  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), kPieceTokens))) {
+  for (std::span<const std::int32_t> rest = ids; !rest.empty();) {
     progress.throwIfStopped();
-    const auto piece = ids.first(std::min(ids.size(), kPieceTokens));
+    const auto piece = rest.first(std::min(rest.size(), kTokensAtOnce));
+    rest = rest.subspan(piece.size());
     logits = decoder.feed(piece, std::vector{std::ssize(piece)}, row);
   }
   return logits;
@@ -87,20 +97,20 @@ at::Tensor prefill(Decoder& decoder, std::span<const Tokens> prompts, Progress& 
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     if (prompts[i].empty()) throw usageError("prompt " + std::to_string(i), "it has no tokens");
   }
-  std::vector<at::Tensor> logits;
-  for (std::size_t row = 0; row < prompts.size();) {
-    progress.throwIfStopped();
-    const auto pack = prompts.subspan(row, together(prompts.subspan(row), prompts.size(), kPackTokens));
-    Tokens ids;
-    std::vector<std::int64_t> lengths;
-    for (const Tokens& prompt : pack) {
-      ids.insert(ids.end(), prompt.begin(), prompt.end());
-      lengths.push_back(std::ssize(prompt));
-    }
-    const auto first = static_cast<std::int64_t>(row);
-    logits.push_back(pack.size() > 1 ? decoder.feed(ids, lengths, first) : feedInPieces(decoder, ids, first, progress));
-    row += pack.size();
+  struct Pack {
+    std::size_t first, count;
+    at::Tensor logits = {};
+  };
+  std::vector<Pack> packs;
+  for (std::size_t row = 0; row < prompts.size(); row += packs.back().count) {
+    packs.push_back({row, together(prompts.subspan(row), prompts.size(), kTokensAtOnce)});
   }
+  eachSequence(decoder.model(), std::ssize(packs), kTokensAtOnce, progress, [&](std::int64_t i) {
+    Pack& pack = packs[static_cast<std::size_t>(i)];
+    pack.logits = feedPrompts(decoder, prompts.subspan(pack.first, pack.count), pack.first, progress);
+  });
+  std::vector<at::Tensor> logits;
+  for (const Pack& pack : packs) logits.push_back(pack.logits);
   return at::cat(logits);
 }
 

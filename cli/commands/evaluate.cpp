@@ -13,9 +13,9 @@ namespace {
 
 struct EvaluateOptions {
   Workbench::EvaluationRequest request;
-  std::vector<std::string> placements, changes;
-  std::optional<std::string> rest;
-  std::string bank, out;
+  HybridOptions hybrid;
+  std::vector<std::string> placements;
+  std::string out;
 };
 
 std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
@@ -31,7 +31,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
   std::vector<Placement> placements;
   for (const std::string& text : options.placements) {
-    placements.push_back(placementFor(text, files, restOperator(options.rest, options.bank, text)));
+    placements.push_back(options.hybrid.placement(text, files));
   }
 
   Workbench workbench;
@@ -40,7 +40,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
                                  "error", "unit", "samples");
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
-    request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
+    request.candidates = options.hybrid.candidates(options.placements[i]);
     const std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
@@ -61,17 +61,11 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   Workbench::EvaluationRequest& request = options->request;
   CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and retrieval prompts");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
-  command->add_option("--bank", options->bank, "The candidates' folder");
-  addRecipeOption(*command, options->changes);
-  command
-      ->add_option(
-          "--placement", options->placements,
-          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all or none; may be repeated")
+  options->hybrid.addTo(*command);
+  command->add_option("--placement", options->placements, std::string(kPlacementHelp) + "; may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);
-  command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like; the bank's best")
-      ->check(CLI::IsMember(restOperatorNames()));
   command->add_option("--tasks", request.tasks, "Of kl, nll and passkey")
       ->delimiter(',')
       ->check(CLI::IsMember({"kl", "nll", "passkey"}))
@@ -82,16 +76,7 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--sequence", request.sequence_length, "Tokens a sequence")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompts", request.prompts, "Passkey prompts")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--wording", request.wording, "Of the prompts")
-      ->check(CLI::IsMember(promptWordings()))
-      ->capture_default_str();
-  command->add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
+  addPromptOptions(*command, request);
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
   addExecutionOptions(*command, request.execution);
   command->callback([options, &terminal] { evaluate(*options, terminal); });

@@ -7,10 +7,16 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/core/random.h"
 #include "backend/model/device.h"
 #include "kernels/gated_delta_rule.h"
 
 namespace interleave {
+namespace {
+
+constexpr std::uint64_t kFillerPurpose = 22, kPromptPurpose = 23;
+
+}  // namespace
 
 std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
                                        Progress& progress) {
@@ -27,6 +33,14 @@ std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path) {
 
 std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files) {
   return std::make_shared<const Tokenizer>(Tokenizer::from(files));
+}
+
+PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer,
+                        const Workbench::EvaluationRequest& request) {
+  auto filler = std::make_shared<TextSource>(tokenizer, heldOutText({}), request.prompt_tokens,
+                                             derivedSeed(request.seed, kFillerPurpose));
+  return {tokenizer, std::move(filler), request.prompt_tokens, request.wording,
+          derivedSeed(request.seed, kPromptPurpose)};
 }
 
 Settings completeBankSettings(const nlohmann::json& values) {

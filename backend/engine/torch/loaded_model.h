@@ -12,6 +12,7 @@
 #include "backend/core/events.h"
 #include "backend/core/progress.h"
 #include "backend/core/settings.h"
+#include "backend/data/passkey.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/tokenizer.h"
 #include "backend/model/model.h"
@@ -23,6 +24,9 @@ std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, 
                                        Progress& progress);
 std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path);
 std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files);
+
+/// Of the pass key prompts that an evaluation judges on.
+PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer, const Workbench::EvaluationRequest& request);
 
 /// Bank settings over the fallbacks; keys are checked.
 Settings completeBankSettings(const nlohmann::json& values);

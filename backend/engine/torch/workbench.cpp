@@ -13,14 +13,15 @@
 #include "backend/core/random.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
+#include "backend/evaluation/cost_meter.h"
 #include "backend/evaluation/evaluate.h"
 #include "backend/formats/placement_io.h"
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 
 namespace interleave {
 namespace {
 
-constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23;
+constexpr std::uint64_t kTextPurpose = 21;
 
 /// Sizes and times of a model's files; what cannot be read shows when the model is opened.
 std::string identityOf(const std::filesystem::path& model) {
@@ -135,6 +136,26 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
   });
 }
 
+std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationRequest& request, const Placement& placement,
+                                                           Progress& progress) {
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    impl_->load(request.model, request.execution, progress);
+    const MixerRow row = impl_->bankFor(request.candidates, placement)->row(placement);
+    return generateBatch(impl_->model, row, request.prompts, request.most, request.end_ids, progress);
+  });
+}
+
+std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request) {
+  const PasskeyTask task = passkeyTask(tokenizerOf(*openModel(request.model)), request);
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (std::int64_t i = 0; i < request.prompts; ++i) {
+    const AnsweredPrompt prompt = task.prompt(i);
+    prompts.emplace_back(prompt.ids.begin(), prompt.ids.begin() + prompt.answer_begin);
+  }
+  return prompts;
+}
+
 nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
                                             const Settings& settings, std::uint64_t seed, const std::string& device,
                                             const std::function<void(const AlignmentEvent&)>& watch,
@@ -175,10 +196,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
       auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
                                       "/" + request.wording + "/" + std::to_string(request.seed)];
       if (!prompts) {
-        auto filler = std::make_shared<TextSource>(impl_->tokenizer(), heldOutText({}), request.prompt_tokens,
-                                                   derivedSeed(request.seed, kFillerPurpose));
-        const PasskeyTask task(impl_->tokenizer(), std::move(filler), request.prompt_tokens, request.wording,
-                               derivedSeed(request.seed, kPromptPurpose));
+        const PasskeyTask task = passkeyTask(impl_->tokenizer(), request);
         prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
       }
       for (Score& score : prompts->scores(placement, progress)) scores.push_back(std::move(score));
@@ -194,6 +212,22 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
   for (std::int64_t tokens : context_tokens)
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
+}
+
+std::vector<MeasuredCost> Workbench::measureCost(const CostRequest& request, std::span<const Placement> placements,
+                                                 Progress& progress) {
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    const Model& loaded = impl_->load(request.model, request.execution, progress);
+    const Placement teacher(loaded.config().layers, MixerKind::Full);
+    std::vector<Placement> all{teacher};
+    std::ranges::copy_if(placements, std::back_inserter(all), [&](const Placement& one) { return one != teacher; });
+    // One bank serves all: that of a placement that needs one.
+    const auto trained = [](const Placement& one) { return std::ranges::any_of(one.kinds(), isTrained); };
+    const auto needs = std::ranges::find_if(all, trained);
+    const auto& bank = impl_->bankFor(request.candidates, needs != all.end() ? *needs : teacher);
+    return CostMeter(impl_->model, bank, {request.lengths, request.new_tokens, request.repeats}).measure(all, progress);
+  });
 }
 
 std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {
