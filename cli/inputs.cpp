@@ -13,6 +13,23 @@ namespace interleave::cli {
 namespace {
 
 constexpr std::string_view kBank = "bank.";
+constexpr JsonLimits kIdLists{.bytes = 512 << 20, .values = 20'000'000, .depth = 4};
+
+std::vector<std::int32_t> idsIn(const nlohmann::json& list, std::int64_t vocabulary, const std::filesystem::path& file,
+                                const std::string& place) {
+  if (!list.is_array()) throw badInput(file, place, "expected a list of token ids");
+  std::vector<std::int32_t> ids;
+  ids.reserve(list.size());
+  for (const nlohmann::json& entry : list) {
+    const auto id = entry.is_number_integer() ? entry.get<std::int64_t>() : std::int64_t{-1};
+    if (id < 0 || id >= vocabulary) {
+      throw badInput(file, place + "[" + std::to_string(ids.size()) + "]",
+                     entry.dump() + " is no token id: expected a whole number below " + std::to_string(vocabulary));
+    }
+    ids.push_back(static_cast<std::int32_t>(id));
+  }
+  return ids;
+}
 
 bool hasKey(const Settings& settings, const std::string& key) {
   return std::ranges::any_of(settings.specs(), [&](const SettingSpec& spec) { return spec.key == key; });
@@ -21,19 +38,20 @@ bool hasKey(const Settings& settings, const std::string& key) {
 }  // namespace
 
 std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary) {
-  const nlohmann::json list = readJson(file, {.bytes = 512 << 20, .values = 20'000'000, .depth = 4});
-  if (!list.is_array()) throw badInput(file, {}, "expected a list of token ids");
-  std::vector<std::int32_t> ids;
-  ids.reserve(list.size());
-  for (const nlohmann::json& entry : list) {
-    const auto id = entry.is_number_integer() ? entry.get<std::int64_t>() : std::int64_t{-1};
-    if (id < 0 || id >= vocabulary) {
-      throw badInput(file, "[" + std::to_string(ids.size()) + "]",
-                     entry.dump() + " is no token id: expected a whole number below " + std::to_string(vocabulary));
-    }
-    ids.push_back(static_cast<std::int32_t>(id));
+  return idsIn(readJson(file, kIdLists), vocabulary, file, {});
+}
+
+std::vector<std::vector<std::int32_t>> readPrompts(const std::filesystem::path& file, const Tokenizer& tokenizer) {
+  const nlohmann::json list = readJson(file, kIdLists);
+  if (!list.is_array() || list.empty()) throw badInput(file, {}, "expected a list of prompts");
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (const nlohmann::json& prompt : list) {
+    const std::string place = "[" + std::to_string(prompts.size()) + "]";
+    prompts.push_back(prompt.is_string() ? tokenizer.encode(prompt.get<std::string>(), SpecialTokens::Add)
+                                         : idsIn(prompt, tokenizer.size(), file, place));
+    if (prompts.back().empty()) throw badInput(file, place, "the prompt has no tokens");
   }
-  return ids;
+  return prompts;
 }
 
 std::string readText(const std::filesystem::path& file) {
@@ -49,6 +67,19 @@ void addExecutionOptions(CLI::App& command, Execution& execution) {
   command.add_option("--precision", execution.precision, "Precision of weights and activations")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
+}
+
+void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request) {
+  command.add_option("--prompts", request.prompts, "Passkey prompts")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--prompt-tokens", request.prompt_tokens, "Their length")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--wording", request.wording, "Of the prompts")
+      ->check(CLI::IsMember(promptWordings()))
+      ->capture_default_str();
+  command.add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
 }
 
 void addRecipeOption(CLI::App& command, std::vector<std::string>& changes) {
@@ -135,6 +166,21 @@ Placement placementFor(const std::string& text, const ModelFiles& model, MixerKi
   Placement placement = placementFrom(text, model.config().layers, rest);
   checkOrigin(text, model);
   return placement;
+}
+
+void HybridOptions::addTo(CLI::App& command) {
+  command.add_option("--bank", bank, "The candidates' folder");
+  addRecipeOption(command, changes);
+  command.add_option("--operator", rest, "What stands elsewhere in uniform:K and the like; the bank's best")
+      ->check(CLI::IsMember(restOperatorNames()));
+}
+
+Placement HybridOptions::placement(const std::string& text, const ModelFiles& model) const {
+  return placementFor(text, model, restOperator(rest, bank, text));
+}
+
+Workbench::Candidates HybridOptions::candidates(const std::string& placement) const {
+  return candidatesFor(bank, placement, changes);
 }
 
 void checkOrigin(const std::string& text, const ModelFiles& model) {

@@ -11,17 +11,24 @@
 #include "backend/core/placement.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/model_files.h"
+#include "backend/formats/tokenizer.h"
 
 namespace interleave::cli {
 
 /// Token ids in a file: a JSON list of whole numbers below `vocabulary`. BadInput otherwise.
 std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary);
 
+/// Prompts in a file: a JSON list of texts and of lists of token ids. BadInput otherwise, or where one has no tokens.
+std::vector<std::vector<std::int32_t>> readPrompts(const std::filesystem::path& file, const Tokenizer& tokenizer);
+
 /// The bytes of a file.
 std::string readText(const std::filesystem::path& file);
 
 /// --device and --precision.
 void addExecutionOptions(CLI::App& command, Execution& execution);
+
+/// --prompts, --prompt-tokens, --wording and --seed: of the pass key prompts.
+void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request);
 
 /// --set for the recipe of what needs no bank.
 void addRecipeOption(CLI::App& command, std::vector<std::string>& changes);
@@ -65,6 +72,20 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
 
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
+/// --bank, --set and --operator: where the operators of hybrids come from.
+struct HybridOptions {
+  std::string bank;
+  std::vector<std::string> changes;
+  std::optional<std::string> rest;
+
+  void addTo(CLI::App& command);
+  Placement placement(const std::string& text, const ModelFiles& model) const;
+  Workbench::Candidates candidates(const std::string& placement) const;
+};
+/// What --placement takes.
+inline constexpr const char* kPlacementHelp =
+    "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none";
+
 /// BadInput where the placement's file names another model by its fingerprint.
 void checkOrigin(const std::string& text, const ModelFiles& model);
 

@@ -5,6 +5,10 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
 #include "kernels/cpu/attention.h"
 #include "kernels/reference/attention.h"
 #include "kernels/shapes.h"
@@ -115,6 +119,7 @@ class CpuAttention {
             keys_[n].tokens,
             q_.size(3),
             v_.size(3),
+            keys_[n].tokens - queries_[n].tokens,
             rows(q_, queries_[n], h),
             rows(k_, keys_[n], key_head),
             rows(v_, keys_[n], key_head),
@@ -128,6 +133,120 @@ class CpuAttention {
   std::vector<Span> queries_, keys_;
   float scale_;
 };
+
+/// One token of each sequence: its query heads that share a key head are worked on together, a stretch of keys at a
+/// time. Where any cache has several stretches, each gives its softmax with its logarithm's sum, and these are joined
+/// (as in FlashDecoding).
+class CpuStep {
+ public:
+  CpuStep(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::span<const KeyValueCache> caches,
+          const std::optional<double>& scale)
+      : q_(q.contiguous()),
+        k_(rowContiguous(k)),
+        v_(rowContiguous(v)),
+        caches_(caches),
+        group_(q.size(1) / k.size(1)),
+        scale_(readOutScale(q, scale)) {
+    for (const KeyValueCache& cache : caches) {
+      stretches_ = std::max(stretches_, (cache.held + kStretch - 1) / kStretch);
+      keys_ += cache.held;
+    }
+  }
+
+  at::Tensor run() const {
+    store();
+    const auto wide = q_.options().dtype(at::kFloat);
+    const at::Tensor log_sums = at::full({stretches_, q_.size(0), q_.size(1)}, kNothing, wide);
+    if (stretches_ == 1) {
+      at::Tensor out = at::empty(q_.sizes(), q_.options());
+      attend(out.unsqueeze(0), log_sums);
+      return out;
+    }
+    const at::Tensor parts = at::zeros({stretches_, q_.size(0), q_.size(1), q_.size(2)}, wide);
+    attend(parts, log_sums);
+    return (parts * log_sums.softmax(0).unsqueeze(3)).sum(0).to(q_.scalar_type());
+  }
+
+ private:
+  static constexpr std::int64_t kStretch = 512;  // keys
+  static constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+  static cpu::Rows rowsAt(const at::Tensor& x, std::int64_t first, std::int64_t stride) {
+    return {static_cast<char*>(x.data_ptr()) + first * static_cast<std::int64_t>(x.element_size()), stride,
+            x.scalar_type() == at::kBFloat16};
+  }
+  /// The rows of a cache's tensor for a key head, from row `first` on.
+  static cpu::Rows rows(const at::Tensor& cached, std::int64_t head, std::int64_t first) {
+    return rowsAt(cached, head * cached.stride(0) + first * cached.stride(1), cached.stride(1));
+  }
+
+  void store() const {
+    const std::size_t bytes = static_cast<std::size_t>(q_.size(2)) * q_.element_size();
+    for (std::size_t n = 0; n < caches_.size(); ++n) {
+      for (std::int64_t h = 0; h < k_.size(1); ++h) {
+        const auto put = [&](const at::Tensor& cached, const at::Tensor& x) {
+          const std::int64_t from = static_cast<std::int64_t>(n) * x.stride(0) + h * x.stride(1);
+          std::memcpy(rows(cached, h, caches_[n].slot).data, rowsAt(x, from, 0).data, bytes);
+        };
+        put(caches_[n].keys, k_);
+        put(caches_[n].values, v_);
+      }
+    }
+  }
+
+  void attend(const at::Tensor& parts, const at::Tensor& log_sums) const {
+    const std::int64_t key_heads = k_.size(1), tasks = std::ssize(caches_) * key_heads * stretches_;
+    const std::int64_t grain = std::max<std::int64_t>(1, kStretch * tasks / std::max<std::int64_t>(1, keys_));
+    at::parallel_for(0, tasks, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t stretch = task % stretches_, h = task / stretches_ % key_heads;
+        const std::int64_t n = task / stretches_ / key_heads, first = stretch * kStretch;
+        const KeyValueCache& cache = caches_[static_cast<std::size_t>(n)];
+        const std::int64_t keys = std::min(kStretch, cache.held - first), d = q_.size(2);
+        if (keys <= 0) continue;
+        const std::int64_t query = (n * key_heads + h) * group_, result = stretch * q_.size(0) * q_.size(1) + query;
+        const cpu::AttentionHead head{group_,
+                                      keys,
+                                      d,
+                                      d,
+                                      keys - 1,  // each of them sees all
+                                      rowsAt(q_, query * d, d),
+                                      rows(cache.keys, h, first),
+                                      rows(cache.values, h, first),
+                                      scale_,
+                                      Band{}.window,
+                                      0};
+        for (std::int64_t block = 0; block < group_; block += cpu::kAttentionBlock) {
+          cpu::attentionForward(head, block, rowsAt(parts, result * d, d), log_sums.data_ptr<float>() + result);
+        }
+      }
+    });
+  }
+
+  at::Tensor q_, k_, v_;
+  std::span<const KeyValueCache> caches_;
+  std::int64_t group_, stretches_ = 1, keys_ = 0;
+  float scale_;
+};
+
+/// The same in ATen: any device and type.
+at::Tensor plainStep(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     std::span<const KeyValueCache> caches, const std::optional<double>& scale) {
+  std::vector<at::Tensor> rows;
+  for (std::size_t n = 0; n < caches.size(); ++n) {
+    const auto& [keys, values, slot, held] = caches[n];
+    const auto row = static_cast<std::int64_t>(n);
+    keys.select(1, slot).copy_(k[row]);
+    values.select(1, slot).copy_(v[row]);
+    rows.push_back(reference::denseAttention(q.narrow(0, row, 1).unsqueeze(2), keys.narrow(1, 0, held).unsqueeze(0),
+                                             values.narrow(1, 0, held).unsqueeze(0), {}, {.scale = scale}));
+  }
+  return at::cat(rows).squeeze(2);
+}
+
+bool isFused(const at::Tensor& q) {
+  return q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16);
+}
 
 struct FusedAttention : torch::autograd::Function<FusedAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -161,13 +280,33 @@ struct FusedAttention : torch::autograd::Function<FusedAttention> {
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Band& band,
                      const AttentionOptions& options) {
   check(q, k, v, band, options);
-  const bool fused = q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16);
-  if (!fused) {
+  if (!isFused(q)) {
     sequences(q.size(0), q.size(2), options.offsets);  // throws on offsets that do not fit
     return reference::denseAttention(q, k, v, band, options);
   }
   if (needsGradient({q, k, v})) return FusedAttention::apply(q, k, v, band, options);
   return CpuAttention(q, k, v, band, options).forward().first;
+}
+
+at::Tensor attentionStep(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         std::span<const KeyValueCache> caches, const std::optional<double>& scale) {
+  const c10::NoGradGuard no_gradient;
+  TORCH_CHECK(q.dim() == 3 && k.dim() == 3 && k.sizes() == v.sizes() && k.size(0) == q.size(0) &&
+                  k.size(2) == q.size(2) && k.size(1) > 0 && q.size(1) % k.size(1) == 0,
+              "q, k and v must be [N,H,d] and [N,Hkv,d], not ", q.sizes(), ", ", k.sizes(), ", ", v.sizes());
+  TORCH_CHECK(std::ssize(caches) == q.size(0), caches.size(), " caches for ", q.size(0), " sequences");
+  for (const KeyValueCache& cache : caches) {
+    for (const at::Tensor* x : {&cache.keys, &cache.values}) {
+      TORCH_CHECK(x->dim() == 3 && x->size(0) == k.size(1) && x->size(2) == k.size(2) && x->stride(2) == 1 &&
+                      x->scalar_type() == q.scalar_type() && k.scalar_type() == q.scalar_type() &&
+                      v.scalar_type() == q.scalar_type(),
+                  "a cache of ", x->sizes(), " ", x->scalar_type(), " does not fit keys ", k.sizes(), " ",
+                  k.scalar_type());
+      TORCH_CHECK(0 <= cache.slot && cache.slot < cache.held && cache.held <= x->size(1), "slot ", cache.slot, " of ",
+                  cache.held, " in a cache for ", x->size(1));
+    }
+  }
+  return isFused(q) ? CpuStep(q, k, v, caches, scale).run() : plainStep(q, k, v, caches, scale);
 }
 
 }  // namespace interleave::kernels

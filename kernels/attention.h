@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace interleave::kernels {
@@ -34,5 +35,20 @@ struct AttentionOptions {
 /// CPU fp32 and bf16 run fused, the rest as the reference.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Band& band = {},
                      const AttentionOptions& options = {});
+
+/// Where the keys and values of one sequence lie while it is decoded, [Hkv,capacity,d] each with d's elements side by
+/// side. Their order does not matter, so a window may go round.
+struct KeyValueCache {
+  at::Tensor keys, values;
+  std::int64_t slot = 0;  ///< Where the new token's are written.
+  std::int64_t held = 0;  ///< The first so many are attended to, the new one among them.
+};
+
+/// One token of each of N sequences, for decoding; not differentiable. q: [N,H,d]; k, v: [N,Hkv,d], written into
+/// `caches` (N of them, of the same dtype) before the sequence's token attends to all that its own cache holds. Returns
+/// [N,H,d]. `scale` as in AttentionOptions. Long caches are cut at fixed lengths, so results do not depend on the
+/// number of threads.
+at::Tensor attentionStep(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         std::span<const KeyValueCache> caches, const std::optional<double>& scale = {});
 
 }  // namespace interleave::kernels

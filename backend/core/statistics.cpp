@@ -61,6 +61,14 @@ double meanOf(std::span<const double> samples) {
   return std::accumulate(samples.begin(), samples.end(), 0.0) / static_cast<double>(samples.size());
 }
 
+double medianOf(std::span<const double> samples) {
+  if (samples.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::ranges::sort(sorted);
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed) {
   if (samples.empty()) return {meanOf(samples), meanOf(samples)};
   Random random(seed);

@@ -13,6 +13,9 @@ struct Interval {
 
 double meanOf(std::span<const double> samples);  ///< NaN of none.
 
+double medianOf(
+    std::span<const double> samples);  ///< Of an even number, the mean of the two in the middle; NaN of none.
+
 inline constexpr int kBootstrapResamples = 1000;
 
 /// The 95 % interval of the samples' mean: percentiles of the means of kBootstrapResamples bootstrap resamples (Efron

@@ -12,6 +12,7 @@
 
 #include "backend/core/budget.h"
 #include "backend/core/events.h"
+#include "backend/core/measured_cost.h"
 #include "backend/core/placement.h"
 #include "backend/core/progress.h"
 #include "backend/core/settings.h"
@@ -124,9 +125,34 @@ class Workbench {
   /// own words, a file that is needed and not given. BadInput: a file that is not what it should be.
   std::vector<Score> evaluate(const EvaluationRequest& request, const Placement& placement, Progress& progress);
 
+  struct GenerationRequest {
+    std::filesystem::path model;
+    Candidates candidates;
+    std::vector<std::vector<std::int32_t>> prompts;  ///< Token ids.
+    std::int64_t most = 64;                          ///< Tokens of each continuation.
+    std::vector<std::int32_t> end_ids;               ///< Tokens that end one, and are left out.
+    Execution execution;
+  };
+  /// Greedy continuations of the prompts, all decoded together. Usage error: a prompt without tokens.
+  std::vector<std::vector<std::int32_t>> generate(const GenerationRequest& request, const Placement& placement,
+                                                  Progress& progress);
+
   /// Costs at each context length, from the configuration and the operators' settings alone.
   std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
                                std::span<const std::int64_t> context_tokens);
+
+  struct CostRequest {
+    std::filesystem::path model;
+    Candidates candidates;
+    std::vector<std::int64_t> lengths{512, 1024, 2048, 4096};  ///< Of contexts, tokens.
+    std::int64_t new_tokens = 16;                              ///< Decoded behind each; a token's share is the latency.
+    int repeats = 3;
+    Execution execution;
+  };
+  /// Measures the teacher and `placements` in turn, the teacher first in the result; a placement that is the teacher is
+  /// left out. Usage error: lengths and counts below 1.
+  std::vector<MeasuredCost> measureCost(const CostRequest& request, std::span<const Placement> placements,
+                                        Progress& progress);
 
   struct ExportRequest {
     std::filesystem::path model;
@@ -144,14 +170,20 @@ class Workbench {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The pass key prompts that evaluate() judges on, as token ids up to where the answer begins. Reads no weights.
+std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request);
+
 /// The card of a bank's folder: model, recipe, quality. BadInput: missing, not ours, unknown keys (the nearest known
 /// named).
 nlohmann::json readBankCard(const std::filesystem::path& dir);
 
-/// What `bench` measures: a forward pass, forward and backward of the gated delta rule, and one search step.
+/// What `bench` measures: a forward pass, forward and backward of the gated delta rule, one search step; and of pass
+/// key prompts, with the teacher and with a quarter of its layers kept, their evaluation, prefill and decoding.
 struct BenchRequest {
   std::filesystem::path model, bank;  ///< An empty bank: search steps with sliding windows.
-  std::int64_t tokens = 512;          ///< Of the one sequence.
+  std::int64_t tokens = 512;          ///< Of the one sequence, or of each prompt.
+  std::int64_t prompts = 16;          ///< Decoded together.
+  std::int64_t new_tokens = 8;        ///< Of each.
   int repeats = 5;                    ///< Medians of so many.
   std::vector<std::string> parts{"forward", "rule", "step"};
   Execution execution;

@@ -2,11 +2,13 @@
 #include "backend/evaluation/evaluate.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 
@@ -65,32 +67,51 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
   samples_id_ = samplesId(prompts_);
 }
 
+namespace {
+
 AnswerReading readAnswer(const Model& model, const MixerRow& row, const AnsweredPrompt& prompt) {
-  const at::NoGradGuard no_grad;
+  std::vector<std::int64_t> before(prompt.ids.size() - static_cast<std::size_t>(prompt.answer_begin));
+  std::iota(before.begin(), before.end(), prompt.answer_begin - 1);  // the places that the answer is read from
   const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-  const at::Tensor stream = runLayers(model, row, ids)[0];
+  const at::Tensor stream = runLayers(model, row, ids, {}, before)[0];
+  const at::Tensor answer = ids[0].slice(0, prompt.answer_begin);
   AnswerReading reading;
-  const std::int64_t end = stream.size(0) - 1;
-  for (std::int64_t first = prompt.answer_begin - 1; first < end; first += kHeadRows) {
-    const std::int64_t count = std::min(kHeadRows, end - first);
+  for (std::int64_t first = 0; first < stream.size(0); first += kHeadRows) {
+    const std::int64_t count = std::min(kHeadRows, stream.size(0) - first);
     const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
-    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
-    reading.arg_max = reading.arg_max && log_p.argmax(-1).equal(answer);
-    reading.nll -= log_p.gather(1, answer.unsqueeze(1)).sum().item<double>();
+    const at::Tensor said = answer.narrow(0, first, count);
+    reading.arg_max = reading.arg_max && log_p.argmax(-1).equal(said);
+    reading.nll -= log_p.gather(1, said.unsqueeze(1)).sum().item<double>();
   }
   return reading;
 }
 
+}  // namespace
+
+std::vector<AnswerReading> readAnswers(const Model& model, const MixerRow& row, std::size_t count,
+                                       const std::function<const AnsweredPrompt&(std::size_t)>& prompt,
+                                       const std::string& message, Progress& progress) {
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < count; ++i) longest = std::max(longest, prompt(i).ids.size());
+  std::vector<AnswerReading> readings(count);
+  const auto read = [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    readings[i] = readAnswer(model, row, prompt(i));
+  };
+  eachSequence(
+      model, static_cast<std::int64_t>(count), static_cast<std::int64_t>(longest), progress, read,
+      [&](std::int64_t done) { progress.report(message, static_cast<double>(done) / static_cast<double>(count)); });
+  return readings;
+}
+
 std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
-  const MixerRow row = bank_->row(placement);
+  const std::vector<AnswerReading> readings = readAnswers(
+      bank_->model(), bank_->row(placement), prompts_.size(),
+      [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; }, "Measuring on pass keys", progress);
   std::vector<double> answered, likelihoods;
-  for (const AnsweredPrompt& prompt : prompts_) {
-    progress.throwIfStopped();
-    const AnswerReading reading = readAnswer(bank_->model(), row, prompt);
+  for (const AnswerReading& reading : readings) {
     answered.push_back(reading.arg_max ? 1 : 0);
     likelihoods.push_back(reading.nll);
-    progress.report("Measuring on pass keys",
-                    static_cast<double>(answered.size()) / static_cast<double>(prompts_.size()));
   }
   return {scoreOf("passkey", "share", std::move(answered), samples_id_),
           scoreOf("passkey_nll", "nats", std::move(likelihoods), samples_id_)};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -69,6 +71,9 @@ struct AnswerReading {
   double nll = 0;       ///< Of the whole answer, nats.
   bool arg_max = true;  ///< Each of its tokens is the most likely one: greedy decoding would say it.
 };
-AnswerReading readAnswer(const Model& model, const MixerRow& row, const AnsweredPrompt& prompt);
+/// Of each of `count` prompts, in their order; `message` tells what is measured. Stopped when asked.
+std::vector<AnswerReading> readAnswers(const Model& model, const MixerRow& row, std::size_t count,
+                                       const std::function<const AnsweredPrompt&(std::size_t)>& prompt,
+                                       const std::string& message, Progress& progress);
 
 }  // namespace interleave

@@ -6,7 +6,7 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/unicode.h"
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 
 namespace interleave {
 namespace {
@@ -37,26 +37,34 @@ LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const CandidateBank
   samples_id_ = samplesId(prompts_);
 }
 
-std::string LongContextEvaluation::continuation(const MixerRow& row, const LongContextPrompt& prompt) const {
-  const auto asked = std::span(prompt.ids).first(static_cast<std::size_t>(prompt.answer_begin));
-  return tokenizer_->decode(generateGreedy({bank_, &bank_->model()}, row, asked, prompt.most_new, tokenizer_->endIds()),
-                            true);
+std::vector<double> LongContextEvaluation::matches(const MixerRow& row, Progress& progress) const {
+  std::vector<std::vector<std::int32_t>> asked;
+  std::int64_t most = 0;
+  for (const LongContextPrompt& prompt : prompts_) {
+    asked.emplace_back(prompt.ids.begin(), prompt.ids.begin() + prompt.answer_begin);
+    most = std::max(most, prompt.most_new);
+  }
+  const auto answers = generateBatch({bank_, &bank_->model()}, row, asked, most, tokenizer_->endIds(), progress);
+  std::vector<double> found;
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    const auto length = std::min(answers[i].size(), static_cast<std::size_t>(prompts_[i].most_new));
+    const std::string text = tokenizer_->decode(std::span(answers[i]).first(length), true);
+    found.push_back(matchOf(text, prompts_[i].references, info_.match));
+  }
+  return found;
 }
 
 std::vector<Score> LongContextEvaluation::scores(const Placement& placement, Progress& progress) {
   const MixerRow row = bank_->row(placement);
   const std::string name(info_.name);
-  std::vector<double> matches, likelihoods;
-  for (const LongContextPrompt& prompt : prompts_) {
-    progress.throwIfStopped();
-    likelihoods.push_back(readAnswer(bank_->model(), row, prompt).nll);
-    progress.throwIfStopped();
-    if (generate_) matches.push_back(matchOf(continuation(row, prompt), prompt.references, info_.match));
-    progress.report("Measuring on " + name + " (" + std::string(info_.label) + ")",
-                    static_cast<double>(likelihoods.size()) / static_cast<double>(prompts_.size()));
+  std::vector<double> likelihoods;
+  for (const AnswerReading& reading : readAnswers(
+           bank_->model(), row, prompts_.size(), [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; },
+           "Measuring on " + name + " (" + std::string(info_.label) + ")", progress)) {
+    likelihoods.push_back(reading.nll);
   }
   std::vector<Score> scores;
-  if (generate_) scores.push_back(scoreOf(name, "match", std::move(matches), samples_id_));
+  if (generate_) scores.push_back(scoreOf(name, "match", matches(row, progress), samples_id_));
   scores.push_back(scoreOf(name + "_nll", "nats", std::move(likelihoods), samples_id_));
   return scores;
 }

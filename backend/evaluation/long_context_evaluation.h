@@ -29,7 +29,7 @@ class LongContextEvaluation final : public Evaluation {
   std::vector<Score> scores(const Placement& placement, Progress& progress) override;
 
  private:
-  std::string continuation(const MixerRow& row, const LongContextPrompt& prompt) const;
+  std::vector<double> matches(const MixerRow& row, Progress& progress) const;  // of greedy answers
 
   std::shared_ptr<const CandidateBank> bank_;
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -15,53 +15,114 @@ namespace {
 
 constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
 
-/// Keys and values of the tokens that later queries may see: all, or the sinks and the last of a window. Distances
-/// among the last ones and the order of the sinks are kept, so the band's rule holds on what is kept as on the whole.
-class KeyValueCache final : public MixerState {
+/// Keys and values of the tokens that later queries may see: all, or the sinks and the last of a window, which goes
+/// round behind the sinks. A row's own memory, so that rows may come and go.
+class KeyValueState final : public MixerState {
  public:
-  KeyValueCache(const Model& model, std::int64_t batch, const kernels::Band& band) : band_(band) {
+  KeyValueState(const Model& model, std::int64_t batch, const kernels::Band& band)
+      : band_(band), capacity_(band.window == kUnbounded ? kUnbounded : band.sinks + band.window) {
     const auto options = at::TensorOptions().dtype(model.options().precision).device(model.device());
-    keys_ = values_ = at::empty({batch, model.config().kv_heads, 0, model.config().head_dim}, options);
+    const at::Tensor none = at::empty({model.config().kv_heads, 0, model.config().head_dim}, options);
+    rows_.assign(static_cast<std::size_t>(batch), {none, none, 0});
   }
 
   std::int64_t bytes() const override {
-    return 2 * length_ * keys_.size(0) * keys_.size(1) * keys_.size(3) * static_cast<std::int64_t>(keys_.itemsize());
+    std::int64_t elements = 0;
+    for (const Row& row : rows_) elements += 2 * held(row.tokens) * row.keys.size(0) * row.keys.size(2);
+    return rows_.empty() ? 0 : elements * static_cast<std::int64_t>(rows_.front().keys.itemsize());
   }
 
-  /// Adds the new tokens [B, Hkv, T, d]; the keys and values that they attend to.
-  std::pair<at::Tensor, at::Tensor> append(const at::Tensor& keys, const at::Tensor& values) {
-    reserve(keys.size(2));
-    keys_.narrow(2, length_, keys.size(2)).copy_(keys);
-    values_.narrow(2, length_, keys.size(2)).copy_(values);
-    length_ += keys.size(2);
-    return {keys_.narrow(2, 0, length_), values_.narrow(2, 0, length_)};
+  void keep(std::span<const std::int64_t> rows) override {
+    std::vector<Row> kept;
+    for (const std::int64_t row : rows) kept.push_back(rows_.at(static_cast<std::size_t>(row)));
+    rows_ = std::move(kept);
   }
 
-  /// Forgets what no later token sees.
-  void trim() {
-    if (band_.window == kUnbounded || length_ <= band_.sinks + band_.window) return;
-    for (at::Tensor* tensor : {&keys_, &values_}) {
-      const at::Tensor last = tensor->narrow(2, length_ - band_.window, band_.window).clone();
-      tensor->narrow(2, band_.sinks, band_.window).copy_(last);
+  bool empty(const Packing& packing) const {
+    const auto first = rows_.begin() + packing.first_row;
+    return std::all_of(first, first + packing.sequences(), [](const Row& row) { return row.tokens == 0; });
+  }
+
+  /// Makes room for one more token in `row`, and counts it.
+  kernels::KeyValueCache next(std::int64_t index) {
+    Row& row = rows_.at(static_cast<std::size_t>(index));
+    reserve(row, held(row.tokens + 1));
+    const std::int64_t slot = slotOf(row.tokens++);
+    return {row.keys, row.values, slot, held(row.tokens)};
+  }
+
+  /// Adds the tokens [T, Hkv, d] to a row.
+  void store(std::int64_t index, const at::Tensor& keys, const at::Tensor& values) {
+    Row& row = rows_.at(static_cast<std::size_t>(index));
+    const std::int64_t first = row.tokens;
+    row.tokens += keys.size(0);
+    reserve(row, held(row.tokens));
+    eachRun(first, row.tokens, [&](std::int64_t position, std::int64_t slot, std::int64_t count) {
+      const auto copy = [&](const at::Tensor& to, const at::Tensor& from) {
+        to.narrow(1, slot, count).copy_(from.narrow(0, position - first, count).transpose(0, 1));
+      };
+      copy(row.keys, keys);
+      copy(row.values, values);
+    });
+  }
+
+  /// The same, and what the tokens attend to, [T', Hkv, d]: those held before, in order, and themselves. Distances
+  /// among the last ones and the order of the sinks are kept, so the band's rule holds on them as on the whole.
+  std::pair<at::Tensor, at::Tensor> extend(std::int64_t index, const at::Tensor& keys, const at::Tensor& values) {
+    const Row& row = rows_.at(static_cast<std::size_t>(index));
+    if (row.tokens + keys.size(0) <= capacity_) {  // every token in the slot of its position
+      store(index, keys, values);
+      return {row.keys.narrow(1, 0, row.tokens).transpose(0, 1), row.values.narrow(1, 0, row.tokens).transpose(0, 1)};
     }
-    length_ = band_.sinks + band_.window;
+    std::vector<at::Tensor> all_keys, all_values;
+    eachRun(0, row.tokens, [&](std::int64_t, std::int64_t slot, std::int64_t count) {
+      all_keys.push_back(row.keys.narrow(1, slot, count).transpose(0, 1));
+      all_values.push_back(row.values.narrow(1, slot, count).transpose(0, 1));
+    });
+    all_keys.push_back(keys);
+    all_values.push_back(values);
+    const std::pair attended{at::cat(all_keys), at::cat(all_values)};
+    store(index, keys, values);
+    return attended;
   }
 
  private:
-  void reserve(std::int64_t more) {
-    if (length_ + more <= keys_.size(2)) return;
-    std::vector<std::int64_t> shape = keys_.sizes().vec();
-    shape[2] = std::max(length_ + more, 2 * keys_.size(2));
-    for (at::Tensor* tensor : {&keys_, &values_}) {
-      const at::Tensor grown = at::empty(shape, tensor->options());
-      grown.narrow(2, 0, length_).copy_(tensor->narrow(2, 0, length_));
+  struct Row {
+    at::Tensor keys, values;  // [Hkv, room, d]
+    std::int64_t tokens = 0;  // seen so far
+  };
+
+  std::int64_t held(std::int64_t tokens) const { return std::min(tokens, capacity_); }
+  std::int64_t slotOf(std::int64_t position) const {
+    return position < capacity_ ? position : band_.sinks + (position - band_.sinks) % band_.window;
+  }
+
+  /// Of the tokens from `first` up to the last one, at end − 1, those that are held then: runs that lie side by side.
+  template <class Visit>
+  void eachRun(std::int64_t first, std::int64_t end, const Visit& visit) const {
+    for (auto [from, to] : {std::pair{first, std::min(end, band_.sinks)},
+                            std::pair{std::max({first, band_.sinks, end - band_.window}), end}}) {
+      while (from < to) {
+        const std::int64_t slot = slotOf(from), count = std::min(to - from, capacity_ - slot);
+        visit(from, slot, count);
+        from += count;
+      }
+    }
+  }
+
+  void reserve(Row& row, std::int64_t tokens) const {
+    if (tokens <= row.keys.size(1)) return;
+    const std::int64_t room = std::min(tokens + std::max<std::int64_t>(64, tokens / 4), capacity_);
+    for (at::Tensor* tensor : {&row.keys, &row.values}) {
+      const at::Tensor grown = at::empty({tensor->size(0), room, tensor->size(2)}, tensor->options());
+      grown.narrow(1, 0, tensor->size(1)).copy_(*tensor);
       *tensor = grown;
     }
   }
 
   kernels::Band band_;
-  at::Tensor keys_, values_;  // [B, Hkv, capacity, d]
-  std::int64_t length_ = 0;
+  std::int64_t capacity_;
+  std::vector<Row> rows_;
 };
 
 }  // namespace
@@ -84,25 +145,42 @@ std::unique_ptr<SoftmaxAttention> SoftmaxAttention::slidingWindow(std::shared_pt
       new SoftmaxAttention(std::move(model), layer, MixerKind::SlidingWindow, {window, sinks}));
 }
 
-at::Tensor SoftmaxAttention::attend(const LayerInput::Projections& query, const at::Tensor& keys,
-                                    const at::Tensor& values, const Packing& packing) const {
-  const at::Tensor q = query.q.transpose(1, 2);
-  return kernels::attention(q, keys, values, band_, {model_->config().attention_scale, packing.offsets})
+at::Tensor SoftmaxAttention::attend(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                                    const std::vector<std::int64_t>& offsets) const {
+  return kernels::attention(q.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), band_,
+                            {model_->config().attention_scale, offsets})
       .transpose(1, 2);
 }
 
 at::Tensor SoftmaxAttention::context(LayerInput& input) const {
-  const LayerInput::Projections& rotated = input.rotated();
-  return attend(rotated, rotated.k.transpose(1, 2), rotated.v.transpose(1, 2), input.packing());
+  const auto& [q, k, v] = input.rotated();
+  return attend(q, k, v, input.packing().offsets);
 }
 
 at::Tensor SoftmaxAttention::context(LayerInput& input, MixerState& state) const {
-  auto& cache = static_cast<KeyValueCache&>(state);
-  const LayerInput::Projections& rotated = input.rotated();
-  const auto [keys, values] = cache.append(rotated.k.transpose(1, 2), rotated.v.transpose(1, 2));
-  at::Tensor result = attend(rotated, keys, values, {});
-  cache.trim();
-  return result;
+  auto& cache = static_cast<KeyValueState&>(state);
+  const Packing& packing = input.packing();
+  const auto& [q, k, v] = input.rotated();
+  if (packing.tokenEach()) {
+    std::vector<kernels::KeyValueCache> caches;
+    for (std::int64_t s = 0; s < packing.sequences(); ++s) caches.push_back(cache.next(packing.first_row + s));
+    return kernels::attentionStep(q[0], k[0], v[0], caches, model_->config().attention_scale).unsqueeze(0);
+  }
+  const bool fresh = cache.empty(packing);
+  std::vector<at::Tensor> contexts;
+  if (fresh) contexts.push_back(context(input));
+  for (std::int64_t s = 0; s < packing.sequences(); ++s) {
+    const auto own = [&](const at::Tensor& x) {
+      return x[0].narrow(0, packing.offsets[static_cast<std::size_t>(s)], packing.length(s));
+    };
+    if (fresh) {
+      cache.store(packing.first_row + s, own(k), own(v));
+      continue;
+    }
+    const auto [keys, values] = cache.extend(packing.first_row + s, own(k), own(v));
+    contexts.push_back(attend(own(q).unsqueeze(0), keys.unsqueeze(0), values.unsqueeze(0)));
+  }
+  return contexts.size() == 1 ? contexts.front() : at::cat(contexts, 1);
 }
 
 at::Tensor SoftmaxAttention::project(const at::Tensor& context) const {
@@ -117,7 +195,7 @@ at::Tensor SoftmaxAttention::forward(LayerInput& input, MixerState& state) const
 }
 
 std::unique_ptr<MixerState> SoftmaxAttention::start(std::int64_t batch) const {
-  return std::make_unique<KeyValueCache>(*model_, batch, band_);
+  return std::make_unique<KeyValueState>(*model_, batch, band_);
 }
 
 MixerCost SoftmaxAttention::cost(std::int64_t context_tokens) const {

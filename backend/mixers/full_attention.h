@@ -27,8 +27,9 @@ class SoftmaxAttention final : public Mixer {
 
  private:
   SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window);
-  at::Tensor attend(const LayerInput::Projections& query, const at::Tensor& keys, const at::Tensor& values,
-                    const Packing& packing) const;
+  /// q [B, T, H, d], keys and values [B, T', Hkv, d] → [B, T, H, d].
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                    const std::vector<std::int64_t>& offsets = {}) const;
   at::Tensor project(const at::Tensor& context) const;
 
   std::shared_ptr<const Model> model_;

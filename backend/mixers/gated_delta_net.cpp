@@ -12,10 +12,14 @@ namespace interleave {
 namespace {
 
 struct GdnState final : MixerState {
-  at::Tensor state;                    // [B, H, d, d] fp32
+  at::Tensor state;                    // [B, H, d, d] fp32 (fp64 in a model of fp64)
   std::unique_ptr<MixerState> window;  // null without a window
   std::int64_t bytes() const override {
     return static_cast<std::int64_t>(state.nbytes()) + (window ? window->bytes() : 0);
+  }
+  void keep(std::span<const std::int64_t> rows) override {
+    state = state.index_select(0, at::tensor(at::IntArrayRef(rows.data(), rows.size()), at::kLong).to(state.device()));
+    if (window) window->keep(rows);
   }
 };
 
@@ -146,24 +150,21 @@ GatedDeltaNet::Projected GatedDeltaNet::project(LayerInput& input) const {
           .window_gate = window_ ? parts[6].to(at::kFloat) : at::Tensor{}};
 }
 
-at::Tensor GatedDeltaNet::recurrent(const Projected& projected, const Packing& packing, at::Tensor* state) const {
+at::Tensor GatedDeltaNet::recurrent(const Projected& projected, const Packing& packing, at::Tensor state) const {
   const auto& [q, k, v, output_gate, decay, write, window_gate] = projected;
   const at::Tensor g = -at::exp(values_.log_decay) * at::softplus(decay + values_.dt_bias);
   const at::Tensor beta = at::sigmoid(write + values_.write_bias);
 
   at::Tensor out;
-  if (state != nullptr && q.size(1) == 1) {
-    const auto token = [](const at::Tensor& tensor) { return tensor.select(1, 0).contiguous(); };
-    const at::Tensor normal_q = token(q), normal_k = token(k);
-    out = kernels::gatedDeltaStep(normal_q, normal_k, token(v), token(g), token(beta), *state, {.l2_normalise = true})
-              .unsqueeze(1);
+  if (state.defined() && packing.tokenEach()) {
+    out = kernels::gatedDeltaStep(q[0], k[0], v[0], g[0], beta[0], state, {.l2_normalise = true}).unsqueeze(0);
   } else {
     kernels::DeltaRuleOptions options{.l2_normalise = true};
     options.offsets = packing.offsets;
-    const std::optional<at::Tensor> initial = state != nullptr ? std::optional(*state) : std::nullopt;
+    const std::optional<at::Tensor> initial = state.defined() ? std::optional(state) : std::nullopt;
     kernels::DeltaRuleResult result = kernels::gatedDeltaRule(q, k, v, g, beta, initial, options);
     out = std::move(result.out);
-    if (state != nullptr) *state = result.final_state;
+    if (state.defined()) state.copy_(result.final_state);
   }
   const at::Tensor scale = (values_.scale * 2).to(out.scalar_type()).unsqueeze(1);
   return out * (at::sigmoid(output_gate) * scale);
@@ -185,19 +186,20 @@ at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {
 }
 
 at::Tensor GatedDeltaNet::recurrentContext(LayerInput& input) const {
-  return recurrent(project(input), input.packing(), nullptr);
+  return recurrent(project(input), input.packing(), {});
 }
 
 at::Tensor GatedDeltaNet::forward(LayerInput& input) const {
   const Projected projected = project(input);
-  return output(projected, recurrent(projected, input.packing(), nullptr), windowContext(input));
+  return output(projected, recurrent(projected, input.packing(), {}), windowContext(input));
 }
 
 std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
   const ModelConfig& config = model_->config();
   auto state = std::make_unique<GdnState>();
+  const at::ScalarType type = model_->options().precision == at::kDouble ? at::kDouble : at::kFloat;
   state->state = at::zeros({batch, config.heads, config.head_dim, config.head_dim},
-                           at::TensorOptions().dtype(at::kFloat).device(model_->device()));
+                           at::TensorOptions().dtype(type).device(model_->device()));
   if (window_) state->window = window_->start(batch);
   return state;
 }
@@ -205,7 +207,9 @@ std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
 at::Tensor GatedDeltaNet::forward(LayerInput& input, MixerState& state) const {
   auto& mine = static_cast<GdnState&>(state);
   const Projected projected = project(input);
-  const at::Tensor context = recurrent(projected, input.packing(), &mine.state);
+  const Packing& packing = input.packing();
+  const at::Tensor rows = mine.state.narrow(0, packing.first_row, packing.sequences());
+  const at::Tensor context = recurrent(projected, packing, rows);
   return output(projected, context, window_ ? window_->context(input, *mine.window) : at::Tensor{});
 }
 

@@ -64,7 +64,8 @@ class GatedDeltaNet final : public Mixer {
     at::Tensor q, k, v, output_gate, decay, write, window_gate;
   };
   Projected project(LayerInput& input) const;
-  at::Tensor recurrent(const Projected& projected, const Packing& packing, at::Tensor* state) const;
+  /// From `state`, which is moved on in place; undefined: from nothing.
+  at::Tensor recurrent(const Projected& projected, const Packing& packing, at::Tensor state) const;
   at::Tensor output(const Projected& projected, const at::Tensor& context, const at::Tensor& window) const;
 
   std::shared_ptr<const Model> model_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,12 +16,15 @@
 
 namespace interleave {
 
-/// What an operator keeps between calls when decoding: keys and values, or a recurrent state. Each operator has its
-/// own.
+/// What an operator keeps between calls when decoding, a row a sequence: keys and values, or a recurrent state. Each
+/// operator has its own. Rows are independent: calls for different ones may run at the same time.
 class MixerState {
  public:
   virtual ~MixerState() = default;
-  virtual std::int64_t bytes() const = 0;  ///< As measured, to be held against MixerCost::cache_bytes.
+  /// As held for the tokens so far, to be compared with MixerCost::cache_bytes; room for more tokens does not count.
+  virtual std::int64_t bytes() const = 0;
+  /// Keeps these rows, in this order, and forgets the others.
+  virtual void keep(std::span<const std::int64_t> rows) = 0;
 };
 
 /// An operator standing in a layer: takes the normalised stream, returns what goes into the residual. Over a whole
@@ -33,7 +37,8 @@ class Mixer {
 
   /// An empty state for `batch` sequences.
   virtual std::unique_ptr<MixerState> start(std::int64_t batch) const = 0;
-  /// Continues from `state` by T ≥ 1 tokens (a prompt, or one token), and moves it on. No gradient.
+  /// Continues sequences, packed, each from its row of `state` by T ≥ 1 tokens (a prompt, or one token), and moves it
+  /// on. No gradient.
   virtual at::Tensor forward(LayerInput& input, MixerState& state) const = 0;
 
   virtual MixerCost cost(std::int64_t context_tokens) const = 0;

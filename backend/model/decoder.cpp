@@ -5,6 +5,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <functional>
+#include <ranges>
 #include <string>
 #include <utility>
 
@@ -23,14 +25,21 @@ void checkRow(const Model& model, const MixerRow& mixers) {
 
 /// The stream through all layers; `mix` applies the layer's operator.
 template <class Mix>
-at::Tensor throughLayers(const Model& model, const at::Tensor& ids, const Packing& packing, std::int64_t first,
-                         const Mix& mix) {
+at::Tensor throughLayers(const Model& model, const at::Tensor& ids, const Packing& packing,
+                         std::span<const std::int64_t> wanted, const Mix& mix) {
   FiniteWatch watch;
   at::Tensor stream = model.embed(ids);
   watch.add(stream);
   for (int layer = 0; layer < model.config().layers; ++layer) {
-    LayerInput input(model, layer, model.attentionInput(layer, stream), packing, first);
-    stream = model.finishLayer(layer, stream, mix(layer, input));
+    LayerInput input(model, layer, model.attentionInput(layer, stream), packing);
+    at::Tensor mixed = mix(layer, input);
+    if (!wanted.empty() && layer + 1 == model.config().layers) {
+      const at::Tensor columns =
+          at::tensor(at::IntArrayRef(wanted.data(), wanted.size()), at::kLong).to(stream.device());
+      stream = stream.index_select(1, columns);
+      mixed = mixed.index_select(1, columns);
+    }
+    stream = model.finishLayer(layer, stream, mixed);
     watch.add(stream);
   }
   watch.check();
@@ -39,9 +48,10 @@ at::Tensor throughLayers(const Model& model, const at::Tensor& ids, const Packin
 
 }  // namespace
 
-at::Tensor runLayers(const Model& model, const MixerRow& mixers, const at::Tensor& ids, const Packing& packing) {
+at::Tensor runLayers(const Model& model, const MixerRow& mixers, const at::Tensor& ids, const Packing& packing,
+                     std::span<const std::int64_t> wanted) {
   checkRow(model, mixers);
-  return throughLayers(model, ids, packing, 0, [&](int layer, LayerInput& input) {
+  return throughLayers(model, ids, packing, wanted, [&](int layer, LayerInput& input) {
     return mixers[static_cast<std::size_t>(layer)]->forward(input);
   });
 }
@@ -50,42 +60,56 @@ at::Tensor logits(const Model& model, const MixerRow& mixers, const at::Tensor& 
   return model.head(model.finalNorm(runLayers(model, mixers, ids, packing)));
 }
 
-Decoder::Decoder(std::shared_ptr<const Model> model, MixerRow mixers, std::int64_t batch)
-    : model_(std::move(model)), mixers_(std::move(mixers)) {
+Decoder::Decoder(std::shared_ptr<const Model> model, MixerRow mixers, std::int64_t rows)
+    : model_(std::move(model)), mixers_(std::move(mixers)), positions_(static_cast<std::size_t>(rows), 0) {
   checkRow(*model_, mixers_);
-  for (const Mixer* mixer : mixers_) states_.push_back(mixer->start(batch));
+  for (const Mixer* mixer : mixers_) states_.push_back(mixer->start(rows));
 }
 
-at::Tensor Decoder::feed(const at::Tensor& ids, bool all) {
+at::Tensor Decoder::advance(const at::Tensor& ids, std::span<const std::int64_t> lengths, std::int64_t first_row,
+                            std::span<const std::int64_t> wanted) {
   const at::NoGradGuard no_grad;
-  const at::Tensor stream = throughLayers(*model_, ids, {}, position_, [&](int layer, LayerInput& input) {
+  const auto position = positions_.begin() + first_row;
+  Packing packing{{0}, {position, position + std::ssize(lengths)}, first_row};
+  for (const std::int64_t length : lengths) packing.offsets.push_back(packing.offsets.back() + length);
+  at::Tensor stream = throughLayers(*model_, ids, packing, wanted, [&](int layer, LayerInput& input) {
     const auto index = static_cast<std::size_t>(layer);
     return mixers_[index]->forward(input, *states_[index]);
   });
-  position_ += ids.size(1);
-  return model_->head(model_->finalNorm(all ? stream : stream.select(1, -1)));
+  std::ranges::transform(lengths, std::ranges::subrange(position, positions_.end()), position, std::plus<>());
+  return stream;
+}
+
+at::Tensor Decoder::feed(const at::Tensor& ids, bool all) {
+  const std::int64_t tokens = ids.size(1);
+  const std::vector<std::int64_t> lengths(static_cast<std::size_t>(ids.size(0)), tokens);
+  std::vector<std::int64_t> wanted;
+  for (std::int64_t row = 1; row <= ids.size(0) && !all; ++row) wanted.push_back(row * tokens - 1);
+  const at::Tensor stream = advance(ids.reshape({1, -1}), lengths, 0, wanted);
+  const at::Tensor logits = model_->head(model_->finalNorm(stream[0]));
+  return all ? logits.unflatten(0, {ids.size(0), tokens}) : logits;
+}
+
+at::Tensor Decoder::feed(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths,
+                         std::int64_t first_row) {
+  std::vector<std::int64_t> last{-1};
+  for (const std::int64_t length : lengths) last.push_back(last.back() + length);
+  last.erase(last.begin());
+  const at::Tensor stream = advance(tokenBatch(ids, model_->device()), lengths, first_row, last);
+  return model_->head(model_->finalNorm(stream[0]));
+}
+
+void Decoder::keep(std::span<const std::int64_t> rows) {
+  for (const auto& state : states_) state->keep(rows);
+  std::vector<std::int64_t> kept;
+  for (const std::int64_t row : rows) kept.push_back(position(row));
+  positions_ = std::move(kept);
 }
 
 std::int64_t Decoder::cacheBytes() const {
   std::int64_t total = 0;
   for (const auto& state : states_) total += state->bytes();
   return total;
-}
-
-std::vector<std::int32_t> generateGreedy(const std::shared_ptr<const Model>& model, const MixerRow& mixers,
-                                         std::span<const std::int32_t> prompt, std::int64_t most,
-                                         std::span<const std::int32_t> end_ids) {
-  Decoder decoder(model, mixers, 1);
-  std::vector<std::int64_t> next(prompt.begin(), prompt.end());
-  std::vector<std::int32_t> answer;
-  while (static_cast<std::int64_t>(answer.size()) < most) {
-    const at::Tensor ids = at::tensor(next, at::kLong).unsqueeze(0);
-    const auto token = decoder.feed(ids).argmax(-1).item<std::int64_t>();
-    if (std::ranges::find(end_ids, static_cast<std::int32_t>(token)) != end_ids.end()) break;
-    answer.push_back(static_cast<std::int32_t>(token));
-    next = {token};
-  }
-  return answer;
 }
 
 }  // namespace interleave

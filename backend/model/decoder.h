@@ -4,7 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,32 +16,43 @@ namespace interleave {
 
 /// Runs a model with an operator in each layer.
 
-/// The stream after the last layer, before the final norm: ids [B, T] → [B, T, D]. Checks values after the last layer;
-/// where they are not finite it names the first layer at which they are not (Failed).
-at::Tensor runLayers(const Model& model, const MixerRow& mixers, const at::Tensor& ids, const Packing& packing = {});
+/// The stream after the last layer, before the final norm: ids [B, T] → [B, T, D]. Where `wanted` columns are named the
+/// result has only these, and the last layer's MLP is spared the others. Checks values after the last layer; where they
+/// are not finite it names the first layer at which they are not (Failed).
+at::Tensor runLayers(const Model& model, const MixerRow& mixers, const at::Tensor& ids, const Packing& packing = {},
+                     std::span<const std::int64_t> wanted = {});
 
 /// Logits [B, T, V] in fp32.
 at::Tensor logits(const Model& model, const MixerRow& mixers, const at::Tensor& ids, const Packing& packing = {});
 
-/// Decoding with a state in each layer. Not thread-safe.
+/// Decoding with a state in each layer, a row of them for each sequence. Not thread-safe, but rows are independent:
+/// different ones may be fed at the same time.
 class Decoder {
  public:
-  Decoder(std::shared_ptr<const Model> model, MixerRow mixers, std::int64_t batch);
-  /// Feeds ids [B, T] and returns the logits of the last token [B, V]; `all` gives every position [B, T, V].
+  Decoder(std::shared_ptr<const Model> model, MixerRow mixers, std::int64_t rows);
+
+  /// Feeds each row as many tokens, ids [B, T], and returns the logits of the last ones [B, V]; `all` gives every
+  /// position [B, T, V].
   at::Tensor feed(const at::Tensor& ids, bool all = false);
-  std::int64_t position() const { return position_; }
+  /// Feeds sequence s, the next lengths[s] ≥ 1 of `ids`, to row first_row + s: the logits of their last tokens [n, V].
+  at::Tensor feed(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths, std::int64_t first_row = 0);
+  /// Keeps these rows, in this order, and forgets the others.
+  void keep(std::span<const std::int64_t> rows);
+
+  const Model& model() const { return *model_; }
+  std::int64_t rows() const { return std::ssize(positions_); }
+  std::int64_t position(std::int64_t row = 0) const { return positions_.at(static_cast<std::size_t>(row)); }
   std::int64_t cacheBytes() const;
 
  private:
+  /// Moves sequences on; of the stream, the `wanted` columns.
+  at::Tensor advance(const at::Tensor& ids, std::span<const std::int64_t> lengths, std::int64_t first_row,
+                     std::span<const std::int64_t> wanted);
+
   std::shared_ptr<const Model> model_;
   MixerRow mixers_;
   std::vector<std::unique_ptr<MixerState>> states_;
-  std::int64_t position_ = 0;
+  std::vector<std::int64_t> positions_;  // tokens fed to each row
 };
-
-/// Greedy continuation of one prompt, up to `most` tokens or a token of `end_ids`.
-std::vector<std::int32_t> generateGreedy(const std::shared_ptr<const Model>& model, const MixerRow& mixers,
-                                         std::span<const std::int32_t> prompt, std::int64_t most,
-                                         std::span<const std::int32_t> end_ids);
 
 }  // namespace interleave

@@ -3,24 +3,30 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "backend/model/model.h"
 #include "kernels/pointwise.h"
 
 namespace interleave {
 namespace {
 
-/// The table's rows for each token: positions restart in every packed sequence.
+/// The table's rows for each token: every packed sequence has positions of its own.
 Rotary rotaryOf(const LayerInput& input) {
   const Packing& packing = input.packing();
-  if (!packing.packed()) return input.model().rotary(input.layer(), input.firstPosition(), input.x().size(1));
-  std::vector<at::Tensor> cos, sin;
-  for (std::size_t sequence = 1; sequence < packing.offsets.size(); ++sequence) {
-    const std::int64_t length = packing.offsets[sequence] - packing.offsets[sequence - 1];
-    const Rotary part = input.model().rotary(input.layer(), 0, length);
-    cos.push_back(part.cos);
-    sin.push_back(part.sin);
+  const std::int64_t tokens = input.x().size(1);
+  const auto first = [&](std::int64_t s) {
+    return packing.positions.empty() ? 0 : packing.positions[static_cast<std::size_t>(s)];
+  };
+  if (!packing.packed()) return input.model().rotary(input.layer(), 0, tokens);
+  if (packing.sequences() == 1) return input.model().rotary(input.layer(), first(0), tokens);
+  std::vector<std::int64_t> positions;
+  for (std::int64_t s = 0; s < packing.sequences(); ++s) {
+    for (std::int64_t i = 0; i < packing.length(s); ++i) positions.push_back(first(s) + i);
   }
-  return {at::cat(cos), at::cat(sin)};
+  const Rotary table = input.model().rotary(input.layer(), 0, std::ranges::max(positions) + 1);
+  const at::Tensor rows = at::tensor(positions, at::kLong).to(table.cos.device());
+  return {table.cos.index_select(0, rows), table.sin.index_select(0, rows)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -12,19 +13,28 @@ namespace interleave {
 class Model;
 
 /// How rows are cut into sequences. Empty offsets: each row of [B, T] is one sequence. Otherwise B = 1 and the row
-/// holds sequences packed end to end, sequence s in [offsets[s], offsets[s+1]); positions restart in each.
+/// holds sequences packed end to end, sequence s in [offsets[s], offsets[s+1]). Where mixers go on from states,
+/// sequence s continues row first_row + s of them, and its first token has position positions[s] (all 0 where empty).
 struct Packing {
   std::vector<std::int64_t> offsets;
+  std::vector<std::int64_t> positions = {};
+  std::int64_t first_row = 0;
+
   bool packed() const { return !offsets.empty(); }
+  std::int64_t sequences() const { return packed() ? std::ssize(offsets) - 1 : 0; }
+  std::int64_t length(std::int64_t s) const {
+    return offsets[static_cast<std::size_t>(s) + 1] - offsets[static_cast<std::size_t>(s)];
+  }
+  bool tokenEach() const { return packed() && offsets.back() == sequences(); }  ///< A step of decoding.
 };
 
 /// What a layer's operator is given: the normalised stream, and the teacher's projections of it, computed once however
 /// many operators ask (full attention and a window share them). Not thread-safe; lives for one layer of one forward.
 class LayerInput {
  public:
-  /// `x` [B, T, D]; `first_position` is the position of column 0 (tokens already in the cache).
-  LayerInput(const Model& model, int layer, at::Tensor x, const Packing& packing, std::int64_t first_position = 0)
-      : model_(model), layer_(layer), x_(std::move(x)), packing_(packing), first_position_(first_position) {}
+  /// `x` [B, T, D].
+  LayerInput(const Model& model, int layer, at::Tensor x, const Packing& packing)
+      : model_(model), layer_(layer), x_(std::move(x)), packing_(packing) {}
 
   /// The teacher's q [B, T, H, d], k and v [B, T, Hkv, d]: bias and q/k norm applied. `rotated()` has RoPE on q and k.
   struct Projections {
@@ -37,14 +47,12 @@ class LayerInput {
   int layer() const { return layer_; }
   const at::Tensor& x() const { return x_; }
   const Packing& packing() const { return packing_; }
-  std::int64_t firstPosition() const { return first_position_; }
 
  private:
   const Model& model_;
   int layer_;
   at::Tensor x_;
   const Packing& packing_;
-  std::int64_t first_position_;
   std::optional<Projections> plain_, rotated_;
 };
 

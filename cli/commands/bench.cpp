@@ -33,15 +33,21 @@ void declareBench(CLI::App& app, Terminal& terminal) {
   CLI::App* command = app.add_subcommand("bench", "How fast this machine runs a model and searches it");
   command->add_option("MODEL", request->model, "A Hugging Face folder, or a .gguf file")->required();
   command->add_option("--bank", request->bank, "The candidates' folder; without one, sliding windows are searched");
-  command->add_option("--tokens", request->tokens, "Length of the sequence")
+  command->add_option("--tokens", request->tokens, "Length of the sequence, or of each prompt")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
   command->add_option("--repeats", request->repeats, "Medians of so many")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--parts", request->parts, "What to time: forward, rule, step")
+  command->add_option("--prompts", request->prompts, "Of generate: how many are decoded together")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--new-tokens", request->new_tokens, "Of generate: decoded behind each prompt")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--parts", request->parts, "What to time: forward, rule, step, generate")
       ->delimiter(',')
-      ->check(CLI::IsMember({"forward", "rule", "step"}))
+      ->check(CLI::IsMember({"forward", "rule", "step", "generate"}))
       ->capture_default_str();
   addExecutionOptions(*command, request->execution);
   command->callback([request, &terminal] { bench(*request, terminal); });

@@ -16,13 +16,16 @@ void declareCandidates(CLI::App& app, Terminal& terminal);
 void declareSearch(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
+void declareGenerate(CLI::App& app, Terminal& terminal);
+void declareCost(CLI::App& app, Terminal& terminal);
 void declareExchange(CLI::App& app, Terminal& terminal);
 void declarePlacement(CLI::App& app, Terminal& terminal);
 void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch, declareRuns, declareEvaluate,
-                                      declareExchange, declarePlacement,  declareRegret, declareBench};
+inline constexpr std::array kCommands{declareModel,     declareCandidates, declareSearch, declareRuns,
+                                      declareEvaluate,  declareGenerate,   declareCost,   declareExchange,
+                                      declarePlacement, declareRegret,     declareBench};
 
 }  // namespace interleave::cli

@@ -16,9 +16,9 @@ namespace {
 
 struct EvaluateOptions {
   Workbench::EvaluationRequest request;
-  std::vector<std::string> placements, changes;
-  std::optional<std::string> rest;
-  std::string bank, out, against;
+  HybridOptions hybrid;
+  std::vector<std::string> placements;
+  std::string out, against;
 };
 
 /// What a score's task must be called beside its name: "RULER-style"; "" for most.
@@ -67,7 +67,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
   std::vector<Placement> placements;
   for (const std::string& text : options.placements) {
-    placements.push_back(placementFor(text, files, restOperator(options.rest, options.bank, text)));
+    placements.push_back(options.hybrid.placement(text, files));
   }
 
   const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
@@ -79,7 +79,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
                                  "error", "unit", "samples");
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
-    request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
+    request.candidates = options.hybrid.candidates(options.placements[i]);
     std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
@@ -108,20 +108,13 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   Workbench::EvaluationRequest& request = options->request;
   CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and long-context tasks");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
-  command->add_option("--bank", options->bank, "The candidates' folder");
-  addRecipeOption(*command, options->changes);
-  command
-      ->add_option(
-          "--placement", options->placements,
-          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none; "
-          "may be repeated")
+  options->hybrid.addTo(*command);
+  command->add_option("--placement", options->placements, std::string(kPlacementHelp) + "; may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);
   command->add_option("--against", options->against,
                       "The placement that others are compared with: as given, or its number from 1 on; the first");
-  command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like; the bank's best")
-      ->check(CLI::IsMember(restOperatorNames()));
   command->add_option("--tasks", request.tasks, "What to measure; the list is below")
       ->delimiter(',')
       ->check(CLI::IsMember(taskNames()))
@@ -132,15 +125,7 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--sequence", request.sequence_length, "Tokens a sequence")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompts", request.prompts, "Prompts of each task that has any")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length, with the answer")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--wording", request.wording, "Of the passkey prompts")
-      ->check(CLI::IsMember(promptWordings()))
-      ->capture_default_str();
+  addPromptOptions(*command, request);
   command->add_flag_callback(
       "--nll-only", [options] { options->request.generate = false; },
       "Of long-context tasks, the NLL of the answer alone: nothing is generated");
@@ -153,7 +138,6 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--passkey-words", request.passkey_words, "Words of each")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
   addExecutionOptions(*command, request.execution);
   command->footer(taskTable);

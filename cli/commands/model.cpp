@@ -14,12 +14,13 @@ namespace interleave::cli {
 namespace {
 
 struct ModelOptions {
-  std::string model, text_file, ids, out, bank;
-  std::optional<std::string> placement, rest;
-  std::vector<std::string> changes;
+  std::string model, text_file, ids, out;
+  std::optional<std::string> placement;
+  HybridOptions hybrid;
   bool special = false, plain = false;
   int layers = 9;
   std::uint64_t seed = 0;
+  Workbench::EvaluationRequest evaluation;  ///< Its prompts.
   Execution execution;
 };
 
@@ -55,18 +56,22 @@ void detokenize(const ModelOptions& options, Terminal& terminal) {
   }
 }
 
+void prompts(const ModelOptions& options, Terminal& terminal) {
+  Workbench::EvaluationRequest request = options.evaluation;
+  request.model = options.model;
+  terminal.printRaw(nlohmann::json(passkeyPrompts(request)).dump() + "\n");
+}
+
 void logits(const ModelOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.model);
   const std::int64_t vocabulary = files.config().vocabulary;
   const std::vector<std::int32_t> ids = readIds(options.ids, vocabulary);
   if (ids.empty()) throw badInput(options.ids, {}, "the list of token ids is empty");
   std::optional<Placement> placement;
-  if (options.placement) {
-    placement = placementFor(*options.placement, files, restOperator(options.rest, options.bank, *options.placement));
-  }
-  const std::vector<float> values = Workbench().logits(
-      options.model, ids, placement ? &*placement : nullptr,
-      candidatesFor(options.bank, options.placement.value_or(""), options.changes), options.execution, terminal);
+  if (options.placement) placement = options.hybrid.placement(*options.placement, files);
+  const std::vector<float> values =
+      Workbench().logits(options.model, ids, placement ? &*placement : nullptr,
+                         options.hybrid.candidates(options.placement.value_or("")), options.execution, terminal);
   const auto wrong = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
   if (wrong != values.end()) {
     const auto at = wrong - values.begin();
@@ -115,15 +120,14 @@ void declareModel(CLI::App& app, Terminal& terminal) {
   command->add_option("--ids", options->ids, "A JSON list of token ids")->required();
   command->add_flag("--skip-special", options->plain, "Leave special tokens out");
 
+  addPromptOptions(*add("prompts", "The pass key prompts of evaluate, as a JSON list of lists of token ids", prompts),
+                   options->evaluation);
+
   command = add("logits", "Logits [T, V] of one sequence, to a safetensors file", logits);
   command->add_option("--ids", options->ids, "A JSON list of token ids")->required();
   command->add_option("--out", options->out, "The file to write; its tensor is \"logits\", fp32")->required();
-  command->add_option("--placement", options->placement,
-                      "Of a hybrid: a file, layers:I,J,…, uniform:K[:OFFSET], … (see evaluate)");
-  command->add_option("--bank", options->bank, "The candidates that stand in the hybrid");
-  addRecipeOption(*command, options->changes);
-  command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like")
-      ->check(CLI::IsMember(restOperatorNames()));
+  command->add_option("--placement", options->placement, kPlacementHelp);
+  options->hybrid.addTo(*command);
   addExecutionOptions(*command, options->execution);
 }
 

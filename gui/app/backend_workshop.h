@@ -39,6 +39,10 @@ class BackendWorkshop final : public Workshop {
                               Progress& progress) override {
     return bench_.evaluate(request, placement, progress);
   }
+  std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request, std::span<const Placement> placements,
+                                        Progress& progress) override {
+    return bench_.measureCost(request, placements, progress);
+  }
   std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override {
     return bench_.exportPlacement(request, progress);
   }

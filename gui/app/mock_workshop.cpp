@@ -138,6 +138,32 @@ std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& re
           interleave::scoreOf("passkey_nll", "nats", std::move(answers), prompts)};
 }
 
+std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest& request,
+                                                    std::span<const Placement> placements, Progress& progress) {
+  std::vector<MeasuredCost> costs{{Placement(script_.layers, MixerKind::Full)}};
+  for (const Placement& placement : placements) {
+    if (placement != costs.front().placement) costs.push_back({placement});
+  }
+  for (const std::int64_t tokens : request.lengths) {
+    take(evaluation_milliseconds_ / 4, "measuring contexts of " + std::to_string(tokens) + " tokens", progress);
+    const CostTable table = mockCosts(tokens, script_.layers);
+    for (MeasuredCost& cost : costs) {
+      // Attention's time grows with the context; what stands elsewhere costs more at first.
+      const double kept = static_cast<double>(cost.placement.fullCount()) / cost.placement.layers();
+      const double token = 0.03 + 0.01 * (1 - kept) + 1e-5 * kept * static_cast<double>(tokens);
+      CostPoint point{.context_tokens = tokens,
+                      .cache_bytes = 2 * table.cacheBytes(cost.placement),
+                      .computed_bytes = table.cacheBytes(cost.placement)};
+      for (int i = 0; i < request.repeats; ++i) {
+        point.decode_samples.push_back(token * (1 + 0.01 * i));
+        point.prefill_samples.push_back(token * static_cast<double>(tokens) / 40 * (1 + 0.01 * i));
+      }
+      cost.points.push_back(std::move(point));
+    }
+  }
+  return costs;
+}
+
 std::vector<std::string> MockWorkshop::exportPlacement(const Workbench::ExportRequest& request, Progress&) {
   std::filesystem::create_directories(request.out);
   std::ofstream(request.out / "placement.json") << nlohmann::json{{"line", request.placement.line()}}.dump();

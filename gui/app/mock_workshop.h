@@ -31,6 +31,8 @@ class MockWorkshop final : public Workshop {
                          const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) override;
   std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                               Progress& progress) override;
+  std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request, std::span<const Placement> placements,
+                                        Progress& progress) override;
   std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override;
 
  private:

@@ -47,7 +47,8 @@ Studio::Studio(Workshop& workshop)
       judging_(workshop, jobs_, book_, {.slot = QStringLiteral("judge")}, [this] { return evaluationRequest(); }),
       what_if_(workshop, jobs_, book_,
                {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
-               [this] { return evaluationRequest(); }) {
+               [this] { return evaluationRequest(); }),
+      measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }) {
   clock_.addSource([this] {
     const bool going_on = controller_.drain();
     drainPreparation();
@@ -205,6 +206,7 @@ void Studio::refreshSubject() {
   if (judging_.busy()) log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
   judging_.want({});
   what_if_.want({});
+  measured_cost_.forget();
   collected_ = 0;
 }
 

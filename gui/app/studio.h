@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "gui/app/cost_measurement.h"
 #include "gui/app/evaluation_queue.h"
 #include "gui/app/frame_clock.h"
 #include "gui/app/open_model.h"
@@ -45,6 +46,7 @@ class Studio final : public QObject {
   PlacementEditor& editor() { return editor_; }
   EvaluationQueue& judging() { return judging_; }  ///< Asked for: with all samples.
   EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
+  CostMeasurement& measuredCost() { return measured_cost_; }
 
   /// The store that is open already is read anew. Refused while something is written to the open one.
   void openStore(const std::filesystem::path& file);
@@ -130,6 +132,7 @@ class Studio final : public QObject {
   JobList jobs_;  // its threads use what stands above
   OpenModel model_;
   EvaluationQueue judging_, what_if_;
+  CostMeasurement measured_cost_;
   RunController controller_;            // first to go: its engine records into the library
   std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
   std::shared_ptr<RunRecord> prepared_;

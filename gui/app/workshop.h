@@ -40,6 +40,8 @@ class Workshop {
                                  const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) = 0;
   virtual std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                       Progress& progress) = 0;
+  virtual std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request,
+                                                std::span<const Placement> placements, Progress& progress) = 0;
   virtual std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) = 0;
 };
 

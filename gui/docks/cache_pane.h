@@ -6,11 +6,12 @@
 #include "gui/widgets/pane.h"
 
 class QLabel;
+class QPushButton;
 
 namespace interleave::gui {
 
-/// Bytes of cache, states included, against the context length, for the teacher and placements; where a placement
-/// begins to save is marked.
+/// Bytes of cache, states included, against the context length, for the teacher and placements; and once measured, the
+/// time that decoding and prefill take. Where a placement begins to save is marked.
 class CachePane final : public Pane {
   Q_OBJECT
  public:
@@ -27,10 +28,17 @@ class CachePane final : public Pane {
     bool dashed;
   };
   std::vector<Line> lines() const;
+  Panel bytesPanel(const std::vector<Line>& lines) const;
+  Panel timePanel(const QString& title, const CostReading& time, const std::vector<Line>& lines) const;
+  const MeasuredCost* measuredOf(const Placement& placement) const;  ///< Null: not measured.
+  QString legendOf(const std::vector<Line>& lines) const;
+  QString measuredText(const std::vector<Line>& lines) const;
+  void refreshButton();
 
   Studio& studio_;
   Figure* figure_;
-  QLabel* legend_;
+  QLabel *legend_, *measured_;
+  QPushButton* measure_;
 };
 
 }  // namespace interleave::gui

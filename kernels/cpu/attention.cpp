@@ -32,9 +32,8 @@ void loadTransposed(const Rows& source, std::int64_t first, int tokens, std::int
 /// The keys that a block of queries can see, as blocks of at most B: `visit(first, count)`.
 template <class Visit>
 void eachKeyBlock(const AttentionHead& head, std::int64_t first_query, int queries, const Visit& visit) {
-  const std::int64_t shift = head.keys - head.queries;
-  const std::int64_t end = first_query + queries + shift;  // behind the last query's own key
-  const std::int64_t oldest = first_query + shift;         // the first query's own key
+  const std::int64_t end = std::min(head.keys, first_query + queries + head.shift);  // behind the last query's own key
+  const std::int64_t oldest = first_query + head.shift;                              // the first query's own key
   const std::int64_t begin = head.window > oldest ? 0 : oldest - head.window + 1;
   const std::int64_t sinks_end = std::min(head.sinks, begin);
   for (const auto& [from, to] : {std::pair{std::int64_t{0}, sinks_end}, std::pair{begin, end}}) {
@@ -51,7 +50,7 @@ struct BlockBand {
   BlockBand(const AttentionHead& head, std::int64_t first_query, int query_count, std::int64_t first_key, int key_count)
       : queries(query_count), keys(key_count) {
     constexpr std::int64_t far = Part::kAll;
-    diagonal = static_cast<int>(std::max(first_key - (first_query + head.keys - head.queries), -far));
+    diagonal = static_cast<int>(std::max(first_key - (first_query + head.shift), -far));
     sinks = static_cast<int>(std::clamp<std::int64_t>(head.sinks - first_key, 0, B));
     reach = static_cast<int>(std::min(head.window, far));
     const int to = sinks > 0 ? Part::kAll : diagonal + reach - 1;

@@ -10,10 +10,11 @@ namespace interleave::kernels::cpu {
 /// Queries that are worked on together, and keys likewise.
 constexpr std::int64_t kAttentionBlock = 64;
 
-/// One query head of one sequence within a band; the last query stands at the last key.
+/// One query head of one sequence within a band, or several that all stand at the last key.
 struct AttentionHead {
   std::int64_t queries, keys, d, dv;
-  Rows q, k, v;  ///< [queries,d], [keys,d], [keys,dv].
+  std::int64_t shift;  ///< Query i sees keys up to i + shift: keys − queries where the last query stands at the last.
+  Rows q, k, v;        ///< [queries,d], [keys,d], [keys,dv].
   float scale;
   std::int64_t window, sinks;  ///< As in kernels::Band.
 };

@@ -13,6 +13,12 @@
 namespace interleave {
 namespace {
 
+TEST(MedianOf, IsTheMiddle) {
+  EXPECT_EQ(medianOf(std::vector<double>{5, 1, 9}), 5);
+  EXPECT_EQ(medianOf(std::vector<double>{8, 1, 4, 2}), 3);
+  EXPECT_TRUE(std::isnan(medianOf({})));
+}
+
 TEST(BootstrapMean, HoldsTheTrueMeanAboutAsOftenAsItSays) {
   int held = 0;
   constexpr int kTrials = 400;

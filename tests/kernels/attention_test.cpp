@@ -160,6 +160,99 @@ TEST_F(BandedAttention, LogitsFarBelowZeroHaveFiniteGradients) {
   }
 }
 
+struct Step {
+  at::Tensor q, k, v;
+  std::vector<KeyValueCache> caches;
+};
+
+/// A token of each of some sequences whose caches hold `held`, the new token among them in some slot, with room beyond.
+Step randomStep(const std::vector<std::int64_t>& held, std::int64_t heads, std::int64_t key_heads, std::int64_t d) {
+  const auto count = static_cast<std::int64_t>(held.size());
+  const auto random = [](at::IntArrayRef shape) { return at::randn(shape, at::kDouble); };
+  Step step{random({count, heads, d}), random({count, key_heads, d}), random({count, key_heads, d}), {}};
+  for (const std::int64_t tokens : held) {
+    step.caches.push_back(
+        {random({key_heads, tokens + 3, d}), random({key_heads, tokens + 3, d}), tokens * 2 / 3, tokens});
+  }
+  return step;
+}
+
+Step rounded(const Step& step, at::ScalarType rounding, at::ScalarType type) {
+  const auto as = [&](const at::Tensor& x) { return x.to(rounding).to(type, false, true); };
+  Step result{as(step.q), as(step.k), as(step.v), step.caches};
+  for (KeyValueCache& cache : result.caches) {
+    cache.keys = as(cache.keys);
+    cache.values = as(cache.values);
+  }
+  return result;
+}
+
+/// The step's result, with attention over the cache into which the new token has been put.
+at::Tensor plainStep(const Step& step) {
+  Tensors rows;
+  for (std::size_t n = 0; n < step.caches.size(); ++n) {
+    const auto& [keys, values, slot, held] = step.caches[n];
+    const auto with = [&, at_slot = slot, count = held](const at::Tensor& cached, const at::Tensor& x) {
+      const at::Tensor whole = cached.narrow(1, 0, count).clone();
+      whole.select(1, at_slot).copy_(x[static_cast<std::int64_t>(n)]);
+      return whole.unsqueeze(0);
+    };
+    rows.push_back(reference::denseAttention(step.q.narrow(0, static_cast<std::int64_t>(n), 1).unsqueeze(2),
+                                             with(keys, step.k), with(values, step.v)));
+  }
+  return at::cat(rows).squeeze(2);
+}
+
+TEST_F(BandedAttention, AStepIsAsExactAsPlainATen) {
+  eachVectorTarget([](const std::string& target) {
+    for (const auto& [heads, key_heads, d] : {std::tuple{9, 3, 64}, {4, 4, 8}, {70, 1, 20}, {6, 2, 100}}) {
+      for (const std::vector<std::int64_t>& held : {std::vector<std::int64_t>{1}, {513}, {1, 64, 65, 700, 30, 1500}}) {
+        const Step step = randomStep(held, heads, key_heads, d);
+        for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+          const Step mine = rounded(step, type, type);
+          const std::string what = target + ", " + std::to_string(heads) + " heads, " + std::to_string(held.size());
+          expectAsExactAsPlain({attentionStep(mine.q, mine.k, mine.v, mine.caches)},
+                               {plainStep(rounded(step, type, type))}, {plainStep(rounded(step, type, at::kDouble))},
+                               kNames, what);
+          for (std::size_t n = 0; n < held.size(); ++n) {
+            const auto row = static_cast<std::int64_t>(n);
+            EXPECT_TRUE(at::equal(mine.caches[n].keys.select(1, mine.caches[n].slot), mine.k[row]));
+            EXPECT_TRUE(at::equal(mine.caches[n].values.select(1, mine.caches[n].slot), mine.v[row]));
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_F(BandedAttention, AStepOfOtherTypesAndOfAnyStridesIsTheSame) {
+  const Step step = randomStep({5, 600}, 4, 2, 8);
+  const at::Tensor expected = plainStep(step);
+  const Step wide = rounded(step, at::kDouble, at::kDouble), narrow = rounded(step, at::kFloat, at::kFloat);
+  EXPECT_LT(largestError(attentionStep(wide.q, wide.k, wide.v, wide.caches), expected), 1e-12);
+  const auto strided = [](const at::Tensor& x) { return x.transpose(0, 1).contiguous().transpose(0, 1); };
+  EXPECT_LT(
+      largestError(attentionStep(strided(narrow.q), strided(narrow.k), strided(narrow.v), narrow.caches), expected),
+      1e-5);
+}
+
+TEST_F(BandedAttention, AStepRefusesWhatDoesNotFit) {
+  const Step step = rounded(randomStep({5, 6}, 4, 2, 8), at::kFloat, at::kFloat);
+  const auto with = [&](const auto& change) {
+    Step changed = step;
+    change(changed);
+    attentionStep(changed.q, changed.k, changed.v, changed.caches);
+  };
+  EXPECT_NO_THROW(with([](Step&) {}));
+  EXPECT_THROW(with([](Step& x) { x.caches.pop_back(); }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.caches[1].slot = 6; }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.caches[1].held = 10; }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.caches[1].keys = x.caches[1].keys.to(at::kDouble); }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.caches[0].values = x.caches[0].values.slice(0, 0, 1); }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.k = x.k.slice(2, 0, 7); }), c10::Error);
+  EXPECT_THROW(with([](Step& x) { x.q = x.q.slice(1, 0, 3); }), c10::Error);
+}
+
 TEST_F(BandedAttention, RefusesShapesThatDoNotFit) {
   const Tensors x = leaves(randomInputs({1, 4, 2, 10, 10, 8, 8}), at::kFloat, at::kFloat);
   EXPECT_THROW(attention(x[0][0], x[1], x[2]), c10::Error);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -13,8 +14,11 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/core/statistics.h"
+#include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/loaded_model.h"
-#include "backend/model/decoder.h"
+#include "backend/evaluation/evaluate.h"
+#include "backend/model/generate.h"
 #include "backend/search/objective.h"
 #include "kernels/gated_delta_rule.h"
 #include "kernels/reference/gated_delta_rule.h"
@@ -63,8 +67,7 @@ Timing timed(int repeats, Progress& progress, Work work) {
     work();
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   }
-  std::ranges::nth_element(seconds, seconds.begin() + repeats / 2);
-  return {seconds[static_cast<std::size_t>(repeats / 2)], peakResidentBytes()};
+  return {medianOf(seconds), peakResidentBytes()};
 }
 
 /// FLOPs of a forward pass over `tokens`: matrices at two a weight, operators at the mean over the context's growth.
@@ -90,7 +93,8 @@ class Benchmark {
   Benchmark(const BenchRequest& request, Progress& progress)
       : request_(request),
         progress_(progress),
-        model_(loadModel(openModel(request.model), request.execution, progress)),
+        files_(openModel(request.model)),
+        model_(loadModel(files_, request.execution, progress)),
         bank_(request.bank.empty() ? CandidateBank::untrained(model_, {}) : CandidateBank::load(request.bank, model_)) {
     if (bank_->has(MixerKind::Gdn)) other_ = MixerKind::Gdn;
     if (bank_->has(MixerKind::GdnWindow)) other_ = MixerKind::GdnWindow;
@@ -154,6 +158,38 @@ class Benchmark {
     }
   }
 
+  /// Pass key prompts, answered as an evaluation does (which is given the answers) and token by token.
+  void generate() {
+    Workbench::EvaluationRequest prompts;
+    prompts.model = request_.model;
+    prompts.prompts = request_.prompts;
+    prompts.prompt_tokens = request_.tokens;
+    PasskeyEvaluation evaluation(bank_, passkeyTask(tokenizerOf(*files_), prompts), request_.prompts);
+    const std::vector<std::vector<std::int32_t>> questions = passkeyPrompts(prompts);
+    std::int64_t tokens = 0;
+    for (const auto& question : questions) tokens += std::ssize(question);
+    const Placement teacher(config().layers, MixerKind::Full);
+    for (const Placement& placement : {teacher, Placement::uniform(config().layers, config().layers / 4, 0, other_)}) {
+      const std::string of = std::to_string(request_.prompts) + " prompts, " +
+                             (placement == teacher ? "teacher" : "K = " + std::to_string(placement.fullCount()));
+      const double flops = forwardFlops(config(), placement, bank_->windows(), tokens / request_.prompts, false) *
+                           static_cast<double>(request_.prompts);
+      time("evaluate " + of, tokens, flops, [&] { evaluation.scores(placement, progress_); });
+      const MixerRow row = bank_->row(placement);
+      std::optional<Decoder> decoder;
+      at::Tensor last;
+      time("prefill " + of, tokens, flops, [&] {
+        decoder.emplace(model_, row, request_.prompts);
+        await(last = prefill(*decoder, questions, progress_));
+      });
+      const std::int64_t answers = request_.prompts * request_.new_tokens;
+      time("decode " + of, answers, stepFlops(placement) * static_cast<double>(answers), [&] {
+        for (std::int64_t i = 0; i < request_.new_tokens; ++i) last = decoder->feed(last.argmax(-1, true));
+        await(last);
+      });
+    }
+  }
+
   nlohmann::json document() const {
     const DeviceReport report = deviceReport(request_.execution.device);
     return {{"environment",
@@ -164,6 +200,8 @@ class Benchmark {
               {"precision", request_.execution.precision},
               {"model", config().name},
               {"tokens", request_.tokens},
+              {"prompts", request_.prompts},
+              {"new_tokens", request_.new_tokens},
               {"repeats", request_.repeats},
               {"weights_bytes", model_->parameterBytes()}}},
             {"results", results_}};
@@ -175,20 +213,31 @@ class Benchmark {
     return forwardFlops(config(), Placement(config().layers, kind), bank_->windows(), request_.tokens, with_head);
   }
 
+  /// Of one token behind the prompts.
+  double stepFlops(const Placement& placement) const {
+    return forwardFlops(config(), placement, bank_->windows(), request_.tokens + 1, true) -
+           forwardFlops(config(), placement, bank_->windows(), request_.tokens, true);
+  }
+
   template <class Work>
   void time(const std::string& what, double flops, Work work) {
-    progress_.report("Benchmark: " + what,
-                     static_cast<double>(results_.size()) / (2.0 * static_cast<double>(request_.parts.size())));
+    time(what, request_.tokens, flops, work);
+  }
+
+  template <class Work>
+  void time(const std::string& what, std::int64_t tokens, double flops, Work work) {
+    progress_.report("Benchmark: " + what, -1);
     const Timing timing = timed(request_.repeats, progress_, work);
     results_.push_back({{"name", what},
                         {"seconds", timing.median},
-                        {"tokens_per_second", static_cast<double>(request_.tokens) / timing.median},
+                        {"tokens_per_second", static_cast<double>(tokens) / timing.median},
                         {"gflops", flops / timing.median / 1e9},
                         {"peak_bytes", timing.peak_bytes}});
   }
 
   const BenchRequest& request_;
   Progress& progress_;
+  std::shared_ptr<const ModelFiles> files_;
   std::shared_ptr<const Model> model_;
   std::shared_ptr<const CandidateBank> bank_;
   MixerKind other_ = MixerKind::SlidingWindow;
@@ -200,10 +249,15 @@ class Benchmark {
 
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress) {
   if (request.tokens < 8 || request.repeats < 1) throw usageError("bench", "at least 8 tokens and 1 repeat");
-  const std::map<std::string, void (Benchmark::*)()> parts{
-      {"forward", &Benchmark::forward}, {"rule", &Benchmark::rule}, {"step", &Benchmark::step}};
+  if (request.prompts < 1 || request.new_tokens < 1) throw usageError("bench", "at least 1 prompt and 1 new token");
+  const std::map<std::string, void (Benchmark::*)()> parts{{"forward", &Benchmark::forward},
+                                                           {"rule", &Benchmark::rule},
+                                                           {"step", &Benchmark::step},
+                                                           {"generate", &Benchmark::generate}};
   for (const std::string& part : request.parts) {
-    if (!parts.contains(part)) throw usageError("bench", "no part " + part + "; there are forward, rule and step");
+    if (!parts.contains(part)) {
+      throw usageError("bench", "no part " + part + "; there are forward, rule, step and generate");
+    }
   }
   return guarded([&] {
     Benchmark benchmark(request, progress);

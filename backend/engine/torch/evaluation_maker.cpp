@@ -78,6 +78,14 @@ std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request) {
   return tasks;
 }
 
+PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer,
+                        const Workbench::EvaluationRequest& request) {
+  auto filler = std::make_shared<TextSource>(tokenizer, heldOutText({}), request.prompt_tokens,
+                                             derivedSeed(request.seed, kFillerPurpose));
+  return {tokenizer, std::move(filler), request.prompt_tokens, request.wording,
+          derivedSeed(request.seed, kPromptPurpose)};
+}
+
 EvaluationMaker::EvaluationMaker(const Workbench::EvaluationRequest& request, std::shared_ptr<const CandidateBank> bank,
                                  std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress)
     : request_(request), bank_(std::move(bank)), tokenizer_(std::move(tokenizer)), progress_(progress) {
@@ -110,11 +118,7 @@ std::unique_ptr<Evaluation> EvaluationMaker::makeText() const {
 }
 
 std::unique_ptr<Evaluation> EvaluationMaker::makePasskey() const {
-  auto filler = std::make_shared<TextSource>(tokenizer_, heldOutText({}), request_.prompt_tokens,
-                                             derivedSeed(request_.seed, kFillerPurpose));
-  const PasskeyTask task(tokenizer_, std::move(filler), request_.prompt_tokens, request_.wording,
-                         derivedSeed(request_.seed, kPromptPurpose));
-  return std::make_unique<PasskeyEvaluation>(bank_, task, request_.prompts);
+  return std::make_unique<PasskeyEvaluation>(bank_, passkeyTask(tokenizer_, request_), request_.prompts);
 }
 
 std::unique_ptr<Evaluation> EvaluationMaker::makeLongContext(const LongContextInfo& info) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/data/long_context.h"
+#include "backend/data/passkey.h"
 #include "backend/engine/workbench.h"
 #include "backend/evaluation/evaluate.h"
 
@@ -14,6 +15,9 @@ namespace interleave {
 /// The rows of evaluationTasks() that a request asks for, each once and in the table's order. Usage error: an unknown
 /// one, or one that needs a file which the request does not name.
 std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request);
+
+/// Of the pass key prompts that a request judges on.
+PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer, const Workbench::EvaluationRequest& request);
 
 /// Makes what judges placements as a request wants. Texts and questions are read at first use, and once.
 class EvaluationMaker {

@@ -14,7 +14,6 @@
 #include "kernels/gated_delta_rule.h"
 
 namespace interleave {
-
 std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
                                        Progress& progress) {
   if (execution.precision != "fp32" && execution.precision != "bf16") {

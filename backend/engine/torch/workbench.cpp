@@ -11,8 +11,9 @@
 #include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
+#include "backend/evaluation/cost_meter.h"
 #include "backend/formats/placement_io.h"
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 
 namespace interleave {
 
@@ -106,6 +107,26 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
   });
 }
 
+std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationRequest& request, const Placement& placement,
+                                                           Progress& progress) {
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    impl_->load(request.model, request.execution, progress);
+    const MixerRow row = impl_->bankFor(request.candidates, placement)->row(placement);
+    return generateBatch(impl_->model, row, request.prompts, request.most, request.end_ids, progress);
+  });
+}
+
+std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request) {
+  const PasskeyTask task = passkeyTask(tokenizerOf(*openModel(request.model)), request);
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (std::int64_t i = 0; i < request.prompts; ++i) {
+    const AnsweredPrompt prompt = task.prompt(i);
+    prompts.emplace_back(prompt.ids.begin(), prompt.ids.begin() + prompt.answer_begin);
+  }
+  return prompts;
+}
+
 nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
                                             const Settings& settings, std::uint64_t seed, const std::string& device,
                                             const std::function<void(const AlignmentEvent&)>& watch,
@@ -151,6 +172,22 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
   for (std::int64_t tokens : context_tokens)
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
+}
+
+std::vector<MeasuredCost> Workbench::measureCost(const CostRequest& request, std::span<const Placement> placements,
+                                                 Progress& progress) {
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    const Model& loaded = impl_->load(request.model, request.execution, progress);
+    const Placement teacher(loaded.config().layers, MixerKind::Full);
+    std::vector<Placement> all{teacher};
+    std::ranges::copy_if(placements, std::back_inserter(all), [&](const Placement& one) { return one != teacher; });
+    // One bank serves all: that of a placement that needs one.
+    const auto trained = [](const Placement& one) { return std::ranges::any_of(one.kinds(), isTrained); };
+    const auto needs = std::ranges::find_if(all, trained);
+    const auto& bank = impl_->bankFor(request.candidates, needs != all.end() ? *needs : teacher);
+    return CostMeter(impl_->model, bank, {request.lengths, request.new_tokens, request.repeats}).measure(all, progress);
+  });
 }
 
 std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"

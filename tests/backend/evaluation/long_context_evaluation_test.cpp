@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/data/text_source.h"
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/error_of.h"

@@ -13,7 +13,7 @@
 #include "backend/engine/torch/exporter.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/tokenizer.h"
-#include "backend/model/decoder.h"
+#include "backend/model/generate.h"
 #include "tests/backend/export/tiny_bank.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"

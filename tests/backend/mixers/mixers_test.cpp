@@ -52,12 +52,12 @@ TEST_P(MixerTest, TokenByTokenAndInPiecesGiveTheWhole) {
   const at::Tensor whole = run(x_);
   for (const std::int64_t piece : {1, 7}) {
     const auto state = mixer_->start(2);
-    const Packing unpacked;
     std::vector<at::Tensor> parts;
     for (std::int64_t first = 0; first < kTokens; first += piece) {
       const std::int64_t count = std::min(piece, kTokens - first);
-      LayerInput input(*model_, 1, x_.narrow(1, first, count), unpacked, first);
-      parts.push_back(mixer_->forward(input, *state));
+      const Packing packing{{0, count, 2 * count}, {first, first}};
+      LayerInput input(*model_, 1, x_.narrow(1, first, count).reshape({1, 2 * count, -1}), packing);
+      parts.push_back(mixer_->forward(input, *state).unflatten(1, {2, count})[0]);
     }
     EXPECT_LT((at::cat(parts, 1) - whole).abs().max().item<double>(), 2e-5) << piece;
   }
@@ -81,8 +81,8 @@ TEST_P(MixerTest, TheFutureDoesNotReachThePast) {
 
 TEST_P(MixerTest, CostsCountTheCacheAndTheParameters) {
   const auto state = mixer_->start(1);
-  const Packing unpacked;
-  LayerInput input(*model_, 1, x_.narrow(0, 0, 1), unpacked);
+  const Packing packing{{0, kTokens}};
+  LayerInput input(*model_, 1, x_.narrow(0, 0, 1), packing);
   mixer_->forward(input, *state);
   const MixerCost cost = mixer_->cost(kTokens);
   const MixerKind kind = std::get<1>(GetParam());

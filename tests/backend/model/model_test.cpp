@@ -14,6 +14,7 @@
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
 #include "backend/model/device.h"
+#include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/error_of.h"

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/measured_cost.h"
+
+#include <cmath>
+
+#include "backend/core/statistics.h"
+
+namespace interleave {
+
+double CostPoint::prefillSeconds() const { return medianOf(prefill_samples); }
+double CostPoint::decodeSeconds() const { return medianOf(decode_samples); }
+
+std::optional<Crossover> crossover(const MeasuredCost& cost, const MeasuredCost& teacher, const CostReading& reading) {
+  const auto excess = [&](std::size_t i) { return reading(cost.points[i]) - reading(teacher.points[i]); };
+  std::size_t first = cost.points.size();  // from which on it is below
+  while (first > 0 && excess(first - 1) < 0) --first;
+  if (first == 0 || first == cost.points.size()) return std::nullopt;
+  const double share = excess(first - 1) / (excess(first - 1) - excess(first));
+  const CostPoint &before = teacher.points[first - 1], &after = teacher.points[first];
+  return Crossover{
+      std::lerp(static_cast<double>(before.context_tokens), static_cast<double>(after.context_tokens), share),
+      std::lerp(reading(before), reading(after), share)};
+}
+
+bool cheaperAtLast(const MeasuredCost& cost, const MeasuredCost& teacher, const CostReading& reading) {
+  return !cost.points.empty() && reading(cost.points.back()) < reading(teacher.points.back());
+}
+
+}  // namespace interleave

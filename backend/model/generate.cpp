@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/model/generate.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "backend/core/error.h"
+#include "backend/model/parallel.h"
+
+namespace interleave {
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+constexpr std::size_t kTokensAtOnce = 1024;    // that are prefilled: of several prompts, or a piece of one
+constexpr std::size_t kBatchRows = 64;         // of prompts that are decoded together
+constexpr std::size_t kBatchTokens = 1 << 16;  // in their caches, unless one alone has more
+
+/// How many of `prompts`, at least one, are taken together: at most `rows`, and `tokens` with `more` for each.
+std::size_t together(std::span<const Tokens> prompts, std::size_t rows, std::size_t tokens, std::size_t more = 0) {
+  std::size_t count = 0, total = 0;
+  while (count < std::min(prompts.size(), rows)) {
+    total += prompts[count].size() + more;
+    if (count > 0 && total > tokens) break;
+    ++count;
+  }
+  return count;
+}
+
+/// The logits of the last tokens; a single prompt is fed in pieces.
+at::Tensor feedPrompts(Decoder& decoder, std::span<const Tokens> prompts, std::size_t first_row, Progress& progress) {
+  const auto row = static_cast<std::int64_t>(first_row);
+  Tokens ids;
+  std::vector<std::int64_t> lengths;
+  for (const Tokens& prompt : prompts) {
+    ids.insert(ids.end(), prompt.begin(), prompt.end());
+    lengths.push_back(std::ssize(prompt));
+  }
+  if (prompts.size() > 1) return decoder.feed(ids, lengths, row);
+  at::Tensor logits;
+  for (std::span<const std::int32_t> rest = ids; !rest.empty();) {
+    progress.throwIfStopped();
+    const auto piece = rest.first(std::min(rest.size(), kTokensAtOnce));
+    rest = rest.subspan(piece.size());
+    logits = decoder.feed(piece, std::vector{std::ssize(piece)}, row);
+  }
+  return logits;
+}
+
+Tokens best(const at::Tensor& logits) {
+  const at::Tensor ids = logits.argmax(-1).to(at::kCPU, at::kInt).contiguous();
+  const auto* values = ids.const_data_ptr<std::int32_t>();
+  return {values, values + ids.numel()};
+}
+
+template <class Element>
+std::vector<Element> chosen(const std::vector<Element>& all, const std::vector<std::int64_t>& places) {
+  std::vector<Element> some;
+  for (const std::int64_t place : places) some.push_back(all[static_cast<std::size_t>(place)]);
+  return some;
+}
+
+/// Of one batch, with a decoder that has a row for each prompt.
+std::vector<Tokens> continuations(Decoder decoder, std::span<const Tokens> prompts, std::int64_t most,
+                                  std::span<const std::int32_t> end_ids, Progress& progress) {
+  std::vector<Tokens> answers(prompts.size());
+  std::vector<std::int64_t> prompt_of(prompts.size());  // of each row
+  std::iota(prompt_of.begin(), prompt_of.end(), 0);
+  std::vector<bool> ended(prompts.size());
+  Tokens next = best(prefill(decoder, prompts, progress));
+  for (std::int64_t made = 1;; ++made) {
+    std::vector<std::int64_t> going;  // rows
+    for (std::size_t row = 0; row < next.size(); ++row) {
+      const auto prompt = static_cast<std::size_t>(prompt_of[row]);
+      if (!ended[prompt]) ended[prompt] = std::ranges::find(end_ids, next[row]) != end_ids.end();
+      if (ended[prompt]) continue;
+      answers[prompt].push_back(next[row]);
+      going.push_back(static_cast<std::int64_t>(row));
+    }
+    if (going.empty() || made >= most) return answers;
+    progress.throwIfStopped();
+    if (4 * going.size() <= 3 * next.size()) {  // copying the states of the others pays soon
+      decoder.keep(going);
+      next = chosen(next, going);
+      prompt_of = chosen(prompt_of, going);
+    }
+    next = best(decoder.feed(next, std::vector<std::int64_t>(next.size(), 1)));
+  }
+}
+
+}  // namespace
+
+at::Tensor prefill(Decoder& decoder, std::span<const Tokens> prompts, Progress& progress) {
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (prompts[i].empty()) throw usageError("prompt " + std::to_string(i), "it has no tokens");
+  }
+  struct Pack {
+    std::size_t first, count;
+    at::Tensor logits = {};
+  };
+  std::vector<Pack> packs;
+  for (std::size_t row = 0; row < prompts.size(); row += packs.back().count) {
+    packs.push_back({row, together(prompts.subspan(row), prompts.size(), kTokensAtOnce)});
+  }
+  eachSequence(decoder.model(), std::ssize(packs), kTokensAtOnce, progress, [&](std::int64_t i) {
+    Pack& pack = packs[static_cast<std::size_t>(i)];
+    pack.logits = feedPrompts(decoder, prompts.subspan(pack.first, pack.count), pack.first, progress);
+  });
+  std::vector<at::Tensor> logits;
+  for (const Pack& pack : packs) logits.push_back(pack.logits);
+  return at::cat(logits);
+}
+
+std::vector<Tokens> generateBatch(const std::shared_ptr<const Model>& model, const MixerRow& mixers,
+                                  std::span<const Tokens> prompts, std::int64_t most,
+                                  std::span<const std::int32_t> end_ids, Progress& progress) {
+  std::vector<Tokens> answers;
+  if (most <= 0) answers.resize(prompts.size());
+  while (answers.size() < prompts.size()) {
+    progress.report("Generating", static_cast<double>(answers.size()) / static_cast<double>(prompts.size()));
+    const auto waiting = prompts.subspan(answers.size());
+    const auto batch = waiting.first(together(waiting, kBatchRows, kBatchTokens, static_cast<std::size_t>(most)));
+    std::ranges::move(continuations(Decoder(model, mixers, std::ssize(batch)), batch, most, end_ids, progress),
+                      std::back_inserter(answers));
+  }
+  return answers;
+}
+
+Tokens generateGreedy(const std::shared_ptr<const Model>& model, const MixerRow& mixers,
+                      std::span<const std::int32_t> prompt, std::int64_t most, std::span<const std::int32_t> end_ids) {
+  NoProgress quiet;
+  const Tokens ids(prompt.begin(), prompt.end());
+  return generateBatch(model, mixers, std::span(&ids, 1), most, end_ids, quiet).front();
+}
+
+}  // namespace interleave
