@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,14 @@ struct Preset {
 };
 Preset loadPreset(const std::string& name_or_path, const std::string& method);
 std::vector<std::string> presetNames(const std::string& method);  ///< Bundled ones; that which it starts from first.
+
+/// A retrieval prompt that a run searches on.
+struct PromptPreview {
+  std::string question, answer;  ///< With spaces and line ends as the model sees them.
+  std::int64_t tokens = 0, answer_begin = 0;
+};
+/// The first that the run looks at; nothing where it looks at text alone. Reads the model's tokenizer, and no weight.
+std::optional<PromptPreview> previewPrompt(const RunSpec& spec);
 
 /// What is running: "cpu"/"cuda", kernel names, LibTorch version, threads.
 struct DeviceReport {

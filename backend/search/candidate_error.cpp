@@ -39,7 +39,8 @@ std::span<const SettingSpec> candidateErrorSettings() { return table(); }
 
 void runCandidateError(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
-             {"error of the layer's candidate", "", table(),
+             {{{"error of the layer's candidate", ""}},
+              table(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 const bool relative = settings.text("error_scale") == "relative";
                 return teacherScorer(in, settings,

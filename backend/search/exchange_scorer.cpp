@@ -12,16 +12,32 @@ namespace {
 class ExchangeScorer final : public LayerScorer {
  public:
   ExchangeScorer(const MethodInput& input, const Settings& settings, MixerKind other, const Exchange& exchange)
-      : data_(input, settings),
-        objective_(input.bank, {MixerKind::Full, other}, false),
-        other_(other),
-        exchange_(exchange) {}
+      : objective_(input.bank, {MixerKind::Full, other}, false), other_(other), exchange_(exchange) {
+    data_.emplace_back(input, settings);
+    if (exchange.control_tokens == 0) return;
+    Settings shorter = settings;
+    shorter.merge({{"prompt_tokens", exchange.control_tokens}}, "control_tokens");
+    data_.emplace_back(input, shorter, SearchData::Part::Search, 1.0);
+  }
+
+  std::size_t measures() const override { return data_.size(); }
 
   Example example(std::int64_t index, Progress& progress) const override {
-    const SearchBatch batch = data_.batch(index);
-    // Losses are taken from the last token of the prompt on, which predicts the first of the answer.
-    const std::int64_t answer =
-        data_.isPrompt(index) ? batch.positions.front() + 1 : static_cast<std::int64_t>(batch.ids.size());
+    Example example;
+    for (const SearchData& data : data_) {
+      const SearchBatch batch = data.batch(index);
+      // Losses are taken from the last token of the prompt on, which predicts the first of the answer.
+      const std::int64_t answer =
+          data.isPrompt(index) ? batch.positions.front() + 1 : static_cast<std::int64_t>(batch.ids.size());
+      for (const double score : scores(batch, answer, progress)) example.scores.push_back(score);
+      example.tokens += static_cast<std::int64_t>(batch.ids.size()) * (1 + objective_.model().config().layers);
+    }
+    return example;
+  }
+
+ private:
+  /// [L], of one sequence whose answer begins at a token.
+  std::vector<double> scores(const SearchBatch& batch, std::int64_t answer, Progress& progress) const {
     const LayerMix full = [this](int layer, LayerInput& input) { return forward(layer, MixerKind::Full, input); };
     const LayerMix other = [this, answer](int layer, LayerInput& input) {
       if (exchange_.bypass) return at::zeros_like(input.x());
@@ -34,21 +50,17 @@ class ExchangeScorer final : public LayerScorer {
     const auto loss = [&](const at::Tensor& stream) { return objective_.loss(batch, target, stream); };
     const OneLayerScan losses =
         scanOneLayer(objective_.model(), batch.ids, one_in ? other : full, one_in ? full : other, loss, progress);
-    Example example;
-    for (const double changed : losses.changed) {
-      example.scores.push_back(one_in ? losses.base - changed : changed - losses.base);
-    }
-    example.tokens =
-        static_cast<std::int64_t>(batch.ids.size()) * (1 + static_cast<std::int64_t>(example.scores.size()));
-    return example;
+    std::vector<double> scores;
+    for (const double changed : losses.changed)
+      scores.push_back(one_in ? losses.base - changed : changed - losses.base);
+    return scores;
   }
 
- private:
   at::Tensor forward(int layer, MixerKind kind, LayerInput& input) const {
     return objective_.bank().mixer(layer, kind).forward(input);
   }
 
-  SearchData data_;
+  std::vector<SearchData> data_;  // and the control
   Objective objective_;
   MixerKind other_;
   Exchange exchange_;

@@ -18,6 +18,8 @@ struct Exchange {
   bool prompt_only = false;
   /// The other operator is no attention at all: what goes into the residual is zero.
   bool bypass = false;
+  /// A second measure, the same of prompts of so many tokens; 0: none.
+  std::int64_t control_tokens = 0;
 };
 std::unique_ptr<LayerScorer> exchangeScorer(const MethodInput& input, const Settings& settings, MixerKind other,
                                             const Exchange& exchange);

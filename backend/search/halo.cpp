@@ -34,6 +34,7 @@ class HaloScorer final : public LayerScorer {
         other_(other),
         accuracy_(settings.text("measure") == "accuracy") {}
 
+  std::size_t measures() const override { return 2; }
   Example example(std::int64_t index, Progress& progress) const override {
     Example example;
     for (const SearchData* data : {&prompts_, &text_}) {
@@ -86,14 +87,13 @@ std::span<const SettingSpec> haloSettings() { return table(); }
 void runHalo(const MethodInput& input, MethodContext& context) {
   runScoring(
       input, context,
-      {.score = "recall lost without the layer's full attention",
-       .unit = "share",
+      {.measures = {{"recall lost without the layer's full attention", "share"},
+                    {"common sense kept without it", "share"}},
        .table = table(),
        .scorer = [](const MethodInput& in, const Settings& settings, MixerKind other) -> std::unique_ptr<LayerScorer> {
          return std::make_unique<HaloScorer>(in, settings, other);
        },
-       .joined = joined,
-       .measures = 2});
+       .joined = joined});
 }
 
 }  // namespace interleave

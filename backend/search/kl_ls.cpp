@@ -20,7 +20,8 @@ std::span<const SettingSpec> klLsSettings() { return table(); }
 
 void runKlLs(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
-             {"KL that restoring the layer takes away", "nats", table(),
+             {{{"KL that restoring the layer takes away", "nats"}},
+              table(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 return exchangeScorer(in, settings, other, {.base = Exchange::Base::Other});
               }});

@@ -31,7 +31,7 @@ class ScoringRun {
         selection_(input, scoring.table),
         full_(column(MixerKind::Full)),
         scorer_(scoring.scorer(input, selection_.settings(), selection_.operators()[1 - full_])),
-        width_(static_cast<std::size_t>(selection_.layers() * scoring.measures)),
+        width_(layers() * scorer_->measures()),
         rows_(selection_.found("scores", width_)) {
     if (rows_.size() != static_cast<std::size_t>(now().step) * width_) {
       throw badInput("checkpoint", "scores", "it belongs to a run of another shape");
@@ -105,9 +105,11 @@ class ScoringRun {
     const Gates::Discrete discrete = gates.discretise(mean, kScores);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     selection_.now.seconds += seconds;
-    const auto first = example.scores.begin();
-    context_.emit(LayerScoreEvent{
-        now().step, scoring_.score, scoring_.unit, {first, first + static_cast<std::ptrdiff_t>(layers())}});
+    for (std::size_t i = 0; i < scorer_->measures(); ++i) {
+      const auto own = std::span(example.scores).subspan(i * layers(), layers());
+      const LayerScoring::Measure& measure = scoring_.measures.at(i);
+      context_.emit(LayerScoreEvent{now().step, measure.score, measure.unit, {own.begin(), own.end()}});
+    }
 
     StepEvent event;
     event.step = now().step;

@@ -15,8 +15,11 @@ namespace interleave {
 class LayerScorer {
  public:
   virtual ~LayerScorer() = default;
+  /// C: how many values it has for a layer. The first ranks, larger being a layer in which full attention is worth
+  /// more, unless LayerScoring::joined makes the score of all.
+  virtual std::size_t measures() const { return 1; }
   struct Example {
-    std::vector<double> scores;  ///< [C × L]; larger: full attention is worth more in this layer, where C is 1.
+    std::vector<double> scores;  ///< [C × L].
     std::int64_t tokens = 0;     ///< Run through the model for it, counted once for each pass.
   };
   virtual Example example(std::int64_t index, Progress& progress) const = 0;
@@ -24,13 +27,15 @@ class LayerScorer {
 
 /// What a scoring method adds to the common run: what its scores are, and who makes them.
 struct LayerScoring {
-  std::string score, unit;  ///< As LayerScoreEvent has them.
+  struct Measure {
+    std::string score, unit;
+  };
+  std::vector<Measure> measures;  ///< As LayerScoreEvent has them; the scorer's C of them, or more.
   std::span<const SettingSpec> table;
   /// `other`: the operator that stands where full attention does not.
   std::unique_ptr<LayerScorer> (*scorer)(const MethodInput& input, const Settings& settings, MixerKind other);
-  /// Where a score is made of the means of several measures (C of them): [C × L] → [L]; null: C is 1.
+  /// Where a score is made of the means of all measures: [C × L] → [L]; null: it is the first.
   std::vector<double> (*joined)(std::span<const double> means, const Settings& settings) = nullptr;
-  int measures = 1;  ///< C. Of several, the first is told by LayerScoreEvent.
 };
 
 /// The settings of every scoring method: operators (two), examples, data, precision, further budgets; then its own.

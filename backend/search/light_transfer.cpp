@@ -31,7 +31,8 @@ std::span<const SettingSpec> lightTransferSettings() { return table(); }
 
 void runLightTransfer(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
-             {"attention beyond sinks and recent tokens", "share", table(),
+             {{{"attention beyond sinks and recent tokens", "share"}},
+              table(),
               [](const MethodInput& in, const Settings& settings, MixerKind) {
                 const std::int64_t sinks = settings.integer("lazy_sinks"), recent = settings.integer("lazy_recent"),
                                    last = settings.integer("last_queries");

@@ -20,7 +20,8 @@ std::span<const SettingSpec> perplexityBypassSettings() { return table(); }
 
 void runPerplexityBypass(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
-             {"loss that leaving the layer's attention out costs", "nats", table(),
+             {{{"loss that leaving the layer's attention out costs", "nats"}},
+              table(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 return exchangeScorer(in, settings, other, {.base = Exchange::Base::Full, .bypass = true});
               }});

@@ -63,7 +63,8 @@ std::span<const SettingSpec> retrievalHeadsSettings() { return table(); }
 
 void runRetrievalHeads(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
-             {"share of the answer that the layer's heads copy", "heads", table(),
+             {{{"share of the answer that the layer's heads copy", "heads"}},
+              table(),
               [](const MethodInput& in, const Settings& settings, MixerKind) {
                 const bool sum = settings.text("heads") == "sum";
                 return teacherScorer(in, settings, [sum](const TeacherLook& seen) { return copied(seen, sum); });

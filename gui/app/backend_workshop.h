@@ -21,6 +21,7 @@ class BackendWorkshop final : public Workshop {
   }
   std::vector<std::string> presets(const std::string& method) const override { return presetNames(method); }
   Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }
+  std::optional<PromptPreview> previewPrompt(const RunSpec& spec) override { return interleave::previewPrompt(spec); }
   std::vector<TaskInfo> tasks() const override { return evaluationTasks(); }
   std::vector<std::string> exportFormats() const override { return interleave::exportFormats(); }
 

@@ -25,6 +25,7 @@
 #include "gui/docks/evaluation_pane.h"
 #include "gui/docks/front_pane.h"
 #include "gui/docks/log_pane.h"
+#include "gui/docks/method_pane.h"
 #include "gui/docks/setup_pane.h"
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
@@ -84,6 +85,7 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   addPane(placement_ = new PlacementPane(studio_), u"placement"_s);
   addPane(new CachePane(studio_), u"cache"_s);
   addPane(new CurvesPane(studio_), u"curves"_s);
+  addPane(new MethodPane(studio_), u"method"_s);
   addPane(new ComparePane(studio_), u"compare"_s);
   addPane(new EvaluationPane(studio_), u"evaluation"_s);
   addPane(new FrontPane(studio_), u"front"_s);

@@ -94,6 +94,10 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
   }
 }
 
+std::optional<PromptPreview> MockWorkshop::previewPrompt(const RunSpec& spec) {
+  return PromptPreview{"A mock prompt, seed " + std::to_string(spec.seed) + ". The pass key is", " 12345", 40, 35};
+}
+
 std::vector<TaskInfo> MockWorkshop::tasks() const {
   return {{.name = "mock",
            .title = "what evaluate() invents",

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ class Workshop {
   virtual std::string evidence(const std::string& method) const = 0;              ///< What stands behind its results.
   virtual std::vector<std::string> presets(const std::string& method) const = 0;  ///< The one it starts from first.
   virtual Preset preset(const std::string& name, const std::string& method) const = 0;
-  virtual std::vector<TaskInfo> tasks() const = 0;  ///< Of evaluations.
+  virtual std::optional<PromptPreview> previewPrompt(const RunSpec& spec) = 0;  ///< Reads a tokenizer: call from a job.
+  virtual std::vector<TaskInfo> tasks() const = 0;                              ///< Of evaluations.
   virtual std::vector<std::string> exportFormats() const = 0;
 
   virtual DeviceReport device(const std::string& wanted) = 0;  ///< May load libraries: call from a job.

@@ -62,7 +62,8 @@ void CurvesPane::refresh() {
   }
   setHint(record.layer_scores.empty() ? tr("◆ hard: the discrete placement · line: the soft mixture")
                                       : tr("mean over examples, 95 % bootstrap interval"));
-  if (seen(record.layer_scores) > 0) return figure_->setPanels({scorePanel(), examplePanel()});
+  if (!record.layer_scores.empty() && seen(record.layer_scores.front()) > 0)
+    return figure_->setPanels({scorePanel(), examplePanel()});
   if (record.steps.empty() && !record.alignments.empty()) {
     std::vector<Panel> panels;
     if (Panel curves = alignmentPanel(); !curves.series.empty()) panels.push_back(std::move(curves));
@@ -153,7 +154,7 @@ Panel CurvesPane::bankPanel() const {
 }
 
 Panel CurvesPane::scorePanel() const {
-  const auto& scores = studio_.run().record().layer_scores;
+  const auto& scores = studio_.run().record().layer_scores.front();
   const Placement& shown = studio_.run().placement();
   const std::size_t layers = scores.front().values.size();
   Panel panel{.title = qt(scores.front().score),
@@ -184,7 +185,7 @@ Panel CurvesPane::scorePanel() const {
 }
 
 Panel CurvesPane::examplePanel() const {
-  const auto& scores = studio_.run().record().layer_scores;
+  const auto& scores = studio_.run().record().layer_scores.front();
   Grid grid{.name = tr("score"),
             .rows = static_cast<int>(scores.front().values.size()),
             .columns = static_cast<int>(seen(scores)),

@@ -20,7 +20,7 @@ struct Row {
   std::string task;
   bool share;
 };
-const std::array<Row, 3> kRowsOfTasks{{{"passkey", true}, {"passkey_nll", false}, {"kl", false}}};
+const std::array<Row, 4> kRowsOfTasks{{{"passkey", true}, {"passkey_nll", false}, {"kl", false}, {"nll", false}}};
 
 QString scoreText(const Score* score, bool share) {
   if (score == nullptr) return QStringLiteral("–");
@@ -104,7 +104,8 @@ void PlacementPane::refresh() {
   names_[0]->setText(tr("recall of prompts"));
   names_[1]->setText(tr("answer NLL"));
   names_[2]->setText(tr("KL on text"));
-  names_[3]->setText(tr("cache at %1").arg(tokensText(kQuotedContext)));
+  names_[3]->setText(tr("NLL on text"));
+  names_[4]->setText(tr("cache at %1").arg(tokensText(kQuotedContext)));
   judge_->setEnabled(any && !studio_.judging().busy());
   if (!any) {
     for (auto& row : cells_) {

@@ -23,7 +23,7 @@ class PlacementPane final : public Pane {
   void refresh() override;
 
  private:
-  static constexpr int kColumns = 3, kRows = 4;
+  static constexpr int kColumns = 3, kRows = 5;
   void buildTable(QGridLayout& grid);
   void fillColumn(int column, const KnownPlacement& shown);
   void tellDifferences(const Placement& baseline);

@@ -46,6 +46,12 @@ void replaceFrom(std::vector<T>& values, T next) {
   values.push_back(std::move(next));
 }
 
+void addScore(std::vector<std::vector<LayerScoreEvent>>& measures, LayerScoreEvent next) {
+  auto measure = std::ranges::find(measures, next.score, [](const auto& events) { return events.front().score; });
+  if (measure == measures.end()) measure = measures.insert(measure, {next});
+  replaceFrom(*measure, std::move(next));
+}
+
 }  // namespace
 
 void RunRecord::take(MailboxContents contents) {
@@ -59,7 +65,7 @@ void RunRecord::take(MailboxContents contents) {
   for (Event& event : contents.rare) {
     std::visit(
         [this]<class T>(T& value) {
-          if constexpr (std::is_same_v<T, LayerScoreEvent>) replaceFrom(layer_scores, std::move(value));
+          if constexpr (std::is_same_v<T, LayerScoreEvent>) addScore(layer_scores, std::move(value));
           if constexpr (std::is_same_v<T, TrialEvent>) replaceFrom(trials, std::move(value));
           if constexpr (std::is_same_v<T, PlacementEvent>) placements.push_back(std::move(value));
           if constexpr (std::is_same_v<T, ScoreEvent>) scores.push_back(std::move(value));
@@ -99,7 +105,7 @@ RunRecord loadRecord(const Store& store, RunId id) {
     record.stride = std::max<std::int64_t>(1, (record.steps.back().step - record.steps.front().step + gaps - 1) / gaps);
   }
   record.alignments = store.alignments(id);
-  record.layer_scores = store.layerScores(id);
+  for (LayerScoreEvent& event : store.layerScores(id)) addScore(record.layer_scores, std::move(event));
   record.trials = store.trials(id);
   record.placements = store.placements(id);
   record.scores = store.scores(id);

@@ -21,8 +21,9 @@ struct RunRecord {
   std::vector<StepEvent> steps;  ///< In order, checkpoints left out: every stride-th, and the newest.
   std::vector<AlignmentEvent> alignments;
   PhaseEvent phase;
-  std::vector<LayerScoreEvent> layer_scores;  ///< Of methods that score layers: one an example, in order.
-  std::vector<TrialEvent> trials;             ///< Of methods that try placements, in order.
+  /// Of methods that score layers: for each of their measures, that which ranks layers first, one an example, in order.
+  std::vector<std::vector<LayerScoreEvent>> layer_scores;
+  std::vector<TrialEvent> trials;  ///< Of methods that try placements, in order.
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;
   std::vector<Intervention> changes;

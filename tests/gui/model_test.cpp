@@ -143,6 +143,25 @@ TEST(RunRecord, ThinsEachKindOfCandidateByItself) {
   }
 }
 
+TEST(RunRecord, KeepsMeasuresOfLayersApartAndGoesBackInEach) {
+  RunRecord record;
+  const auto take = [&](std::int64_t step, double value) {
+    MailboxContents contents;
+    contents.rare.emplace_back(LayerScoreEvent{step, "recall lost", "share", {value}});
+    contents.rare.emplace_back(LayerScoreEvent{step, "sense kept", "share", {-value}});
+    record.take(std::move(contents));
+  };
+  for (int step = 1; step <= 4; ++step) take(step, step);
+  take(3, 30);  // resumed behind step 2
+  ASSERT_EQ(record.layer_scores.size(), 2u);
+  for (const double sign : {1.0, -1.0}) {
+    const std::vector<LayerScoreEvent>& events = record.layer_scores[sign > 0 ? 0 : 1];
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[1].values[0], 2 * sign);
+    EXPECT_EQ(events[2].values[0], 30 * sign);
+  }
+}
+
 TEST(Readings, KnowsTheCandidatesOfEachKind) {
   RunRecord record;
   record.alignments = {{.kind = W, .held_out = true, .relative_error = {.5f}},  // as the bank had it

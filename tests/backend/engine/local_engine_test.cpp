@@ -173,6 +173,22 @@ TEST_P(ScoredPlantedModel, FindsThePlantedLayersAndSaysHowSure) {
   EXPECT_NEAR(steps.back().logits[2], mean, 1e-5);
 }
 
+TEST(PromptPreview, IsThePromptThatARunLooksAt) {
+  RunSpec spec = scoringSpec("nll-guided", LocalEngineCase::spec(), 2);
+  const std::optional<PromptPreview> preview = previewPrompt(spec);
+  ASSERT_TRUE(preview);
+  EXPECT_GE(preview->tokens, 200) << "the words of this prompt take more than was asked for";
+  EXPECT_GT(preview->answer_begin, preview->tokens / 2);
+  EXPECT_LT(preview->answer_begin, preview->tokens);
+  // The answer is hidden in the question too.
+  const std::string key = preview->answer.substr(preview->answer.find_first_of("0123456789"), 3);
+  EXPECT_NE(preview->question.find(key), std::string::npos) << preview->answer;
+  ++spec.seed;
+  EXPECT_NE(previewPrompt(spec)->question, preview->question);
+  spec.search_settings["prompt_share"] = 0.0;
+  EXPECT_FALSE(previewPrompt(spec));
+}
+
 TEST(LightTransfer, WeighsTheAttentionBetweenSinksAndRecentTokens) {
   const auto scoresWith = [](int sinks, int recent) {
     RunSpec spec = scoringSpec("light-transfer", LocalEngineCase::spec(), 2);

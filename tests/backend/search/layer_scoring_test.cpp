@@ -82,6 +82,47 @@ TEST_F(ScorerTest, AWindowOnThePromptOnlyLeavesTheAnswerItsSight) {
   }
 }
 
+TEST_F(ScorerTest, TheControlIsTheSameOfShorterPrompts) {
+  const Settings values = settings(nllGuidedSettings());
+  Settings shorter = values;
+  shorter.merge({{"prompt_tokens", 120}}, "test");
+  const auto scorerOf = [&](const Settings& of, std::int64_t control) {
+    return exchangeScorer(input_, of, MixerKind::SlidingWindow, {.prompt_only = true, .control_tokens = control});
+  };
+  const auto both = scorerOf(values, 120);
+  ASSERT_EQ(both->measures(), 2U);
+  const LayerScorer::Example example = both->example(1, progress_);
+  const LayerScorer::Example first = scorerOf(values, 0)->example(1, progress_);
+  const LayerScorer::Example second = scorerOf(shorter, 0)->example(1, progress_);
+  std::vector<double> expected = first.scores;
+  expected.insert(expected.end(), second.scores.begin(), second.scores.end());
+  EXPECT_EQ(example.scores, expected);
+  EXPECT_EQ(example.tokens, first.tokens + second.tokens);
+}
+
+TEST_F(ScorerTest, TheControlIsToldAndDoesNotRank) {
+  Settings values = settings(nllGuidedSettings());
+  values.merge({{"examples", 3}}, "test");
+  input_.spec.budget = Budget::layers(2);
+  const auto run = [&](int control) {
+    Settings with = values;
+    with.merge({{"control_tokens", control}}, "test");
+    input_.spec.search_settings = with.json();
+    testing::Watcher watcher;
+    runNllGuided(input_, watcher);
+    return watcher;
+  };
+  const testing::Watcher with = run(120), without = run(0);
+  ASSERT_EQ(with.layer_scores.size(), 6U);
+  ASSERT_EQ(without.layer_scores.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(with.layer_scores[2 * i].values, without.layer_scores[i].values);
+    EXPECT_EQ(with.layer_scores[2 * i + 1].score, "the same on short prompts");
+    EXPECT_EQ(with.steps[i].logits, without.steps[i].logits);
+    EXPECT_EQ(with.steps[i].probabilities, without.steps[i].probabilities);
+  }
+}
+
 TEST_F(ScorerTest, HaloIsTheFormulaOfModelsWithOneLayerExchanged) {
   const at::NoGradGuard no_grad;
   Settings values = settings(haloSettings());

@@ -17,6 +17,7 @@ class Watcher final : public MethodContext {
   }
   void emit(const Event& event) override {
     if (const auto* step = std::get_if<StepEvent>(&event)) steps.push_back(*step);
+    if (const auto* scores = std::get_if<LayerScoreEvent>(&event)) layer_scores.push_back(*scores);
     if (const auto* trial = std::get_if<TrialEvent>(&event)) trials.push_back(*trial);
     if (const auto* placement = std::get_if<PlacementEvent>(&event)) placements.push_back(*placement);
   }
@@ -24,6 +25,7 @@ class Watcher final : public MethodContext {
 
   std::int64_t most = 1LL << 40;
   std::vector<StepEvent> steps;
+  std::vector<LayerScoreEvent> layer_scores;
   std::vector<TrialEvent> trials;
   std::vector<PlacementEvent> placements;
 

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gui/docks/method_panels.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iterator>
+#include <numeric>
+#include <span>
+
+#include "backend/core/statistics.h"
+#include "gui/model/readings.h"
+#include "gui/style/format.h"
+#include "gui/style/theme.h"
+
+namespace interleave::gui {
+namespace {
+
+QString methodWords(const char* text) { return QCoreApplication::translate("MethodPanels", text); }
+
+constexpr double kUndecided = 0.1;  // gates further than this from both ends leave the choice to the cut
+constexpr int kGateBins = 10;
+constexpr std::int64_t kMaskCells = 256;  // a side, of longer prompts every so many tokens
+
+bool isFull(const Placement& placement, std::size_t layer) {
+  return static_cast<int>(layer) < placement.layers() && placement[static_cast<int>(layer)] == MixerKind::Full;
+}
+
+/// Two series of points: layers that the placement keeps, and the others.
+Panel layerScatter(const QString& title, Axis x, Axis y, std::span<const double> xs, std::span<const double> ys,
+                   const Placement& placement) {
+  Panel panel{.title = title, .x = std::move(x), .y = std::move(y)};
+  panel.series = {{.name = methodWords("kept"), .color = theme().accent, .style = Series::Style::Points},
+                  {.name = methodWords("not kept"), .color = theme().muted, .style = Series::Style::Rings}};
+  for (std::size_t layer = 0; layer < xs.size(); ++layer) {
+    Series& series = panel.series[isFull(placement, layer) ? 0 : 1];
+    series.x.push_back(xs[layer]);
+    series.y.push_back(ys[layer]);
+    series.labels.push_back(QString::number(layer));
+  }
+  std::erase_if(panel.series, [](const Series& series) { return series.x.isEmpty(); });
+  return panel;
+}
+
+Panel sortedPanel(const std::vector<double>& gates, int kept) {
+  std::vector<std::size_t> order(gates.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t layer) { return gates[layer]; });
+  Series series{.name = methodWords("p(full)"), .color = theme().accent, .style = Series::Style::Points};
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    series.x.push_back(static_cast<double>(rank + 1));
+    series.y.push_back(gates[order[rank]]);
+    series.labels.push_back(QString::number(order[rank]));
+  }
+  return {
+      .title = methodWords("Gates in order, with the layer's number"),
+      .x = {.label = methodWords("rank"), .whole = true, .least = 0.5, .most = static_cast<double>(gates.size()) + 0.5},
+      .y = {.label = methodWords("p(full)"), .least = 0, .most = 1.08},
+      .series = {std::move(series)},
+      .marks = {{.x = kept + 0.5, .text = methodWords("budget"), .color = theme().changed}},
+      .stretch = 1.6};
+}
+
+Panel decidedPanel(const std::vector<double>& gates) {
+  Series series{.name = methodWords("layers"), .color = theme().accent, .style = Series::Style::Bars};
+  std::vector<int> counts(kGateBins);
+  for (const double gate : gates) ++counts[static_cast<std::size_t>(std::clamp(gate, 0.0, 0.999) * kGateBins)];
+  Axis bins{.label = methodWords("p(full)"), .kind = Axis::Kind::Category, .least = -0.5, .most = kGateBins - 0.5};
+  for (int bin = 0; bin < kGateBins; ++bin) {
+    series.x.push_back(counts[static_cast<std::size_t>(bin)]);
+    series.y.push_back(bin);
+    bins.categories << QStringLiteral("%1–%2").arg(bin / 10.0, 0, 'f', 1).arg((bin + 1) / 10.0, 0, 'f', 1);
+  }
+  const auto undecided =
+      std::ranges::count_if(gates, [](double gate) { return gate > kUndecided && gate < 1 - kUndecided; });
+  return {.title = methodWords("%1 of %2 gates between 0.1 and 0.9").arg(undecided).arg(gates.size()),
+          .x = {.label = methodWords("layers"), .whole = true, .least = 0},
+          .y = std::move(bins),
+          .series = {std::move(series)}};
+}
+
+double gateWeight(const RunRecord& record) {
+  const auto weight = record.spec.search_settings.find("gate_weight");
+  return weight != record.spec.search_settings.end() && weight->is_number() ? weight->get<double>() : 0;
+}
+
+/// λ Σ p(full) as it was at each step, beside what it is added to.
+Panel pressurePanel(const RunRecord& record) {
+  Panel panel{.title = methodWords("Loss, and what presses gates down"),
+              .x = {.label = methodWords("step"), .whole = true},
+              .y = {.label = methodWords("nats"), .logarithmic = true},
+              .legend = true};
+  panel.series = {{.name = methodWords("text, soft"), .color = category(1)},
+                  {.name = methodWords("prompts, soft"), .color = category(2)},
+                  {.name = methodWords("λ Σ p(full)"), .color = theme().changed, .style = Series::Style::Dashed}};
+  double weight = gateWeight(record);
+  auto change = record.changes.begin();
+  for (const StepEvent& step : record.steps) {
+    for (; change != record.changes.end() && change->step <= step.step; ++change) {
+      if (change->key == "gate_weight" && change->value.is_number()) weight = change->value.get<double>();
+    }
+    const std::vector<double> gates = fullProbabilities(step);
+    const std::array<double, 3> values{step.metrics[static_cast<std::size_t>(Metric::TextLoss)],
+                                       step.metrics[static_cast<std::size_t>(Metric::PromptLoss)],
+                                       weight * std::accumulate(gates.begin(), gates.end(), 0.0)};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!(values[i] > 0)) continue;
+      panel.series[i].x.push_back(static_cast<double>(step.step));
+      panel.series[i].y.push_back(values[i]);
+    }
+  }
+  std::erase_if(panel.series, [](const Series& series) { return series.x.isEmpty(); });
+  return panel;
+}
+
+std::vector<double> meanScores(std::span<const LayerScoreEvent> events) {
+  std::vector<double> mean(events.front().values.size());
+  for (const LayerScoreEvent& event : events) {
+    for (std::size_t layer = 0; layer < mean.size(); ++layer) {
+      mean[layer] += event.values[layer] / static_cast<double>(events.size());
+    }
+  }
+  return mean;
+}
+
+std::vector<std::size_t> largest(const std::vector<double>& values, std::size_t count) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t layer) { return values[layer]; });
+  order.resize(std::min(count, order.size()));
+  std::ranges::sort(order);
+  return order;
+}
+
+/// What the first n examples alone would have said, against what all say.
+Panel settlingPanel(std::span<const LayerScoreEvent> events, int kept) {
+  Panel panel{.title = methodWords("What fewer examples would have said"),
+              .x = {.label = methodWords("examples"), .whole = true},
+              .y = {.label = methodWords("agreement with all"), .least = -0.05, .most = 1.05},
+              .legend = true};
+  Series rank{.name = methodWords("rank correlation ρ"), .color = category(1), .style = Series::Style::Line};
+  Series overlap{.name = methodWords("same layers of K = %1").arg(kept), .color = category(2)};
+  const std::vector<double> all = meanScores(events);
+  const std::vector<std::size_t> chosen = largest(all, static_cast<std::size_t>(std::max(kept, 0)));
+  for (std::size_t count = 1; count <= events.size(); ++count) {
+    const std::vector<double> some = meanScores(events.first(count));
+    const std::vector<std::size_t> would = largest(some, chosen.size());
+    std::vector<std::size_t> shared;
+    std::ranges::set_intersection(chosen, would, std::back_inserter(shared));
+    rank.x.push_back(static_cast<double>(count));
+    rank.y.push_back(interleave::spearman(some, all));
+    overlap.x.push_back(static_cast<double>(count));
+    overlap.y.push_back(chosen.empty() ? 1 : static_cast<double>(shared.size()) / static_cast<double>(chosen.size()));
+  }
+  panel.series = {std::move(rank), std::move(overlap)};
+  return panel;
+}
+
+}  // namespace
+
+std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown) {
+  const std::vector<double> gates = fullProbabilities(step);
+  std::vector<Panel> panels{sortedPanel(gates, shown.fullCount()), decidedPanel(gates)};
+  const std::vector<float> error = bankError(record);
+  if (error.size() == gates.size()) {
+    panels.push_back(layerScatter(methodWords("Gate against its candidate's error"),
+                                  {.label = methodWords("relative error"), .logarithmic = true},
+                                  {.label = methodWords("p(full)"), .least = -0.05, .most = 1.08},
+                                  std::vector<double>(error.begin(), error.end()), gates, shown));
+  }
+  const bool pressed = gateWeight(record) > 0 || std::ranges::any_of(record.changes, [](const auto& change) {
+                         return change.key == "gate_weight";
+                       });
+  if (pressed) panels.push_back(pressurePanel(record));
+  return panels;
+}
+
+std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown) {
+  const std::vector<std::vector<LayerScoreEvent>>& measures = record.layer_scores;
+  const auto first = std::span(measures.front()).first(std::min(examples, measures.front().size()));
+  if (first.empty()) return {};
+  std::vector<Panel> panels;
+  if (measures.size() > 1 && measures[1].size() >= first.size()) {
+    const auto second = std::span(measures[1]).first(first.size());
+    const std::vector<double> x = meanScores(first), y = meanScores(second);
+    panels.push_back(layerScatter(methodWords("Means of each layer: ρ = %1").arg(interleave::spearman(x, y), 0, 'f', 2),
+                                  {.label = qt(first.front().score)}, {.label = qt(second.front().score)}, x, y,
+                                  shown));
+  }
+  panels.push_back(settlingPanel(first, shown.fullCount()));
+  return panels;
+}
+
+Panel maskPanel(const MaskShape& shape) {
+  const std::int64_t step = std::max<std::int64_t>(1, (shape.tokens + kMaskCells - 1) / kMaskCells);
+  const auto cells = static_cast<int>((shape.tokens + step - 1) / step);
+  Grid grid{.name = methodWords("seen"),
+            .rows = cells,
+            .columns = cells,
+            .values = QVector<float>(static_cast<qsizetype>(cells) * cells)};
+  for (int row = 0; row < cells; ++row) {
+    for (int column = 0; column <= row; ++column) {
+      const std::int64_t query = row * step, key = column * step;
+      const bool answer = shape.prompt_only && query >= shape.answer_begin;
+      const bool seen = answer || query - key < shape.window || key < shape.sinks;
+      grid.values[static_cast<qsizetype>(row) * cells + column] = seen ? (answer ? 1.0F : 0.55F) : 0.15F;
+    }
+  }
+  const QString unit = step > 1 ? methodWords(" (every %1th)").arg(step) : QString();
+  return {.title = methodWords("Seen without full attention: last %1, first %2").arg(shape.window).arg(shape.sinks),
+          .x = {.label = methodWords("key") + unit, .whole = true},
+          .y = {.label = methodWords("query") + unit, .reversed = true, .whole = true},
+          .grid = std::move(grid),
+          .marks = {{.x = static_cast<double>(shape.answer_begin) / static_cast<double>(step) - 0.5,
+                     .text = methodWords("answer"),
+                     .color = theme().changed}}};
+}
+
+}  // namespace interleave::gui

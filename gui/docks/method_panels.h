@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "gui/model/run_record.h"
+#include "gui/plots/figure.h"
+
+namespace interleave::gui {
+
+/// Of a gate search, at a step: the gates in order of size with the cut that `shown` makes, how many are undecided,
+/// each gate against the error of its layer's candidate, and the loss beside λ Σ p(full) where λ presses.
+std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown);
+
+/// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
+/// and how soon the ranking settles.
+std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown);
+
+/// Which keys each query of a prompt sees in a layer with a sliding window: `window` last tokens, the first `sinks`,
+/// and from `answer_begin` on all of them where `prompt_only`.
+struct MaskShape {
+  std::int64_t tokens = 0, answer_begin = 0, window = 0, sinks = 0;
+  bool prompt_only = false;
+};
+Panel maskPanel(const MaskShape& shape);
+
+}  // namespace interleave::gui

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QTextEdit>
+
+#include "gui/docks/method_pane.h"
+#include "gui/docks/method_panels.h"
+#include "support.h"
+
+namespace interleave::gui {
+namespace {
+
+StepEvent gates(const std::vector<float>& full) {
+  StepEvent step{.step = 1, .steps = 2, .operators = {MixerKind::Full, MixerKind::SlidingWindow}};
+  for (const float p : full) step.probabilities.insert(step.probabilities.end(), {p, 1 - p});
+  step.logits = step.probabilities;
+  return step;
+}
+
+Placement keeping(int layers, std::initializer_list<int> kept) {
+  return Placement::keeping(layers, std::vector<int>(kept), MixerKind::SlidingWindow);
+}
+
+}  // namespace
+
+class MethodTest final : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void init() { failOnWarnings(); }
+
+  void gatesAreSortedAndTheUndecidedCounted() {
+    RunRecord record;
+    record.spec.search_settings = {{"gate_weight", 0.5}};
+    StepEvent step = gates({0.95F, 0.02F, 0.5F, 0.85F});
+    step.metrics[static_cast<std::size_t>(Metric::TextLoss)] = 2;
+    record.steps = {step};
+    record.alignments = {{.kind = MixerKind::SlidingWindow, .relative_error = {.1F, .2F, .3F, .4F}}};
+    const std::vector<Panel> panels = gatePanels(record, step, keeping(4, {0, 3}));
+    QCOMPARE(panels.size(), 4u);
+    QCOMPARE(panels[0].series[0].labels, (QStringList{u"0"_qs, u"3"_qs, u"2"_qs, u"1"_qs}));
+    QCOMPARE(panels[0].marks[0].x, 2.5);
+    QVERIFY2(panels[1].title.startsWith(u"2 of 4"), qPrintable(panels[1].title));
+    QCOMPARE(panels[1].series[0].x[9], 1.0);
+    QCOMPARE(panels[1].series[0].x[5], 1.0);
+    QCOMPARE(panels[2].series[0].labels, (QStringList{u"0"_qs, u"3"_qs}));
+    QVERIFY(std::abs(panels[3].series.back().y[0] - 0.5 * 2.32) < 1e-6);
+    record.spec.search_settings = {{"gate_weight", 0.0}};
+    QCOMPARE(gatePanels(record, step, keeping(4, {0, 3})).size(), 3u);
+  }
+
+  void measuresAreComparedAndTheRankingSettles() {
+    RunRecord record;
+    record.layer_scores = {{{1, "long", "nats", {1, 2, 3}}, {2, "long", "nats", {3, 2, -9}}},
+                           {{1, "short", "nats", {1, 2, 3}}, {2, "short", "nats", {1, 2, 3}}}};
+    const std::vector<Panel> panels = scoringPanels(record, 2, keeping(3, {0}));
+    QCOMPARE(panels.size(), 2u);
+    QVERIFY2(panels[0].title.endsWith(u"ρ = -0.87"_qs), qPrintable(panels[0].title));
+    const Series& overlap = panels[1].series[1];
+    QCOMPARE(overlap.y[0], 0.0);  // the first example alone would have kept layer 2
+    QCOMPARE(overlap.y[1], 1.0);
+    QCOMPARE(scoringPanels(record, 1, keeping(3, {0})).at(0).title.contains(u"1.00"_qs), true);
+  }
+
+  void theMaskIsWhatAWindowSees() {
+    const Panel panel = maskPanel({.tokens = 40, .answer_begin = 36, .window = 8, .sinks = 2, .prompt_only = true});
+    const auto at = [&](int query, int key) { return panel.grid->values[query * 40 + key]; };
+    QVERIFY(at(20, 13) > 0.5F);
+    QVERIFY(at(20, 12) < 0.2F);
+    QVERIFY(at(20, 1) > 0.5F);
+    QCOMPARE(at(20, 21), 0.0F);
+    QCOMPARE(at(36, 12), 1.0F);
+    const Panel through = maskPanel({.tokens = 40, .answer_begin = 36, .window = 8, .sinks = 2});
+    QVERIFY(through.grid->values[36 * 40 + 12] < 0.2F);
+    const Panel lengthy = maskPanel({.tokens = 5000, .answer_begin = 4990, .window = 64});
+    QVERIFY(lengthy.grid->rows <= 256);
+  }
+
+  void showsGatesAndAPromptOfTheRun() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    QVERIFY(scene.search());
+    MethodPane* pane = scene.window.findChild<MethodPane*>();
+    scene.window.dock(u"method"_qs).show();
+    scene.window.dock(u"method"_qs).raise();
+    pane->refreshNow();
+    QVERIFY(pane->findChild<Figure*>()->panels().size() >= 2);
+    QTRY_VERIFY(pane->findChild<QTextEdit*>()->toPlainText().endsWith(u"The pass key is 12345"_qs));
+  }
+};
+
+}  // namespace interleave::gui
+
+int main(int argc, char** argv) { return interleave::gui::runGuiTest<interleave::gui::MethodTest>(argc, argv); }
+#include "method_test.moc"
