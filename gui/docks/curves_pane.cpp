@@ -4,6 +4,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "backend/core/statistics.h"
 #include "gui/docks/trial_panels.h"
@@ -31,6 +32,25 @@ QString shortTitle(Metric metric) {
     default:
       return qt(interleave::title(metric)).toLower();
   }
+}
+
+/// λ Σ p(full) as it pressed at each step; no points where λ is 0.
+Series pressureOf(const RunRecord& record) {
+  Series series{.name = CurvesPane::tr("λ Σ p"), .color = theme().muted, .style = Series::Style::Dashed};
+  const auto found = record.spec.search_settings.find("gate_weight");
+  double weight = found != record.spec.search_settings.end() && found->is_number() ? found->get<double>() : 0;
+  auto change = record.changes.begin();
+  for (const StepEvent& step : record.steps) {
+    for (; change != record.changes.end() && change->step <= step.step; ++change) {
+      if (change->key == "gate_weight" && change->value.is_number()) weight = change->value.get<double>();
+    }
+    const std::vector<double> gates = fullProbabilities(step);
+    const double pressure = weight * std::accumulate(gates.begin(), gates.end(), 0.0);
+    if (!(pressure > 0)) continue;
+    series.x.push_back(static_cast<double>(step.step));
+    series.y.push_back(pressure);
+  }
+  return series;
 }
 
 }  // namespace
@@ -74,9 +94,11 @@ void CurvesPane::refresh() {
     if (!all_curves) panels.push_back(bankPanel());
     return figure_->setPanels(std::move(panels));
   }
+  Panel losses =
+      panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true);
+  if (Series pressure = pressureOf(record); !pressure.x.isEmpty()) losses.series.push_back(std::move(pressure));
   figure_->setPanels(
-      {panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true),
-       panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
+      {std::move(losses), panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
        panelOf(tr("Budget"), {Metric::ExpectedBudget}, false), panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
 }
 

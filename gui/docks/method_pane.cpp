@@ -5,6 +5,7 @@
 #include <QTextCharFormat>
 #include <QTextCursor>
 #include <QTextEdit>
+#include <QTimer>
 #include <algorithm>
 #include <utility>
 
@@ -41,7 +42,7 @@ MethodPane::MethodPane(Studio& studio)
       prompt_text_(new QTextEdit) {
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(4, 2, 6, 4);
-  layout->addWidget(figure_, 3);
+  layout->addWidget(figure_, 4);
   layout->addWidget(prompt_text_, 1);
   prompt_text_->setReadOnly(true);
   prompt_text_->setAccessibleName(tr("A prompt of the search"));
@@ -119,14 +120,16 @@ void MethodPane::askForPrompt() {
 void MethodPane::showPrompt() {
   prompt_text_->setVisible(prompt_.has_value());
   if (!prompt_) return prompt_text_->clear();
-  prompt_text_->setPlainText(qt(prompt_->question));
+  prompt_text_->clear();
   QTextCursor cursor = prompt_text_->textCursor();
-  cursor.movePosition(QTextCursor::End);
+  cursor.insertText(qt(prompt_->question), QTextCharFormat());
   QTextCharFormat marked;
   marked.setFontWeight(QFont::Bold);
   marked.setForeground(theme().accent);
   cursor.insertText(qt(prompt_->answer), marked);
-  prompt_text_->setTextCursor(cursor);  // scrolls to the answer
+  prompt_text_->setTextCursor(cursor);
+  // To the answer, once the text is laid out.
+  QTimer::singleShot(0, prompt_text_, &QTextEdit::ensureCursorVisible);
   prompt_text_->setToolTip(tr("A prompt of %1 tokens that the run looks at; the answer, from token %2 on, is marked")
                                .arg(prompt_->tokens)
                                .arg(prompt_->answer_begin));

@@ -3,7 +3,6 @@
 
 #include <QCoreApplication>
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <iterator>
 #include <numeric>
@@ -54,11 +53,16 @@ Panel sortedPanel(const std::vector<double>& gates, int kept) {
     series.labels.push_back(QString::number(order[rank]));
   }
   return {
-      .title = methodWords("Gates in order, with the layer's number"),
+      .title = methodWords("Gates in order"),
       .x = {.label = methodWords("rank"), .whole = true, .least = 0.5, .most = static_cast<double>(gates.size()) + 0.5},
       .y = {.label = methodWords("p(full)"), .least = 0, .most = 1.08},
       .series = {std::move(series)},
-      .marks = {{.x = kept + 0.5, .text = methodWords("budget"), .color = theme().changed}},
+      .marks = {{.x = kept + 0.5, .color = theme().changed},
+                {.shape = Mark::Shape::Text,
+                 .x = kept + 0.5,
+                 .y = 0.06,
+                 .text = methodWords("K = %1").arg(kept),
+                 .color = theme().changed}},
       .stretch = 1.6};
 }
 
@@ -74,44 +78,10 @@ Panel decidedPanel(const std::vector<double>& gates) {
   }
   const auto undecided =
       std::ranges::count_if(gates, [](double gate) { return gate > kUndecided && gate < 1 - kUndecided; });
-  return {.title = methodWords("%1 of %2 gates between 0.1 and 0.9").arg(undecided).arg(gates.size()),
+  return {.title = methodWords("%1 of %2 undecided").arg(undecided).arg(gates.size()),
           .x = {.label = methodWords("layers"), .whole = true, .least = 0},
           .y = std::move(bins),
           .series = {std::move(series)}};
-}
-
-double gateWeight(const RunRecord& record) {
-  const auto weight = record.spec.search_settings.find("gate_weight");
-  return weight != record.spec.search_settings.end() && weight->is_number() ? weight->get<double>() : 0;
-}
-
-/// λ Σ p(full) as it was at each step, beside what it is added to.
-Panel pressurePanel(const RunRecord& record) {
-  Panel panel{.title = methodWords("Loss, and what presses gates down"),
-              .x = {.label = methodWords("step"), .whole = true},
-              .y = {.label = methodWords("nats"), .logarithmic = true},
-              .legend = true};
-  panel.series = {{.name = methodWords("text, soft"), .color = category(1)},
-                  {.name = methodWords("prompts, soft"), .color = category(2)},
-                  {.name = methodWords("λ Σ p(full)"), .color = theme().changed, .style = Series::Style::Dashed}};
-  double weight = gateWeight(record);
-  auto change = record.changes.begin();
-  for (const StepEvent& step : record.steps) {
-    for (; change != record.changes.end() && change->step <= step.step; ++change) {
-      if (change->key == "gate_weight" && change->value.is_number()) weight = change->value.get<double>();
-    }
-    const std::vector<double> gates = fullProbabilities(step);
-    const std::array<double, 3> values{step.metrics[static_cast<std::size_t>(Metric::TextLoss)],
-                                       step.metrics[static_cast<std::size_t>(Metric::PromptLoss)],
-                                       weight * std::accumulate(gates.begin(), gates.end(), 0.0)};
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!(values[i] > 0)) continue;
-      panel.series[i].x.push_back(static_cast<double>(step.step));
-      panel.series[i].y.push_back(values[i]);
-    }
-  }
-  std::erase_if(panel.series, [](const Series& series) { return series.x.isEmpty(); });
-  return panel;
 }
 
 std::vector<double> meanScores(std::span<const LayerScoreEvent> events) {
@@ -135,12 +105,12 @@ std::vector<std::size_t> largest(const std::vector<double>& values, std::size_t 
 
 /// What the first n examples alone would have said, against what all say.
 Panel settlingPanel(std::span<const LayerScoreEvent> events, int kept) {
-  Panel panel{.title = methodWords("What fewer examples would have said"),
+  Panel panel{.title = methodWords("With fewer examples"),
               .x = {.label = methodWords("examples"), .whole = true},
               .y = {.label = methodWords("agreement with all"), .least = -0.05, .most = 1.05},
               .legend = true};
-  Series rank{.name = methodWords("rank correlation ρ"), .color = category(1), .style = Series::Style::Line};
-  Series overlap{.name = methodWords("same layers of K = %1").arg(kept), .color = category(2)};
+  Series rank{.name = methodWords("ρ"), .color = category(1), .style = Series::Style::Line};
+  Series overlap{.name = methodWords("overlap@%1").arg(kept), .color = category(2)};
   const std::vector<double> all = meanScores(events);
   const std::vector<std::size_t> chosen = largest(all, static_cast<std::size_t>(std::max(kept, 0)));
   for (std::size_t count = 1; count <= events.size(); ++count) {
@@ -164,15 +134,11 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
   std::vector<Panel> panels{sortedPanel(gates, shown.fullCount()), decidedPanel(gates)};
   const std::vector<float> error = bankError(record);
   if (error.size() == gates.size()) {
-    panels.push_back(layerScatter(methodWords("Gate against its candidate's error"),
-                                  {.label = methodWords("relative error"), .logarithmic = true},
+    panels.push_back(layerScatter(methodWords("Gate, candidate"),
+                                  {.label = methodWords("candidate's error"), .logarithmic = true},
                                   {.label = methodWords("p(full)"), .least = -0.05, .most = 1.08},
                                   std::vector<double>(error.begin(), error.end()), gates, shown));
   }
-  const bool pressed = gateWeight(record) > 0 || std::ranges::any_of(record.changes, [](const auto& change) {
-                         return change.key == "gate_weight";
-                       });
-  if (pressed) panels.push_back(pressurePanel(record));
   return panels;
 }
 
@@ -184,7 +150,7 @@ std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, 
   if (measures.size() > 1 && measures[1].size() >= first.size()) {
     const auto second = std::span(measures[1]).first(first.size());
     const std::vector<double> x = meanScores(first), y = meanScores(second);
-    panels.push_back(layerScatter(methodWords("Means of each layer: ρ = %1").arg(interleave::spearman(x, y), 0, 'f', 2),
+    panels.push_back(layerScatter(methodWords("Two measures: ρ = %1").arg(interleave::spearman(x, y), 0, 'f', 2),
                                   {.label = qt(first.front().score)}, {.label = qt(second.front().score)}, x, y,
                                   shown));
   }
@@ -208,7 +174,7 @@ Panel maskPanel(const MaskShape& shape) {
     }
   }
   const QString unit = step > 1 ? methodWords(" (every %1th)").arg(step) : QString();
-  return {.title = methodWords("Seen without full attention: last %1, first %2").arg(shape.window).arg(shape.sinks),
+  return {.title = methodWords("Mask: last %1, first %2").arg(shape.window).arg(shape.sinks),
           .x = {.label = methodWords("key") + unit, .whole = true},
           .y = {.label = methodWords("query") + unit, .reversed = true, .whole = true},
           .grid = std::move(grid),

@@ -10,8 +10,8 @@
 
 namespace interleave::gui {
 
-/// Of a gate search, at a step: the gates in order of size with the cut that `shown` makes, how many are undecided,
-/// each gate against the error of its layer's candidate, and the loss beside λ Σ p(full) where λ presses.
+/// Of a gate search, at a step: the gates in order of size with the cut that `shown` makes, how many are undecided (p
+/// between 0.1 and 0.9), and each gate against the error of its layer's candidate.
 std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown);
 
 /// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
