@@ -141,6 +141,20 @@ RunReport storedReport(const Store& store, RunId run) {
   return report;
 }
 
+std::string scoreHeader() {
+  return fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}", "placement", "K", "task", "value", "error",
+                     "unit", "samples");
+}
+
+std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
+  std::string text;
+  for (const Score& score : scores) {
+    text += fmt::format("\n{:<28} {:>2}  {:<12} {:>10.4f} ± {:<8.4f} {:<6} {:>8}", label, placement.fullCount(),
+                        score.task, score.value, score.standard_error, score.unit, score.samples);
+  }
+  return text;
+}
+
 const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,
                                   RunId run) {
   if (placements.empty()) {

@@ -28,6 +28,10 @@ nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators,
 nlohmann::json toJson(const RunSummary& run);
 nlohmann::json toJson(const std::vector<Score>& scores);  ///< By task: value, standard_error, samples, unit.
 
+/// Scores as lines, each with a newline before it, below the header.
+std::string scoreHeader();
+std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores);
+
 /// The placement that a stored run proposes at its own budget, or at another that it extracted. Usage error otherwise.
 const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,
                                   RunId run);

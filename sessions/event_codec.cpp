@@ -179,7 +179,9 @@ std::vector<EventRow> rows(const ScoreEvent& event) {
                                     {"value", encoded(score.value)},
                                     {"standard_error", encoded(score.standard_error)},
                                     {"samples", score.samples},
-                                    {"per_sample", encoded(score.per_sample)}}));
+                                    {"per_sample", encoded(score.per_sample)},
+                                    {"manner", event.manner},
+                                    {"seconds", encoded(event.seconds)}}));
   }
   return rows;
 }
@@ -193,6 +195,8 @@ void decode(const Json& json, ScoreEvent& event) {
   score.standard_error = number(json.at("standard_error"));
   json.at("samples").get_to(score.samples);
   score.per_sample = numbers<double>(json.at("per_sample"));
+  event.manner = json.value("manner", std::string());  // older programs did not tell it
+  event.seconds = number(json.value("seconds", Json()));
 }
 
 std::vector<EventRow> rows(const InterventionEvent& event) {
@@ -213,7 +217,9 @@ std::vector<EventRow> rows(const EnvironmentEvent& event) {
                                  {"model_name", event.model_name},
                                  {"model_fingerprint", event.model_fingerprint},
                                  {"operators", encoded(std::span<const MixerKind>(event.operators))},
-                                 {"costs", encoded(event.costs)}})};
+                                 {"costs", encoded(event.costs)},
+                                 {"machine", event.machine},
+                                 {"program", event.program}})};
 }
 void decode(const Json& json, EnvironmentEvent& event) {
   json.at("device").get_to(event.device);
@@ -228,6 +234,8 @@ void decode(const Json& json, EnvironmentEvent& event) {
   json.at("model_fingerprint").get_to(event.model_fingerprint);
   event.operators = kinds(json.at("operators"));
   event.costs = costs(json.at("costs"));
+  event.machine = json.value("machine", std::string());  // older programs did not tell it
+  event.program = json.value("program", std::string());
 }
 
 std::vector<EventRow> rows(const LogEvent& event) {
@@ -284,7 +292,7 @@ Event eventFrom(std::size_t kind, const std::string& data, const std::string& pl
 }
 
 bool join(ScoreEvent& event, const ScoreEvent& next) {
-  if (event.label != next.label || event.placement != next.placement) return false;
+  if (event.label != next.label || event.placement != next.placement || event.manner != next.manner) return false;
   event.scores.insert(event.scores.end(), next.scores.begin(), next.scores.end());
   return true;
 }

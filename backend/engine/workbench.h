@@ -22,6 +22,8 @@
 
 namespace interleave {
 
+class RunCatalog;
+
 /// The doors of the backend for those who may not see LibTorch: windows and the command line.
 
 /// The engine that runs searches on this machine.
@@ -46,6 +48,9 @@ struct Preset {
 };
 Preset loadPreset(const std::string& name_or_path, const std::string& method);
 std::vector<std::string> presetNames(const std::string& method);  ///< Bundled ones; that which it starts from first.
+
+/// What is known of runs before they begin; see run_catalog.h.
+std::unique_ptr<RunCatalog> makeRunCatalog();
 
 /// What is running: "cpu"/"cuda", kernel names, LibTorch version, threads.
 struct DeviceReport {
@@ -142,6 +147,7 @@ struct BenchRequest {
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress);
 
 std::vector<std::string> exportFormats();
+std::vector<std::string> evaluationTasks();  ///< That an EvaluationRequest may name.
 std::vector<std::string> promptWordings();
 /// Reads a placement back from any format that exportPlacement() writes. BadInput.
 Placement importPlacement(const std::filesystem::path& file, int layers, MixerKind rest);

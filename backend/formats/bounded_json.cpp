@@ -104,12 +104,17 @@ json readJson(const std::filesystem::path& path, const JsonLimits& limits) {
   return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
 }
 
-void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file) {
-  if (!document.is_object()) throw badInput(file, {}, "expected a JSON object");
+void allowKeys(const json& document, std::span<const std::string_view> keys, const std::string& file,
+               const std::string& place) {
+  if (!document.is_object()) throw badInput(file, place, "expected a JSON object");
   for (const auto& [key, value] : document.items()) {
     if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
-    throw badInput(file, key, "unknown key" + didYouMean(key, keys));
+    throw badInput(file, place.empty() ? key : place + "." + key, "unknown key" + didYouMean(key, keys));
   }
+}
+
+void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file) {
+  allowKeys(document, keys, file);
   for (const std::string_view key : keys) {
     if (!document.contains(key)) throw badInput(file, std::string(key), "the key is missing");
   }

@@ -14,13 +14,14 @@ using Declare = void (*)(CLI::App& app, Terminal& terminal);
 void declareModel(CLI::App& app, Terminal& terminal);
 void declareCandidates(CLI::App& app, Terminal& terminal);
 void declareSearch(CLI::App& app, Terminal& terminal);
+void declareBatch(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
 void declareExchange(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array<Declare, 7> kCommands{declareModel,    declareCandidates, declareSearch, declareRuns,
-                                                  declareEvaluate, declareExchange,   declareBench};
+inline constexpr std::array<Declare, 8> kCommands{declareModel, declareCandidates, declareSearch,   declareBatch,
+                                                  declareRuns,  declareEvaluate,   declareExchange, declareBench};
 
 }  // namespace interleave::cli

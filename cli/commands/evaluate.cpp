@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <fmt/format.h>
-
 #include <memory>
 
 #include "backend/formats/atomic_file.h"
@@ -18,15 +16,6 @@ struct EvaluateOptions {
   std::string bank, out;
 };
 
-std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
-  std::string text;
-  for (const Score& score : scores) {
-    text += fmt::format("{:<28} {:>2}  {:<12} {:>10.4f} ± {:<8.4f} {:<6} {:>8}\n", label, placement.fullCount(),
-                        score.task, score.value, score.standard_error, score.unit, score.samples);
-  }
-  return text;
-}
-
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
   std::vector<Placement> placements;
@@ -36,8 +25,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
 
   Workbench workbench;
   nlohmann::json results = nlohmann::json::array();
-  std::string text = fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
-                                 "error", "unit", "samples");
+  std::string text = scoreHeader();
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
     request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
@@ -46,9 +34,8 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     result["placement"] = options.placements[i];
     result["tasks"] = toJson(scores);
     results.push_back(std::move(result));
-    text += rowsOf(options.placements[i], placements[i], scores);
+    text += scoreRows(options.placements[i], placements[i], scores);
   }
-  text.pop_back();
   const nlohmann::json document = results.size() == 1 ? results.front() : nlohmann::json{{"results", results}};
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);
@@ -74,7 +61,7 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
       ->check(CLI::IsMember(restOperatorNames()));
   command->add_option("--tasks", request.tasks, "Of kl, nll and passkey")
       ->delimiter(',')
-      ->check(CLI::IsMember({"kl", "nll", "passkey"}))
+      ->check(CLI::IsMember(evaluationTasks()))
       ->capture_default_str();
   command->add_option("--tokens", request.text_tokens, "Held-out tokens in all")
       ->check(CLI::PositiveNumber)

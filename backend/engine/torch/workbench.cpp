@@ -2,15 +2,14 @@
 #include "backend/engine/workbench.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <mutex>
 #include <numeric>
-#include <string_view>
 #include <utility>
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/engine/run_catalog.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/evaluate.h"
@@ -149,14 +148,11 @@ nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, 
 std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const Placement& placement,
                                        Progress& progress) {
   return guarded([&] {
+    makeRunCatalog()->check(request);
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
     const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
     const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
-    for (const std::string& task : request.tasks) {
-      constexpr std::array<std::string_view, 3> kTasks{"kl", "nll", "passkey"};
-      if (std::ranges::find(kTasks, task) == kTasks.end()) throw usageError("tasks", "unknown task \"" + task + "\"");
-    }
     std::vector<Score> scores;
     if (wants("kl") || wants("nll")) {
       const std::int64_t sequences = std::max<std::int64_t>(1, request.text_tokens / request.sequence_length);
@@ -195,6 +191,8 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
 }
+
+std::vector<std::string> evaluationTasks() { return {"kl", "nll", "passkey"}; }
 
 std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {
   return guarded([&] { return exportFiles(request, progress); });
