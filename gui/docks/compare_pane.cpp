@@ -18,10 +18,6 @@ namespace {
 
 enum ListColumn { Name, Layers, Kept, Bytes, kListColumns };
 
-QString shortLabel(int index) {
-  return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString());
-}
-
 /// What the others are compared with: the first ticked placement that is not all full attention.
 const Placement* referenceOf(const PlacementBook& book) {
   for (const KnownPlacement* entry : book.compared()) {
@@ -61,6 +57,10 @@ class StripDelegate final : public QStyledItemDelegate {
 };
 
 }  // namespace
+
+QString shortLabel(int index) {
+  return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString());
+}
 
 ComparePane::ComparePane(Studio& studio)
     : Pane(tr("Compare"), studio.clock()),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/plots/export.h"
 
+#include <QBuffer>
 #include <QFileInfo>
 #include <QPageSize>
 #include <QPainter>
@@ -79,6 +80,26 @@ void exportView(QWidget& view, const QString& file) {
     throw usageError(file.toStdString(), "pictures are written as .png, .svg or .pdf");
   }
   if (!written) throw Error(ErrorKind::Failed, file.toStdString(), "", "cannot be written");
+}
+
+QByteArray viewSvg(QWidget& view, QSize size) {
+  auto* figure = qobject_cast<Figure*>(&view);
+  if (figure != nullptr) figure->canvas().settleAt(size);
+  view.resize(size);
+  QByteArray text;
+  QBuffer buffer(&text);
+  QSvgGenerator svg;
+  svg.setOutputDevice(&buffer);
+  svg.setSize(size);
+  svg.setViewBox(QRect(QPoint(), size));
+  QCPPainter painter(&svg);
+  if (figure != nullptr) {
+    figure->canvas().draw(painter);
+  } else {
+    view.render(&painter, QPoint(), QRegion(), QWidget::DrawChildren);
+  }
+  painter.end();
+  return text;
 }
 
 QString viewCsv(const QWidget& view) {

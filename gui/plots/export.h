@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QByteArray>
+#include <QSize>
 #include <QString>
 
 class QWidget;
@@ -10,6 +12,9 @@ namespace interleave::gui {
 /// Writes what `view` shows to a file, chosen by its suffix: png (at twice the screen's density), svg and pdf (figures
 /// as vectors). Error (Failed) naming the file when it cannot be written, Usage for another suffix.
 void exportView(QWidget& view, const QString& file);
+/// What `view`, a figure or another widget without figures in it, draws at a size: an SVG document of vectors alone.
+/// The view need not be on screen.
+QByteArray viewSvg(QWidget& view, QSize size);
 /// The data of every figure inside `view`, as CSV in the C locale.
 QString viewCsv(const QWidget& view);
 
