@@ -59,29 +59,35 @@ bool waits(const Entry& entry) { return entry.state == State::Pending || entry.s
 
 }  // namespace
 
-void BatchQueue::add(const BatchPlan& plan, const Store* store, bool retry) {
+BatchQueue::BatchQueue(const BatchPlan& plan, const Store* store) {
   const std::vector<RunSummary> runs = store != nullptr ? store->runs() : std::vector<RunSummary>{};
   for (const RunSummary& run : runs) {
-    if (run.id <= learned_ || run.step <= 0) continue;
     pace_.learn(store->spec(run.id), run.step, run.seconds, false);
     for (const ScoreEvent& score : store->scores(run.id)) learnJudging(run.model_fingerprint, score);
-    learned_ = run.id;
   }
   for (const PlannedRun& planned : plan.runs) {
-    if (std::ranges::any_of(entries_, [&](const Entry& entry) { return answers(entry.planned.spec, planned); }))
-      continue;
-    Entry entry;
+    Entry& entry = entries_.emplace_back();
     entry.planned = planned;
     entry.judging = plan.judging;
     entry.prepares_bank = plan.prepares_bank;
-    if (store != nullptr) takeUp(entry, *store, runs, retry);
-    entries_.push_back(std::move(entry));
+    if (store != nullptr) takeUp(entry, *store, runs);
   }
   forecast();
 }
 
+void BatchQueue::append(BatchQueue other) {
+  for (Entry& entry : other.entries_) {
+    const auto same = [&](const Entry& known) { return answers(known.planned.spec, entry.planned); };
+    if (std::ranges::none_of(entries_, same)) entries_.push_back(std::move(entry));
+  }
+  pace_.takePast(other.pace_);
+  judging_times_.swap(other.judging_times_);
+  judging_times_.merge(other.judging_times_);
+  forecast();
+}
+
 /// Takes up what the store holds of a planned run.
-void BatchQueue::takeUp(Entry& entry, const Store& store, const std::vector<RunSummary>& runs, bool retry) const {
+void BatchQueue::takeUp(Entry& entry, const Store& store, const std::vector<RunSummary>& runs) const {
   const RunSpec& spec = entry.planned.spec;
   const RunSummary* best = nullptr;
   for (const RunSummary& run : runs) {
@@ -97,11 +103,17 @@ void BatchQueue::takeUp(Entry& entry, const Store& store, const std::vector<RunS
   entry.steps = best->steps;
   entry.tokens = best->tokens;
   entry.seconds = best->seconds;
-  if (entry.state == State::Failed && retry) entry.state = State::Stopped;
   if (entry.state == State::Done) entry.found = atBudgets(store.placements(entry.run), entry.planned.budgets);
   if (!entry.judging) return;
   for (ScoreEvent& score : store.scores(entry.run)) {
     if (score.manner == entry.judging->manner) entry.scores.push_back(std::move(score));
+  }
+}
+
+void BatchQueue::retry() {
+  for (Entry& entry : entries_) {
+    entry.unjudged.clear();
+    if (entry.state == State::Failed) entry.state = State::Stopped;
   }
 }
 
@@ -153,16 +165,6 @@ std::optional<BatchQueue::Task> BatchQueue::next() const {
     if (!evaluations.empty()) return Task{i, std::move(evaluations.front())};
   }
   return std::nullopt;
-}
-
-RunSpec BatchQueue::specOf(std::size_t index, const Store* store) const {
-  const Entry& entry = entries_.at(index);
-  if (entry.run == 0 || store == nullptr) return entry.planned.spec;
-  RunSpec spec = store->spec(entry.run);
-  spec.model_path = entry.planned.spec.model_path;  // they may have moved
-  spec.bank_dir = entry.planned.spec.bank_dir;
-  spec.resume_from = store->checkpoint(entry.run);
-  return spec;
 }
 
 void BatchQueue::began(std::size_t index, RunId run, double now) {
@@ -228,28 +230,20 @@ void BatchQueue::forecast() {
   for (const Entry& entry : entries_) seconds_per_step_.push_back(pace_.secondsPerStep(entry.planned.spec));
 }
 
-/// Of the run under way, at the pace of its own steps.
-double BatchQueue::secondsLeft(std::int64_t steps, const Entry& entry, double now) const {
-  const double pace =
-      (entry.seconds - under_way_->first_seconds) / static_cast<double>(entry.step - under_way_->first_step);
-  return std::max(0.0, pace * static_cast<double>(steps - entry.step) - (now - under_way_->step_came));
-}
-
-void BatchQueue::addRuns(Estimate& estimate, double now) const {
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const Entry& entry = entries_[i];
-    if (entry.state == State::Done || entry.state == State::Failed) continue;
-    const std::optional<std::int64_t> steps =
-        entry.steps > 0 ? std::optional(entry.steps) : plannedSteps(entry.planned.spec);
-    const bool going = under_way_ && under_way_->entry == i && entry.step > under_way_->first_step;
-    if (steps && going) {
-      estimate.seconds += secondsLeft(*steps, entry, now);
-    } else if (steps && seconds_per_step_[i]) {
-      estimate.seconds += *seconds_per_step_[i] * static_cast<double>(std::max<std::int64_t>(0, *steps - entry.step));
-    } else {
-      ++estimate.unknown;
-    }
+std::optional<double> BatchQueue::secondsLeft(std::size_t index, double now) const {
+  const Entry& entry = entries_.at(index);
+  if (entry.state == State::Done || entry.state == State::Failed) return 0;
+  const std::optional<std::int64_t> steps =
+      entry.steps > 0 ? std::optional(entry.steps) : plannedSteps(entry.planned.spec);
+  if (!steps) return std::nullopt;
+  const auto left = static_cast<double>(std::max<std::int64_t>(0, *steps - entry.step));
+  const bool going = under_way_ && under_way_->entry == index;
+  if (const std::int64_t done = going ? entry.step - under_way_->first_step : 0; done > 0) {  // at its own pace
+    const double pace = (entry.seconds - under_way_->first_seconds) / static_cast<double>(done);
+    return std::max(0.0, pace * left - (now - under_way_->step_came));
   }
+  const std::optional<double> pace = seconds_per_step_.at(index);
+  return pace ? std::optional(*pace * left) : std::nullopt;
 }
 
 /// A bank that is still to be made: how long that takes is not known.
@@ -303,7 +297,11 @@ void BatchQueue::addEvaluations(Estimate& estimate) const {
 
 Estimate BatchQueue::remaining(double now) const {
   Estimate estimate;
-  addRuns(estimate, now);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const std::optional<double> seconds = secondsLeft(i, now);
+    estimate.seconds += seconds.value_or(0);
+    estimate.unknown += seconds ? 0 : 1;
+  }
   addBanks(estimate);
   addEvaluations(estimate);
   return estimate;
@@ -311,6 +309,14 @@ Estimate BatchQueue::remaining(double now) const {
 
 std::size_t BatchQueue::count(State state) const {
   return static_cast<std::size_t>(std::ranges::count(entries_, state, &Entry::state));
+}
+
+RunSpec resumedSpec(const PlannedRun& planned, RunId run, const Store& store) {
+  RunSpec spec = store.spec(run);
+  spec.model_path = planned.spec.model_path;  // they may have moved
+  spec.bank_dir = planned.spec.bank_dir;
+  spec.resume_from = store.checkpoint(run);
+  return spec;
 }
 
 std::string_view name(State state) { return kStateNames.at(static_cast<std::size_t>(state)); }

@@ -48,14 +48,20 @@ class BatchQueue {
     std::vector<std::pair<Placement, std::string>> unjudged;  ///< Evaluations that failed, and why.
   };
 
-  /// Adds the runs of a plan that are not in the queue yet. What the store holds of them counts: a run that is done is
-  /// not made again, and one that failed only with `retry`, from its last checkpoint. Without a store nothing is known.
-  void add(const BatchPlan& plan, const Store* store, bool retry);
+  BatchQueue() = default;
+  /// The runs of a plan, where the store says that they are: what is done is not done again. Without a store nothing is
+  /// known.
+  BatchQueue(const BatchPlan& plan, const Store* store);
+  /// Adds the runs of another queue, of the same store, that this one does not have.
+  void append(BatchQueue other);
   /// Of a run that has not begun here. Usage error otherwise.
   void remove(std::size_t entry);
   void move(std::size_t entry, int by);  ///< Past its neighbours, as far as it goes.
+  void retry();                          ///< Runs that failed go on, too, from their last checkpoints.
 
   const std::vector<Entry>& entries() const { return entries_; }
+  /// The run that goes on.
+  std::optional<std::size_t> underWay() const { return under_way_ ? std::optional(under_way_->entry) : std::nullopt; }
 
   /// A placement of a run that is done, to be judged and recorded with it.
   struct Evaluation {
@@ -70,16 +76,17 @@ class BatchQueue {
   /// What is to be done next; nothing when all is done, or failed. A run is judged before the next one begins.
   std::optional<Task> next() const;
 
-  /// How to start, or go on with, a run.
-  RunSpec specOf(std::size_t entry, const Store* store) const;
+  /// Tells that a run goes on in the store's run with this number, …
   void began(std::size_t entry, RunId run, double now);
-  void observe(std::size_t entry, const Event& event, double now);
-  void ended(std::size_t entry, const Outcome& outcome, double now);
+  void observe(std::size_t entry, const Event& event, double now);    ///< … what comes of it, …
+  void ended(std::size_t entry, const Outcome& outcome, double now);  ///< … and how it ended.
 
   /// What to record of an evaluation that took `seconds`; it is noted here.
   ScoreEvent judged(const Task& task, std::vector<Score> scores, double seconds);
   void failedToJudge(const Task& task, const std::string& reason);
 
+  /// Of one run, its evaluations left out: nothing where it is not known; 0 when it is over.
+  std::optional<double> secondsLeft(std::size_t entry, double now) const;
   /// Of all that is to be done, the run that is under way included.
   Estimate remaining(double now) const;
   std::size_t count(State state) const;
@@ -93,15 +100,13 @@ class BatchQueue {
     double phase_began = 0, counted = 0;  ///< Pauses and the making of a bank are no part of a run's pace.
     double step_came = 0;                 ///< When the last step did.
   };
-  void takeUp(Entry& entry, const Store& store, const std::vector<RunSummary>& runs, bool retry) const;
+  void takeUp(Entry& entry, const Store& store, const std::vector<RunSummary>& runs) const;
   std::vector<Evaluation> due(const Entry& entry) const;
   const ScoreEvent* known(const Judging& judging, const Placement& placement) const;
   void count(double now);
-  double secondsLeft(std::int64_t steps, const Entry& entry, double now) const;
   std::size_t unmeasured(const Entry& entry) const;
   std::optional<double> secondsToJudge(const Entry& entry) const;
   void learnJudging(const std::string& model, const ScoreEvent& score);
-  void addRuns(Estimate& estimate, double now) const;
   void addBanks(Estimate& estimate) const;
   void addEvaluations(Estimate& estimate) const;
   void forecast();
@@ -110,9 +115,11 @@ class BatchQueue {
   std::vector<std::optional<double>> seconds_per_step_;  ///< As entries_.
   Pace pace_;
   std::map<std::pair<std::string, std::string>, std::vector<double>> judging_times_;  ///< By model and manner.
-  RunId learned_ = 0;  ///< The last of the store's runs whose times are known.
   std::optional<UnderWay> under_way_;
 };
+
+/// How to go on with the store's run `run`, which is the one planned.
+RunSpec resumedSpec(const PlannedRun& planned, RunId run, const Store& store);
 
 /// "pending", "stopped", "running", "done", "failed".
 std::string_view name(BatchQueue::State state);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sessions/pace.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace interleave {
@@ -29,6 +31,11 @@ void Pace::learn(const RunSpec& run, std::int64_t steps, double seconds, bool no
   sample.seconds = seconds;
   sample.now = now;
   samples_.push_back(std::move(sample));
+}
+
+void Pace::takePast(const Pace& other) {
+  std::erase_if(samples_, [](const Sample& sample) { return !sample.now; });
+  std::ranges::copy_if(other.samples_, std::back_inserter(samples_), [](const Sample& sample) { return !sample.now; });
 }
 
 std::optional<double> Pace::secondsPerStep(const RunSpec& run) const {

@@ -18,6 +18,9 @@ class Pace {
   /// this machine as it is, and of whole runs, not of their steps alone.
   void learn(const RunSpec& run, std::int64_t steps, double seconds, bool now);
 
+  /// Remembers what `other` learned of a store, instead of what this one did.
+  void takePast(const Pace& other);
+
   /// Seconds a step of `run`, from runs with the same settings where there are any; nothing where no run like it is
   /// known.
   std::optional<double> secondsPerStep(const RunSpec& run) const;

@@ -29,8 +29,8 @@ double secondsNow() {
 class BatchJob {
  public:
   BatchJob(const std::filesystem::path& store, const BatchPlan& plan, bool retry, Terminal& terminal)
-      : writer_(store), store_(Store::open(store)), terminal_(terminal) {
-    queue_.add(plan, &store_, retry);
+      : writer_(store), store_(Store::open(store)), terminal_(terminal), queue_(plan, &store_) {
+    if (retry) queue_.retry();
   }
 
   /// Ends when nothing is left to do, or a stop signal came.
@@ -77,7 +77,7 @@ class BatchJob {
 
   void search(std::size_t index) {
     const BatchQueue::Entry& entry = queue_.entries()[index];
-    RunSpec spec = queue_.specOf(index, &store_);
+    RunSpec spec = entry.run != 0 ? resumedSpec(entry.planned, entry.run, store_) : entry.planned.spec;
     const std::string title = entry.planned.spec.title;
     const RunId run = entry.run != 0 ? entry.run : writer_.addRun(spec);
     terminal_.log(LogEvent::Level::Info, fmt::format("{}: run {}{}", title, run, spec.resume_from ? " goes on" : ""));
@@ -141,10 +141,10 @@ void batch(const BatchOptions& options, Terminal& terminal) {
     terminal.print(batchJson(queue, remaining), batchText(queue) + foot);
   };
   if (options.dry_run) {
-    BatchQueue queue;
     std::optional<Store> store;
     if (std::filesystem::exists(batch.store)) store.emplace(Store::open(batch.store));
-    queue.add(plan, store ? &*store : nullptr, options.retry);
+    BatchQueue queue(plan, store ? &*store : nullptr);
+    if (options.retry) queue.retry();
     const Estimate remaining = queue.remaining(0);
     return print(queue, remaining, "\ntime " + timeText(remaining));
   }

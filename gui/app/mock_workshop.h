@@ -14,6 +14,7 @@ class MockWorkshop final : public Workshop {
       : script_(std::move(script)), evaluation_milliseconds_(evaluation_milliseconds) {}
 
   std::unique_ptr<Engine> makeEngine() override { return makeMockEngine(script_); }
+  std::unique_ptr<RunCatalog> makeCatalog() override;
   std::span<const SettingSpec> bankSettings() const override;
   std::span<const SettingSpec> searchSettings(const std::string& method) const override;
   std::vector<std::string> methods() const override { return {"dash"}; }

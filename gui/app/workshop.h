@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/engine/run_catalog.h"
 #include "backend/engine/workbench.h"
 
 namespace interleave::gui {
@@ -21,6 +22,8 @@ class Workshop {
   virtual ~Workshop() = default;
 
   virtual std::unique_ptr<Engine> makeEngine() = 0;
+
+  virtual std::unique_ptr<RunCatalog> makeCatalog() = 0;  ///< For one thread.
 
   virtual std::span<const SettingSpec> bankSettings() const = 0;
   virtual std::span<const SettingSpec> searchSettings(const std::string& method) const = 0;

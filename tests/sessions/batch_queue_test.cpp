@@ -42,9 +42,9 @@ class BatchQueueTest : public ::testing::Test {
   /// A queue of the batch, as another session would find it.
   BatchQueue queueOf(const Batch& of, bool retry = false) {
     FakeCatalog catalog;
-    BatchQueue queue;
     const Store store = Store::open(file_);
-    queue.add(planBatch(of, catalog), &store, retry);
+    BatchQueue queue(planBatch(of, catalog), &store);
+    if (retry) queue.retry();
     return queue;
   }
 
@@ -52,8 +52,9 @@ class BatchQueueTest : public ::testing::Test {
   Outcome search(BatchQueue& queue, std::size_t entry, const MockScript& script = {.steps = 6, .alignment_steps = 2},
                  std::int64_t stop_after = 0) {
     const Store store = Store::open(file_);
-    RunSpec spec = queue.specOf(entry, &store);
-    const RunId run = queue.entries()[entry].run != 0 ? queue.entries()[entry].run : writer_.addRun(spec);
+    const BatchQueue::Entry& of = queue.entries()[entry];
+    RunSpec spec = of.run != 0 ? resumedSpec(of.planned, of.run, store) : of.planned.spec;
+    const RunId run = of.run != 0 ? of.run : writer_.addRun(spec);
     queue.began(entry, run, now_);
     const std::unique_ptr<Engine> engine = makeMockEngine(script);
     CollectingSink sink;
@@ -129,16 +130,15 @@ TEST_F(BatchQueueTest, AStoppedRunGoesOnAndEndsLikeOneThatWasNotStopped) {
   EXPECT_THAT(states(again), ElementsAre(State::Stopped));
   const std::int64_t step = again.entries()[0].step;
   EXPECT_GE(step, 5);
-  EXPECT_EQ(again.specOf(0, std::make_unique<Store>(Store::open(file_)).get()).resume_from->step, step);
+  EXPECT_EQ(resumedSpec(again.entries()[0].planned, 1, Store::open(file_)).resume_from->step, step);
   EXPECT_EQ(search(again, 0, {.steps = 400}).phase, Phase::Done);
   EXPECT_EQ(again.entries()[0].run, 1);
   const Store store = Store::open(file_);
   EXPECT_EQ(store.runs().size(), 1u);
   EXPECT_EQ(store.steps(1).size(), 400u);
   BatchQueue other = queueOf(batch({0}));
-  BatchQueue whole;
   FakeCatalog catalog;
-  whole.add(planBatch(batch({0}), catalog), nullptr, false);
+  BatchQueue whole(planBatch(batch({0}), catalog), nullptr);
   search(whole, 0, {.steps = 400});
   EXPECT_EQ(whole.entries()[0].found[0].placement, other.entries()[0].found[0].placement);
   EXPECT_EQ(store.steps(2).back().logits, store.steps(1).back().logits);
@@ -231,6 +231,16 @@ TEST_F(BatchQueueTest, PendingRunsAreMovedAndRemoved) {
   queue.ended(0, {.phase = Phase::Done, .reason = {}, .placements = {}}, now_);
   queue.remove(0);
   EXPECT_EQ(queue.next()->entry, 0u);
+}
+
+TEST_F(BatchQueueTest, QueuesAreJoinedWithoutRunsTwice) {
+  BatchQueue queue = queueOf(judgedBatch({0}));
+  finish(queue);
+  queue.append(queueOf(judgedBatch({0, 1})));
+  EXPECT_THAT(states(queue), ElementsAre(State::Done, State::Pending));
+  EXPECT_NEAR(queue.secondsLeft(1, now_).value(), 48 * 2, 1e-9) << "as the first took today";
+  EXPECT_EQ(queue.secondsLeft(0, now_), 0);
+  EXPECT_NEAR(queue.remaining(now_).seconds, 48 * 2 + 5, 1e-9) << "and one result to be judged";
 }
 
 TEST_F(BatchQueueTest, TimeIsUnknownUntilARunLikeItWasSeen) {
