@@ -8,7 +8,7 @@ class QMainWindow;
 
 namespace interleave::gui {
 
-inline constexpr int kLayoutVersion = 2;  ///< Of stored states of the window: 2 since the log shares an area.
+inline constexpr int kLayoutVersion = 3;  ///< Of stored states of the window: 3 since there is a queue.
 
 /// The arrangements of docks that come with the studio; the user's own are kept by name.
 enum class Arrangement { Search, Compare, Placement };

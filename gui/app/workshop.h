@@ -21,6 +21,7 @@ class Workshop {
  public:
   virtual ~Workshop() = default;
 
+  virtual bool invents() const { return false; }  ///< As the program does with --mock.
   virtual std::unique_ptr<Engine> makeEngine() = 0;
 
   virtual std::unique_ptr<RunCatalog> makeCatalog() = 0;  ///< For one thread.

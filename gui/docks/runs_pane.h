@@ -18,6 +18,8 @@ class RunsPane final : public Pane {
   explicit RunsPane(Studio& studio);
   RunId selected() const;  ///< 0: none.
   void select(RunId id);
+  std::vector<RunId> chosen() const;  ///< All that are selected, in the order of the list.
+  void askReport();                   ///< Of those, into a file that the user names.
   QTreeView& list() { return *list_; }
   QString csv() const override;
 

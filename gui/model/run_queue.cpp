@@ -34,29 +34,36 @@ void RunQueue::change(Change change) {
   Q_EMIT changed();
 }
 
+void RunQueue::tell() {
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+  Q_EMIT changed();
+}
+
 void RunQueue::add(Batch batch) {
   if (!library_.isOpen()) throw usageError("queue", "open a store first");
-  jobs_.start(
-      tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
-      [this, batch = std::move(batch), store = library_.file(),
-       catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress&) -> std::function<void()> {
-        Batch planned = batch;
-        const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
-        if (made) planned.bank_settings = nlohmann::json::object();
-        const Store reader = Store::open(store);
-        const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
-        return [this, found, store] {
-          if (store != library_.file()) return;
-          store_ = store;
-          change([&] { queue_.append(std::move(*found)); });
-          advance();
-        };
-      });
+  jobs_.start(tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
+              [this, batch = std::move(batch), store = library_.file(),
+               catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress&) -> std::function<void()> {
+                Batch planned = batch;
+                const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
+                if (made) planned.bank_settings = nlohmann::json::object();
+                const Store reader = Store::open(store);
+                const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
+                return [this, found, store] {
+                  if (store != library_.file()) return;
+                  store_ = store;
+                  change([&] { queue_.append(std::move(*found)); });
+                  advance();
+                };
+              });
 }
 
 void RunQueue::remove(int row) {
   if (row < 0 || row >= rowCount()) return;
-  change([&] { queue_.remove(static_cast<std::size_t>(row)); });
+  const auto entry = static_cast<std::size_t>(row);
+  if (evaluating_ && evaluating_->entry == entry) throw usageError("queue", "this run is being judged; stop it first");
+  change([&] { queue_.remove(entry); });
+  if (evaluating_ && evaluating_->entry > entry) --evaluating_->entry;
 }
 
 void RunQueue::move(int row, int by) {
@@ -70,17 +77,18 @@ void RunQueue::retry() {
 }
 
 void RunQueue::start() {
-  if (library_.writer() == nullptr) throw usageError("queue", "no store is open for writing: what is found would be lost");
+  if (library_.writer() == nullptr)
+    throw usageError("queue", "no store is open for writing: what is found would be lost");
   active_ = true;
   advance();
-  Q_EMIT changed();
+  tell();
 }
 
 void RunQueue::stop() {
   active_ = false;
   if (queue_.underWay()) controller_.stop();
   jobs_.cancelSlot(kJudging);
-  Q_EMIT changed();
+  tell();
 }
 
 /// The queue is of one store: the runs of another have other numbers.
@@ -94,7 +102,8 @@ void RunQueue::leaveStore() {
 void RunQueue::advance() {
   if (!active_ || queue_.underWay() || evaluating_) return;
   // What the user has begun beside the queue comes first; its end calls again.
-  if (controller_.active() || jobs_.running(QStringLiteral("begin")) || jobs_.running(QStringLiteral("prepare"))) return;
+  if (controller_.active() || jobs_.running(QStringLiteral("begin")) || jobs_.running(QStringLiteral("prepare")))
+    return;
   const std::optional<BatchQueue::Task> task = queue_.next();
   if (!task) {
     active_ = false;
@@ -104,7 +113,7 @@ void RunQueue::advance() {
   } else {
     search(task->entry);
   }
-  Q_EMIT changed();
+  tell();
 }
 
 void RunQueue::search(std::size_t index) {
@@ -126,7 +135,7 @@ void RunQueue::watchRun() {
   if (!entry || record->id != queue_.entries()[*entry].run) return;
   queue_.observe(*entry, record->phase, now());
   if (!record->steps.empty()) queue_.observe(*entry, record->steps.back(), now());
-  Q_EMIT changed();
+  tell();
 }
 
 void RunQueue::runEnded() {
@@ -135,9 +144,10 @@ void RunQueue::runEnded() {
   if (entry && record.id == queue_.entries()[*entry].run) {
     const PhaseEvent& phase = record.phase;
     const bool failed = phase.phase == Phase::Failed;
-    queue_.ended(*entry, {.phase = phase.phase, .reason = failed ? phase.title : "", .placements = record.placements}, now());
+    queue_.ended(*entry, {.phase = phase.phase, .reason = failed ? phase.title : "", .placements = record.placements},
+                 now());
     if (phase.phase == Phase::Stopped) active_ = false;
-    Q_EMIT changed();
+    tell();
   }
   QTimer::singleShot(0, this, &RunQueue::advance);  // when everyone has heard of the end
 }
@@ -174,12 +184,12 @@ void RunQueue::jobEnded(const QString& slot, JobList::JobState state) {
     if (state == JobList::JobState::Failed) queue_.failedToJudge(*evaluating_, why_.toStdString());
     if (state == JobList::JobState::Stopped) active_ = false;
     evaluating_.reset();
-    Q_EMIT changed();
+    tell();
   }
   const std::optional<std::size_t> entry = queue_.underWay();
   if (slot == QStringLiteral("begin") && entry && !controller_.active()) {  // a run that could not be gone on with
     queue_.ended(*entry, {.phase = Phase::Failed, .reason = why_.toStdString()}, now());
-    Q_EMIT changed();
+    tell();
   }
   QTimer::singleShot(0, this, &RunQueue::advance);
 }

@@ -56,6 +56,7 @@ class RunQueue final : public QAbstractTableModel {
   double now() const { return static_cast<double>(clock_.elapsed()) / 1000; }
   template <class Change>
   void change(Change change);
+  void tell();  ///< Rows say something else.
   void advance();
   void search(std::size_t entry);
   void judge(const BatchQueue::Task& task);

@@ -9,6 +9,7 @@
 
 #include "backend/core/error.h"
 #include "gui/report/report.h"
+#include "gui/style/format.h"
 #include "support.h"
 
 namespace interleave::gui {
