@@ -8,14 +8,12 @@
 #include <span>
 
 #include "backend/core/error.h"
+#include "backend/engine/workbench.h"
 
 namespace interleave::cli {
 namespace {
 
 using nlohmann::json;
-
-/// JSON has no NaN: what was not measured is null.
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 json rows(const StepEvent& step, const std::vector<float>& values) {
   json rows = json::array();
@@ -37,7 +35,17 @@ json toJson(const PlacementEvent& event) {
   return object;
 }
 
+/// What a score's task must be called beside its name: "RULER-style"; "" for most.
+std::string labelOf(const Score& score) {
+  for (const TaskInfo& task : evaluationTasks()) {
+    if (std::ranges::find(task.scores, score.task, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
+  }
+  return {};
+}
+
 }  // namespace
+
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 json toJson(const Placement& placement) {
   json operators = json::array();
@@ -70,10 +78,12 @@ json toJson(const RunSummary& run) {
 json toJson(const std::vector<Score>& scores) {
   json tasks = json::object();
   for (const Score& score : scores) {
-    tasks[score.task] = {{"value", number(score.value)},
-                         {"standard_error", number(score.standard_error)},
-                         {"samples", score.samples},
-                         {"unit", score.unit}};
+    json per_sample = json::array();
+    for (const double value : score.per_sample) per_sample.push_back(number(value));
+    tasks[score.task] = {{"value", number(score.value)}, {"standard_error", number(score.standard_error)},
+                         {"samples", score.samples},     {"unit", score.unit},
+                         {"per_sample", per_sample},     {"samples_id", score.samples_id}};
+    if (const std::string label = labelOf(score); !label.empty()) tasks[score.task]["label"] = label;
   }
   return tasks;
 }
@@ -115,9 +125,11 @@ std::string RunReport::text(bool all_budgets) const {
   }
   const std::size_t shown = all_budgets ? placements.size() : std::min<std::size_t>(1, placements.size());
   for (const PlacementEvent& event : std::span(placements).first(shown)) {
-    text += fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  loss soft {:.4f}, hard {:.4f}{}",
-                        event.budget.text(), event.placement.line(), nlohmann::json(event.placement.kept()).dump(),
-                        event.margin, event.soft_loss, event.hard_loss, event.repaired ? "  (repaired)" : "");
+    text +=
+        fmt::format("\nbudget {:<14} {}  keeps {}  margin {:.3f}  {} {:.4f}{}", event.budget.text(),
+                    event.placement.line(), nlohmann::json(event.placement.kept()).dump(), event.margin,
+                    std::isfinite(event.soft_loss) ? fmt::format("loss soft {:.4f}, hard", event.soft_loss) : "loss",
+                    event.hard_loss, event.repaired ? "  (repaired)" : "");
   }
   if (shown < placements.size()) {
     text += fmt::format("\nand placements at {} other budgets (runs show {})", placements.size() - shown, run);
@@ -142,15 +154,17 @@ RunReport storedReport(const Store& store, RunId run) {
 }
 
 std::string scoreHeader() {
-  return fmt::format("{:<28} {:>2}  {:<12} {:>10}   {:<8} {:<6} {:>8}", "placement", "K", "task", "value", "error",
+  return fmt::format("{:<28} {:>2}  {:<22} {:>10}   {:<8} {:<6} {:>8}", "placement", "K", "task", "value", "error",
                      "unit", "samples");
 }
 
 std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
   std::string text;
   for (const Score& score : scores) {
-    text += fmt::format("\n{:<28} {:>2}  {:<12} {:>10.4f} ± {:<8.4f} {:<6} {:>8}", label, placement.fullCount(),
-                        score.task, score.value, score.standard_error, score.unit, score.samples);
+    const std::string task_label = labelOf(score);
+    text += fmt::format("\n{:<28} {:>2}  {:<22} {:>10.4f} ± {:<8.4f} {:<6} {:>8}{}{}", label, placement.fullCount(),
+                        score.task, score.value, score.standard_error, score.unit, score.samples,
+                        task_label.empty() ? "" : "  ", task_label);
   }
   return text;
 }

@@ -24,9 +24,11 @@ struct RunReport {
 
 RunReport storedReport(const Store& store, RunId run);
 
+nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
 nlohmann::json toJson(const RunSummary& run);
-nlohmann::json toJson(const std::vector<Score>& scores);  ///< By task: value, standard_error, samples, unit.
+/// By task: value, standard_error, samples, unit, per_sample, samples_id, and a label where the task must be called so.
+nlohmann::json toJson(const std::vector<Score>& scores);
 
 /// Scores as lines, each with a newline before it, below the header.
 std::string scoreHeader();

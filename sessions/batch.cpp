@@ -215,6 +215,16 @@ std::string mannerOf(const Workbench::EvaluationRequest& request) {
   add("; ", request.prompts, " prompts");
   add(" of ", request.prompt_tokens, " tokens, wording ");
   text.append(request.wording).append("; seed ").append(std::to_string(request.seed));
+  if (!request.generate) text.append("; answers by their NLL alone");
+  for (const std::filesystem::path& file :
+       {std::filesystem::path(request.hay_file), request.squad_file, request.hotpot_file}) {
+    if (!file.empty()) text.append("; ").append(file.string());
+  }
+  const Workbench::EvaluationRequest usual;
+  if (request.passkeys != usual.passkeys || request.passkey_words != usual.passkey_words) {
+    add("; ", request.passkeys, " pass keys");
+    add(" of ", request.passkey_words, " words");
+  }
   return text.append("; ").append(request.execution.precision).append(" on ").append(request.execution.device);
 }
 

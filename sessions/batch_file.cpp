@@ -19,8 +19,9 @@ constexpr std::array<std::string_view, 10> kBatchKeys{"format", "version",      
                                                       "device", "bank_settings", "runs",  "evaluation", "placements"};
 constexpr std::array<std::string_view, 4> kGridKeys{"methods", "budgets", "seeds", "per_budget"};
 constexpr std::array<std::string_view, 3> kMethodKeys{"method", "preset", "settings"};
-constexpr std::array<std::string_view, 8> kEvaluationKeys{"tasks",         "tokens",  "sequence", "prompts",
-                                                          "prompt_tokens", "wording", "seed",     "precision"};
+constexpr std::array<std::string_view, 14> kEvaluationKeys{
+    "tasks",    "tokens", "sequence", "prompts",   "prompt_tokens", "wording",      "seed", "precision",
+    "nll_only", "hay",    "squad",    "hotpot", "passkeys",      "passkey_words"};
 constexpr int kMost = std::numeric_limits<int>::max();
 
 /// An object at `place` of the file, all of whose keys are known.
@@ -28,7 +29,7 @@ class Object {
  public:
   Object(const json& object, Keys keys, std::string file, std::string place)
       : object_(object), file_(std::move(file)), place_(std::move(place)) {
-    allowKeys(object, keys, file_, place_);
+    requireKeys(object, {}, file_, keys, place_);
   }
 
   ConfigFields fields() const { return {object_, file_, place_.empty() ? "" : place_ + "."}; }
@@ -114,6 +115,16 @@ Workbench::EvaluationRequest evaluationOf(const json& value, const std::string& 
   if (request.execution.precision != "fp32" && request.execution.precision != "bf16") {
     fields.refuse("precision", "is neither fp32 nor bf16");
   }
+  const auto beside = [&](const char* key) {
+    return object.has(key) ? (std::filesystem::absolute(file).parent_path() / fields.text(key)).lexically_normal()
+                           : std::filesystem::path();
+  };
+  request.generate = !fields.flag("nll_only", false);
+  request.hay_file = beside("hay");
+  request.squad_file = beside("squad");
+  request.hotpot_file = beside("hotpot");
+  request.passkeys = fields.integer("passkeys", 1, kMost, request.passkeys);
+  request.passkey_words = fields.integer("passkey_words", 1, kMost, request.passkey_words);
   return request;
 }
 

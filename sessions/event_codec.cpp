@@ -180,6 +180,7 @@ std::vector<EventRow> rows(const ScoreEvent& event) {
                                     {"standard_error", encoded(score.standard_error)},
                                     {"samples", score.samples},
                                     {"per_sample", encoded(score.per_sample)},
+                                    {"samples_id", score.samples_id},
                                     {"manner", event.manner},
                                     {"seconds", encoded(event.seconds)}}));
   }
@@ -195,7 +196,9 @@ void decode(const Json& json, ScoreEvent& event) {
   score.standard_error = number(json.at("standard_error"));
   json.at("samples").get_to(score.samples);
   score.per_sample = numbers<double>(json.at("per_sample"));
-  event.manner = json.value("manner", std::string());  // older programs did not tell it
+  // Older stores do not say these.
+  score.samples_id = json.value("samples_id", std::string());
+  event.manner = json.value("manner", std::string());
   event.seconds = number(json.value("seconds", Json()));
 }
 
@@ -256,6 +259,22 @@ void decode(const Json& json, LayerScoreEvent& event) {
   json.at("score").get_to(event.score);
   json.at("unit").get_to(event.unit);
   event.values = numbers<double>(json.at("values"));
+}
+
+std::vector<EventRow> rows(const TrialEvent& event) {
+  return {row<TrialEvent>("trial", event.step,
+                          {{"step", event.step},
+                           {"placement", encoded(event.placement.kinds())},
+                           {"text", encoded(event.text)},
+                           {"prompts", encoded(event.prompts)},
+                           {"asked", event.asked}})};
+}
+void decode(const Json& json, TrialEvent& event) {
+  json.at("step").get_to(event.step);
+  event.placement = Placement(kinds(json.at("placement")));
+  event.text = numbers<double>(json.at("text"));
+  event.prompts = numbers<double>(json.at("prompts"));
+  json.at("asked").get_to(event.asked);
 }
 
 void decode(const Json&, StepEvent&) { throw badInput({}, {}, "a step outside the chunks"); }

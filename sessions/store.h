@@ -62,6 +62,7 @@ class Store {
   std::vector<SeriesPoint> series(RunId id, Metric metric) const;
   std::vector<AlignmentEvent> alignments(RunId id) const;
   std::vector<LayerScoreEvent> layerScores(RunId id) const;  ///< In the order of their examples.
+  std::vector<TrialEvent> trials(RunId id) const;            ///< In the order in which they were tried.
   std::vector<PlacementEvent> placements(RunId id) const;
   std::vector<ScoreEvent> scores(RunId id) const;
   std::vector<LogEvent> log(RunId id) const;

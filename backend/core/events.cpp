@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/core/events.h"
 
+#include <algorithm>
+
 namespace interleave {
 namespace {
 
@@ -31,6 +33,23 @@ constexpr std::array<std::string_view, 8> kPhaseNames{"loading", "preparing", "s
 std::string_view name(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).name; }
 std::string_view title(Metric metric) { return kMetricWords.at(static_cast<std::size_t>(metric)).title; }
 bool isFinal(Phase phase) { return phase == Phase::Done || phase == Phase::Stopped || phase == Phase::Failed; }
+
+std::vector<double> fullAdvantages(const StepEvent& step) {
+  const std::size_t width = step.operators.size();
+  std::vector<double> values(width == 0 ? 0 : step.logits.size() / width, 0.0);
+  const auto full =
+      static_cast<std::size_t>(std::ranges::find(step.operators, MixerKind::Full) - step.operators.begin());
+  if (full == width) return values;
+  for (std::size_t layer = 0; layer < values.size(); ++layer) {
+    const float* logits = &step.logits[layer * width];
+    std::optional<float> rival;
+    for (std::size_t column = 0; column < width; ++column) {
+      if (column != full) rival = std::max(rival.value_or(logits[column]), logits[column]);
+    }
+    values[layer] = static_cast<double>(logits[full]) - static_cast<double>(rival.value_or(0));
+  }
+  return values;
+}
 
 std::string_view name(Phase phase) { return kPhaseNames.at(static_cast<std::size_t>(phase)); }
 

@@ -11,6 +11,7 @@
 
 #include "backend/core/placement.h"
 #include "backend/core/run_spec.h"
+#include "backend/core/score.h"
 
 namespace interleave {
 
@@ -55,6 +56,9 @@ struct StepEvent {
   Placement if_stopped_now;
   Checkpoint checkpoint;  ///< Storing it with the step loses nothing on a kill.
 };
+/// logit(full) − the largest other logit, for each layer: what ranks layers, whatever the method. All 0 where the
+/// search has no full attention.
+std::vector<double> fullAdvantages(const StepEvent& step);
 
 /// One step of preparing candidates: errors ‖a−â‖²/‖a‖² and cosines per layer for one operator kind.
 struct AlignmentEvent {
@@ -86,14 +90,7 @@ struct PlacementEvent {
   double hard_loss = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// A result of judging a placement on one task: value ± standard error over `samples`.
-struct Score {
-  std::string task;  ///< "kl", "nll", "passkey", "passkey_nll", …
-  std::string unit;  ///< "nats", "share".
-  double value = 0, standard_error = 0;
-  std::int64_t samples = 0;
-  std::vector<double> per_sample;  ///< For paired comparisons; same order for every placement.
-};
+/// A placement judged.
 struct ScoreEvent {
   std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
   Placement placement;
@@ -107,6 +104,15 @@ struct LayerScoreEvent {
   std::int64_t step = 0;       ///< The example, counted from 1.
   std::string score, unit;     ///< "answer NLL, one layer restored"; "nats".
   std::vector<double> values;  ///< [L].
+};
+
+/// A placement that a method tried on its way: its losses on the run's batches, which are the same in every trial, so
+/// that trials are paired. The method goes by the mean over all.
+struct TrialEvent {
+  std::int64_t step = 0;  ///< Counted from 1.
+  Placement placement;
+  std::vector<double> text, prompts;  ///< Loss on each batch of text, and of retrieval prompts.
+  bool asked = false;                 ///< Named by the user: no part of a random sample.
 };
 
 /// A change as the engine took it, its step filled in.
@@ -132,7 +138,7 @@ struct LogEvent {
 };
 
 using Event = std::variant<StepEvent, AlignmentEvent, PhaseEvent, PlacementEvent, ScoreEvent, InterventionEvent,
-                           EnvironmentEvent, LogEvent, LayerScoreEvent>;
+                           EnvironmentEvent, LogEvent, LayerScoreEvent, TrialEvent>;
 
 /// Where an engine's events go. Called on the engine's thread, one call at a time; must not block and must not throw.
 class EventSink {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 
@@ -29,6 +30,14 @@ void checkCount(int layers, int kept) {
   if (kept < 0 || kept > layers) {
     throw badInput({}, "budget", "cannot keep " + std::to_string(kept) + " of " + std::to_string(layers) + " layers");
   }
+}
+
+int keptInBoth(const Placement& a, const Placement& b) {
+  int both = 0;
+  for (int layer = 0; layer < std::min(a.layers(), b.layers()); ++layer) {
+    both += a[layer] == MixerKind::Full && b[layer] == MixerKind::Full ? 1 : 0;
+  }
+  return both;
 }
 
 }  // namespace
@@ -113,11 +122,13 @@ std::string Placement::line() const {
 }
 
 double jaccard(const Placement& a, const Placement& b) {
-  const std::vector<int> left = a.kept(), right = b.kept();
-  std::vector<int> both;
-  std::ranges::set_intersection(left, right, std::back_inserter(both));
-  const std::size_t either = left.size() + right.size() - both.size();
-  return either == 0 ? 1.0 : static_cast<double>(both.size()) / static_cast<double>(either);
+  const int both = keptInBoth(a, b), either = a.fullCount() + b.fullCount() - both;
+  return either == 0 ? 1.0 : static_cast<double>(both) / either;
+}
+
+double overlapAtK(const Placement& a, const Placement& b) {
+  const int smaller = std::min(a.fullCount(), b.fullCount());
+  return smaller == 0 ? 1.0 : static_cast<double>(keptInBoth(a, b)) / smaller;
 }
 
 std::vector<int> differingLayers(const Placement& a, const Placement& b) {
@@ -135,9 +146,10 @@ std::vector<int> differingLayers(const Placement& a, const Placement& b) {
 }  // namespace interleave
 
 std::size_t std::hash<interleave::Placement>::operator()(const interleave::Placement& placement) const noexcept {
-  std::size_t value = 14695981039346656037ULL;  // FNV-1a
+  interleave::Digest digest;
   for (interleave::MixerKind kind : placement.kinds()) {
-    value = (value ^ static_cast<std::size_t>(kind)) * 1099511628211ULL;
+    const char byte = static_cast<char>(kind);
+    digest.add(std::string_view(&byte, 1));
   }
-  return value;
+  return digest.value();
 }

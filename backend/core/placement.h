@@ -57,7 +57,7 @@ class Placement {
   /// One glyph a layer in UTF-8: "F··F····F·": F full, · GDN with window, g GDN, w sliding window.
   std::string line() const;
 
-  auto operator<=>(const Placement&) const = default;
+  auto operator<=>(const Placement&) const = default;  // NOLINT(modernize-use-nullptr): it takes the 0 within for one
 
  private:
   std::vector<MixerKind> kinds_;
@@ -65,6 +65,9 @@ class Placement {
 
 /// |A∩B| / |A∪B| of the full-attention layers; 1 when both keep none.
 double jaccard(const Placement& a, const Placement& b);
+/// overlap@K: |A∩B| / K of the full-attention layers, K the smaller count where they differ (Szymkiewicz–Simpson); 1
+/// when either keeps none.
+double overlapAtK(const Placement& a, const Placement& b);
 
 /// Layers in which the two differ, ascending. Usage error when the layer counts differ.
 std::vector<int> differingLayers(const Placement& a, const Placement& b);

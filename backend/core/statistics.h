@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace interleave {
 
@@ -12,8 +13,38 @@ struct Interval {
 
 double meanOf(std::span<const double> samples);  ///< NaN of none.
 
-/// The 95 % interval of the samples' mean: percentiles of the means of bootstrap resamples (Efron 1979), the same for
-/// the same samples and seed. NaN of none.
+inline constexpr int kBootstrapResamples = 1000;
+
+/// The 95 % interval of the samples' mean: percentiles of the means of kBootstrapResamples bootstrap resamples (Efron
+/// 1979), the same for the same samples and seed. NaN of none.
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed = 0);
+
+enum class Better { Lower, Higher };
+
+/// Two placements judged on the same samples, the one less the other.
+struct PairedDifference {
+  double mean = 0;
+  Interval interval;                         ///< bootstrapMean() over the pairs.
+  std::int64_t won = 0, lost = 0, tied = 0;  ///< Pairs in which the one was better, worse, equal.
+  Better better = Better::Lower;
+
+  std::int64_t pairs() const { return won + lost + tied; }
+  bool excludesZero() const { return interval.low > 0 || interval.high < 0; }
+  /// Whether it shows a difference: the interval leaves 0 out, and at least six pairs differ. Were both equal, five
+  /// would all fall on one side more often than one time in twenty (2 · 2⁻⁵), and no resampling tells that.
+  bool carries() const;
+  std::string_view verdict() const;  ///< "better", "worse", "no difference shown", "too few pairs differ".
+};
+inline constexpr std::int64_t kLeastPairs = 6;
+
+/// values − reference, which are of the same samples in the same order; those within 1e-12 are tied and count as equal.
+/// Usage error: differing counts, none, or a value that is not finite.
+PairedDifference pairedDifference(std::span<const double> values, std::span<const double> reference, Better better,
+                                  std::uint64_t seed = 0);
+
+/// Rank correlations of equally many values, ties sharing their mean rank: in [−1, 1]; NaN where one side is constant
+/// or holds a NaN. Usage error: differing counts.
+double spearman(std::span<const double> a, std::span<const double> b);
+double kendall(std::span<const double> a, std::span<const double> b);  ///< τ-b (Kendall 1945).
 
 }  // namespace interleave

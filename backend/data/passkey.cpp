@@ -9,6 +9,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/data/hay.h"
 
 namespace interleave {
 namespace {
@@ -46,23 +47,6 @@ std::string filled(std::string_view pattern, const std::string& key) {
   std::string text(pattern);
   for (std::size_t at = 0; (at = text.find("{}", at)) != std::string::npos; at += key.size()) text.replace(at, 2, key);
   return text;
-}
-
-/// Pieces of running text that end where a sentence does.
-std::vector<std::string_view> sentences(std::string_view text) {
-  std::vector<std::string_view> pieces;
-  while (!text.empty()) {
-    std::size_t end = text.find_first_of(".!?\n");
-    end = end == std::string_view::npos ? text.size() : text.find_first_not_of(".!?\"'\n", end);
-    if (end == std::string_view::npos) end = text.size();
-    std::string_view piece = text.substr(0, end);
-    text.remove_prefix(end);
-    const std::size_t first = piece.find_first_not_of(" \n\t\r");
-    if (first == std::string_view::npos) continue;
-    piece = piece.substr(first, piece.find_last_not_of(" \n\t\r") + 1 - first);
-    pieces.push_back(piece);
-  }
-  return pieces;
 }
 
 }  // namespace
@@ -113,21 +97,11 @@ AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
     }
     text += "\n\n";
     text += wording.question;
-    if (tokenizer_->chatForm().empty()) return text + "\n" + std::string(wording.answer_prefix);
-    const std::array<ChatMessage, 1> messages{{{"user", text}}};
-    return tokenizer_->chat(messages) + std::string(wording.answer_prefix);
-  };
-  const auto encoded = [&](const std::string& text) {
-    std::vector<std::int32_t> ids = tokenizer_->encode(text);
-    const std::vector<std::int32_t> added = tokenizer_->encode("", SpecialTokens::Add);
-    if (tokenizer_->bos() && !added.empty() && added[0] == *tokenizer_->bos() && (ids.empty() || ids[0] != added[0])) {
-      ids.insert(ids.begin(), added[0]);
-    }
-    return ids;
+    return asked(*tokenizer_, text, wording.answer_prefix);
   };
 
   // Sentences are added while they fit; their tokens are counted one by one, which is right to a few tokens.
-  std::int64_t room = tokens_ - static_cast<std::int64_t>(encoded(whole({})).size() + key.size());
+  std::int64_t room = tokens_ - static_cast<std::int64_t>(promptIds(*tokenizer_, whole({})).size() + key.size());
   const bool overlong = room < 0;
   std::vector<std::string_view> filler;
   for (std::int64_t passage = 0; room > 0; ++passage) {
@@ -145,11 +119,8 @@ AnsweredPrompt PasskeyTask::prompt(std::int64_t index) const {
     if (full || passage > tokens_) break;
   }
 
-  const std::string question = whole(filler);
-  const std::vector<std::int32_t> before = encoded(question);
-  AnsweredPrompt prompt{.ids = encoded(question + key), .answer_begin = 0, .overlong = overlong};
-  const auto [end, unused] = std::ranges::mismatch(prompt.ids, before);
-  prompt.answer_begin = end - prompt.ids.begin();
+  AnsweredPrompt prompt = answeredPrompt(*tokenizer_, whole(filler), key);
+  prompt.overlong = overlong;
   return prompt;
 }
 

@@ -6,16 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "backend/data/answered_prompt.h"
 #include "backend/data/text_source.h"
 
 namespace interleave {
-
-/// A prompt with its answer: ids[answer_begin …] are the answer's tokens, predicted from position answer_begin − 1 on.
-struct AnsweredPrompt {
-  std::vector<std::int32_t> ids;
-  std::int64_t answer_begin = 0;
-  bool overlong = false;  ///< Its own words alone take more tokens than were asked for.
-};
 
 /// A seven-digit pass key hidden in running text at a random depth, asked for at the end (FlashMorph's retrieval data
 /// in its simplest form, one needle). prompt(i) depends on the arguments and i alone. Immutable; any thread may call

@@ -2,13 +2,12 @@
 #include "backend/data/text_source.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 #include "resources/resources.h"
@@ -88,11 +87,9 @@ std::string calibrationText(const std::string& file) { return readText(file, "te
 std::string heldOutText(const std::string& file) { return readText(file, "text/heldout.txt"); }
 
 std::string textDigest(const std::string& text) {
-  std::uint64_t value = 14695981039346656037ULL;
-  for (const char byte : text) value = (value ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
-  std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value));
-  return digits.data();
+  Digest digest;
+  digest.add(text);
+  return digest.text();
 }
 
 }  // namespace interleave

@@ -16,7 +16,8 @@ namespace interleave {
 struct MailboxContents {
   std::vector<StepEvent> steps;  ///< In order, without their checkpoints; the newest is always there.
   std::vector<AlignmentEvent> alignments;
-  std::vector<Event> rare;  ///< Placement, score, layer score, intervention, environment and log events, in order.
+  std::vector<Event>
+      rare;  ///< Placement, score, layer score, trial, intervention, environment and log events, in order.
   std::optional<PhaseEvent> phase;  ///< The newest.
   std::int64_t dropped = 0;         ///< Steps thinned out and rare events lost since the last take.
   bool empty() const { return steps.empty() && alignments.empty() && rare.empty() && !phase && dropped == 0; }

@@ -311,13 +311,9 @@ class Mock {
     const double overlap = teacher ? 1 : jaccard(placement, found);
     Random random(derivedSeed(spec.seed, std::hash<Placement>{}(placement)));
     const auto score = [&](std::string task, std::string unit, double value, double spread) {
-      Score result{std::move(task), std::move(unit), 0, 0, kSamples, {}};
-      double squares = 0;
-      for (int i = 0; i < kSamples; ++i) result.per_sample.push_back(value + spread * (random.uniform() - 0.5));
-      for (const double sample : result.per_sample) result.value += sample / kSamples;
-      for (const double sample : result.per_sample) squares += (sample - result.value) * (sample - result.value);
-      result.standard_error = std::sqrt(squares / (kSamples - 1) / kSamples);
-      return result;
+      std::vector<double> per_sample;
+      for (int i = 0; i < kSamples; ++i) per_sample.push_back(value + spread * (random.uniform() - 0.5));
+      return scoreOf(std::move(task), std::move(unit), std::move(per_sample), "mock " + std::to_string(spec.seed));
     };
     return {label,
             placement,

@@ -65,8 +65,19 @@ struct Execution {
   std::string precision = "fp32";  ///< "fp32" or "bf16".
 };
 
+/// What Workbench::evaluate() can be asked for, in the order in which it is shown; and the scores that it gives.
+struct TaskInfo {
+  struct ScoreInfo {
+    std::string name, title, unit;
+  };
+  std::string name, title;
+  std::string label;              ///< "RULER-style": how the task must be called wherever its scores are shown; or "".
+  std::vector<ScoreInfo> scores;  ///< None: the name stands for several tasks ("ruler").
+};
+std::vector<TaskInfo> evaluationTasks();
+
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
-/// last:K, random:K:SEED, all, none. BadInput or Usage error.
+/// last:K, random:K:SEED, all, none, or published:NAME[:K] (backend/formats/published.h). BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
@@ -100,15 +111,22 @@ class Workbench {
   struct EvaluationRequest {
     std::filesystem::path model;
     Candidates candidates;
-    std::vector<std::string> tasks{"kl", "nll", "passkey"};
-    std::int64_t text_tokens = 3072;  ///< Held-out text in all.
+    std::vector<std::string> tasks{"kl", "nll", "passkey"};  ///< See evaluationTasks().
+    std::int64_t text_tokens = 3072;                         ///< Held-out text in all.
     std::int64_t sequence_length = 512;
-    std::int64_t prompts = 16;  ///< Passkey prompts.
+    std::int64_t prompts = 16;  ///< Of each task that has prompts.
     std::int64_t prompt_tokens = 600;
     std::string wording = "standard";  ///< Of the passkey prompt; see promptWordings().
     std::uint64_t seed = 12345;
+    // Long-context tasks alone.
+    bool generate = true;  ///< false: the answer's NLL, and no match.
+    std::string hay_file;  ///< The essay that needles hide in; empty: the bundled held-out text.
+    std::filesystem::path squad_file, hotpot_file;  ///< The questions of qa_1 and of qa_2.
+    int passkeys = 10, passkey_words = 32;          ///< Of flashmorph_passkey.
     Execution execution;
   };
+  /// Usage error, before any weight is read where that can be told: an unknown task, a length too short for a task's
+  /// own words, a file that is needed and not given. BadInput: a file that is not what it should be.
   std::vector<Score> evaluate(const EvaluationRequest& request, const Placement& placement, Progress& progress);
 
   /// Costs at each context length, from the configuration and the operators' settings alone.
@@ -146,8 +164,11 @@ struct BenchRequest {
 /// {"environment": {…}, "results": [{"name", "seconds", "tokens_per_second", "gflops", "peak_bytes"}, …]}.
 nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress);
 
+/// Writes a small model whose best placements are known (backend/data/planted_model.h) as a Hugging Face folder, and
+/// returns which layer does what. Usage error: too few layers, or too many.
+nlohmann::json plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed);
+
 std::vector<std::string> exportFormats();
-std::vector<std::string> evaluationTasks();  ///< That an EvaluationRequest may name.
 std::vector<std::string> promptWordings();
 /// Reads a placement back from any format that exportPlacement() writes. BadInput.
 Placement importPlacement(const std::filesystem::path& file, int layers, MixerKind rest);

@@ -2,29 +2,13 @@
 #include "backend/evaluation/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
 
 namespace interleave {
-
-Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample) {
-  const auto samples = static_cast<std::int64_t>(per_sample.size());
-  Score score{.task = std::move(task),
-              .unit = std::move(unit),
-              .value = 0,
-              .standard_error = 0,
-              .samples = samples,
-              .per_sample = std::move(per_sample)};
-  const auto count = static_cast<double>(score.samples);
-  for (double value : score.per_sample) score.value += value / count;
-  double square = 0;
-  for (double value : score.per_sample) square += (value - score.value) * (value - score.value);
-  score.standard_error = score.samples > 1 ? std::sqrt(square / (count - 1) / count) : 0;
-  return score;
-}
 
 TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text,
                                std::int64_t sequences)
@@ -32,6 +16,9 @@ TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const 
   if (text.length() < 2) throw usageError("sequence", "a token is judged from the one before it: two are needed");
   // Those beyond the text's end would be the first ones again, and no samples of their own.
   for (std::int64_t i = 0; i < std::min(sequences, text.count()); ++i) sequences_.push_back(text.sequence(i));
+  Digest digest;
+  for (const auto& sequence : sequences_) digest.add(std::span(sequence));
+  samples_id_ = digest.text();
 }
 
 std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& progress) {
@@ -64,7 +51,8 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
     likelihoods.push_back(likelihood / static_cast<double>(rows));
     progress.report("Measuring on text", static_cast<double>(i + 1) / static_cast<double>(sequences_.size()));
   }
-  return {scoreOf("kl", "nats", std::move(divergences)), scoreOf("nll", "nats", std::move(likelihoods))};
+  return {scoreOf("kl", "nats", std::move(divergences), samples_id_),
+          scoreOf("nll", "nats", std::move(likelihoods), samples_id_)};
 }
 
 PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, const PasskeyTask& task,
@@ -74,26 +62,38 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
     prompts_.push_back(task.prompt(i));
     if (prompts_.back().overlong) throw usageError("prompt_tokens", "they are too few for the prompt's own words");
   }
+  samples_id_ = samplesId(prompts_);
+}
+
+AnswerReading readAnswer(const Model& model, const MixerRow& row, const AnsweredPrompt& prompt) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = tokenBatch(prompt.ids, model.device());
+  const at::Tensor stream = runLayers(model, row, ids)[0];
+  AnswerReading reading;
+  const std::int64_t end = stream.size(0) - 1;
+  for (std::int64_t first = prompt.answer_begin - 1; first < end; first += kHeadRows) {
+    const std::int64_t count = std::min(kHeadRows, end - first);
+    const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
+    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
+    reading.arg_max = reading.arg_max && log_p.argmax(-1).equal(answer);
+    reading.nll -= log_p.gather(1, answer.unsqueeze(1)).sum().item<double>();
+  }
+  return reading;
 }
 
 std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
-  const at::NoGradGuard no_grad;
-  const Model& model = bank_->model();
   const MixerRow row = bank_->row(placement);
   std::vector<double> answered, likelihoods;
   for (const AnsweredPrompt& prompt : prompts_) {
     progress.throwIfStopped();
-    const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-    const at::Tensor stream = runLayers(model, row, ids)[0];
-    const std::int64_t first = prompt.answer_begin - 1, count = stream.size(0) - 1 - first;
-    const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
-    const at::Tensor answer = ids[0].narrow(0, first + 1, count);
-    answered.push_back(log_p.argmax(-1).equal(answer) ? 1 : 0);
-    likelihoods.push_back(-log_p.gather(1, answer.unsqueeze(1)).sum().item<double>());
+    const AnswerReading reading = readAnswer(bank_->model(), row, prompt);
+    answered.push_back(reading.arg_max ? 1 : 0);
+    likelihoods.push_back(reading.nll);
     progress.report("Measuring on pass keys",
                     static_cast<double>(answered.size()) / static_cast<double>(prompts_.size()));
   }
-  return {scoreOf("passkey", "share", std::move(answered)), scoreOf("passkey_nll", "nats", std::move(likelihoods))};
+  return {scoreOf("passkey", "share", std::move(answered), samples_id_),
+          scoreOf("passkey_nll", "nats", std::move(likelihoods), samples_id_)};
 }
 
 }  // namespace interleave

@@ -104,19 +104,18 @@ json readJson(const std::filesystem::path& path, const JsonLimits& limits) {
   return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
 }
 
-void allowKeys(const json& document, std::span<const std::string_view> keys, const std::string& file,
-               const std::string& place) {
+void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file,
+                 std::span<const std::string_view> optional, const std::string& place) {
   if (!document.is_object()) throw badInput(file, place, "expected a JSON object");
+  const auto at = [&](std::string_view key) { return place + (place.empty() ? "" : ".") + std::string(key); };
+  std::vector<std::string_view> known(keys.begin(), keys.end());
+  known.insert(known.end(), optional.begin(), optional.end());
   for (const auto& [key, value] : document.items()) {
-    if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
-    throw badInput(file, place.empty() ? key : place + "." + key, "unknown key" + didYouMean(key, keys));
+    if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;
+    throw badInput(file, at(key), "unknown key" + didYouMean(key, known));
   }
-}
-
-void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file) {
-  allowKeys(document, keys, file);
   for (const std::string_view key : keys) {
-    if (!document.contains(key)) throw badInput(file, std::string(key), "the key is missing");
+    if (!document.contains(key)) throw badInput(file, at(key), "the key is missing");
   }
 }
 

@@ -25,13 +25,9 @@ nlohmann::json parseJson(std::string_view text, const std::string& file, const J
 /// The same for a whole file.
 nlohmann::json readJson(const std::filesystem::path& path, const JsonLimits& limits = {});
 
-/// For our own documents: `json` must be an object with no keys but `keys`; `place` is where it stands in the file.
-/// BadInput as below.
-void allowKeys(const nlohmann::json& json, std::span<const std::string_view> keys, const std::string& file,
-               const std::string& place = {});
-
-/// `json` must be an object with all of `keys` and no others. BadInput names the key, and for an
-/// unknown one the nearest known.
-void requireKeys(const nlohmann::json& json, std::span<const std::string_view> keys, const std::string& file);
+/// For our own documents: `json` must be an object with all of `keys`, and no others but `optional`. BadInput names the
+/// key, below `place` in the file, and for an unknown one the nearest known.
+void requireKeys(const nlohmann::json& json, std::span<const std::string_view> keys, const std::string& file,
+                 std::span<const std::string_view> optional = {}, const std::string& place = {});
 
 }  // namespace interleave

@@ -208,25 +208,24 @@ struct Source {
 };
 
 Placement readOurs(const Source& source) {
-  constexpr std::array<std::string_view, 6> kKeys{"format",      "version",   "layers",
-                                                  "kept_layers", "operators", "provenance"};
-  json document = source.document;
-  for (const char* may_be_left_out : {"layers", "kept_layers", "provenance"})
-    document.emplace(may_be_left_out, nullptr);
-  requireKeys(document, kKeys, source.file);
+  const json& document = source.document;
   if (const std::string format = source.word(document.at("format"), "format"); format != kOurs) {
     throw source.wrong("format", "is " + inQuotes(format) + "; expected '" + std::string(kOurs) + "'");
   }
+  constexpr std::array<std::string_view, 3> kKeys{"format", "version", "operators"},
+      kOptional{"layers", "kept_layers", "provenance"};
+  requireKeys(document, kKeys, source.file, kOptional);
   const json& version = document.at("version");
   if (version != kVersion) throw source.wrong("version", "is " + version.dump() + "; this program reads version 1");
 
   const json& operators = source.array(document.at("operators"), "operators");
   const int layers = source.count("operators", static_cast<int>(operators.size()));
-  if (const json& stated = document.at("layers"); !stated.is_null() && stated != json(layers)) {
+  if (const json stated = document.value("layers", json()); !stated.is_null() && stated != json(layers)) {
     throw source.wrong("operators", "has " + std::to_string(layers) + " entries for " + stated.dump() + " layers");
   }
   Placement placement = source.operators(operators, "operators");
-  if (const json& stated = document.at("kept_layers"); !stated.is_null() && stated != json(placement.kept())) {
+  if (const json stated = document.value("kept_layers", json());
+      !stated.is_null() && stated != json(placement.kept())) {
     throw source.wrong("kept_layers", "disagrees with the operators, which keep " + json(placement.kept()).dump());
   }
   return placement;

@@ -15,7 +15,8 @@ void FiniteWatch::check() const {
   const at::Tensor finite = at::isfinite(at::stack(sums_)).cpu();
   for (std::int64_t i = 0; i < finite.numel(); ++i) {
     if (finite[i].item<bool>()) continue;
-    throw failure(i == 0 ? "embedding" : "layer " + std::to_string(i - 1), "the values computed are not finite");
+    const std::int64_t layer = first_ + i;
+    throw failure(layer < 0 ? "embedding" : "layer " + std::to_string(layer), "the values computed are not finite");
   }
 }
 

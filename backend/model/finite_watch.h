@@ -11,12 +11,15 @@ namespace interleave {
 /// device need not wait in between: a sum is finite exactly when its terms are, short of values about to overflow.
 class FiniteWatch {
  public:
-  /// To be called with the embedding, then with the stream after each layer.
+  /// `first`: after which layer the first stream comes; −1: it is the embedding.
+  explicit FiniteWatch(int first = -1) : first_(first) {}
+  /// To be called with the first stream, then with that after each further layer.
   void add(const at::Tensor& stream);
   /// Failed, naming the first place whose values were not finite.
   void check() const;
 
  private:
+  int first_;
   std::vector<at::Tensor> sums_;
 };
 

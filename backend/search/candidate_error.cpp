@@ -4,6 +4,8 @@
 // FlashMorph's closed form: a gate that sees nothing of other layers ends at clip(1 − λL/(2·e)), which grows with e.
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "backend/search/scored_methods.h"
 #include "backend/search/teacher_scorer.h"
 
@@ -27,7 +29,8 @@ double errorOf(const TeacherLook& seen, MixerKind other, bool relative) {
   const at::Tensor teacher = wanted(seen.attention);
   const at::Tensor candidate = wanted(seen.bank.mixer(seen.layer, other).forward(seen.input));
   const double error = (teacher - candidate).square().sum().item<double>();
-  return error / (relative ? teacher.square().sum().item<double>() : static_cast<double>(seen.batch.positions.size()));
+  return error / (relative ? std::max(teacher.square().sum().item<double>(), kSilent)
+                           : static_cast<double>(seen.batch.positions.size()));
 }
 
 }  // namespace
@@ -39,8 +42,8 @@ void runCandidateError(const MethodInput& input, MethodContext& context) {
              {"error of the layer's candidate", "", table(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 const bool relative = settings.text("error_scale") == "relative";
-                return teacherScorer(
-                    in, settings, [=](const TeacherLook& seen) { return errorOf(seen, other, relative); });
+                return teacherScorer(in, settings,
+                                     [=](const TeacherLook& seen) { return errorOf(seen, other, relative); });
               }});
 }
 

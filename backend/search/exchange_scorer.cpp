@@ -30,8 +30,10 @@ class ExchangeScorer final : public LayerScorer {
       return at::cat({mixed.slice(1, 0, answer), forward(layer, MixerKind::Full, input).slice(1, answer)}, 1);
     };
     const bool one_in = exchange_.base == Exchange::Base::Other;
-    const OneLayerLosses losses = scanOneLayer(objective_, batch, objective_.target(batch), one_in ? other : full,
-                                               one_in ? full : other, progress);
+    const TeacherTarget target = objective_.target(batch);
+    const auto loss = [&](const at::Tensor& stream) { return objective_.loss(batch, target, stream); };
+    const OneLayerScan losses =
+        scanOneLayer(objective_.model(), batch.ids, one_in ? other : full, one_in ? full : other, loss, progress);
     Example example;
     for (const double changed : losses.changed) {
       example.scores.push_back(one_in ? losses.base - changed : changed - losses.base);

@@ -34,12 +34,11 @@ struct Fallbacks {
 
 std::vector<SettingSpec> tableOf(const Fallbacks& from) {
   using namespace setting;
-  std::vector<SettingSpec> all{
-      operatorsSetting("full,gdn-window"),
-      inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")),
+  std::vector<SettingSpec> all = selectionSettings("full,gdn-window");
+  all.push_back(inferred(integer("steps", 48, 1, 1e7, "Optimiser steps.")));
+  all.push_back(
       inferred(choice("parametrisation", from.parametrisation, {"softmax", "gate"},
-                      "softmax over a layer's logits, or one gate in [0, 1] a layer, clamped after every step.")),
-  };
+                      "softmax over a layer's logits, or one gate in [0, 1] a layer, clamped after every step.")));
   for (SettingSpec& spec : SearchData::settings(from.data)) all.push_back(std::move(spec));
   const std::vector<SettingSpec> rest{
       live(inferred(real("text_weight", 1.0, 0, 1e6, "Factor on the loss of text steps."))),
@@ -166,7 +165,7 @@ class GateSearch {
     const auto tokens = static_cast<std::int64_t>(batch.ids.size());
     selection_.now.tokens += tokens;
     const Gates own = selection_.gates();  // what is shown is always at the run's own budget
-    const Gates::Discrete now_discrete = own.discretise(logits_);
+    const Gates::Discrete now_discrete = own.discretise(logits_, values());
     metric(Metric::Margin) = now_discrete.margin;
     if (measuresHardLoss(now().step - 1)) {
       metric(prompt ? Metric::HardPromptLoss : Metric::HardTextLoss) =
@@ -194,6 +193,8 @@ class GateSearch {
   }
 
   bool exact() const { return settings().text("budget_mode") == "shift"; }
+  /// A gate's zero is a layer that needs no full attention; that of logits has no meaning.
+  Gates::Values values() const { return gated_ ? Gates::Values::Scores : Gates::Values::Logits; }
 
   Gates::Relaxed relax(const Gates& gates, double temperature, bool exactly) const {
     return gated_ ? gates.gated(logits_) : gates.relax(logits_, temperature, exactly);
@@ -256,7 +257,7 @@ class GateSearch {
       event.step = steps;
       event.budget = budget;
       const Gates gate = selection_.gates(budget);
-      const Gates::Discrete discrete = gate.discretise(logits_);
+      const Gates::Discrete discrete = gate.discretise(logits_, values());
       event.placement = discrete.placement;
       event.margin = discrete.margin;
       const double temperature = now().settings.real("temperature_end");

@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 #include "backend/core/error.h"
@@ -27,7 +25,7 @@ Gates::Gates(Problem problem) : problem_(std::move(problem)) {
     least += pin >= 0 ? row[static_cast<std::size_t>(pin)] : std::ranges::min(row);
     most += pin >= 0 ? row[static_cast<std::size_t>(pin)] : std::ranges::max(row);
   }
-  const double slack = 1e-9 * std::max(1.0, most);
+  const double slack = 1e-12 * std::max(1.0, most);
   if (problem_.budget < least - slack || problem_.budget > most + slack) {
     throw usageError("budget", std::to_string(problem_.budget) + " is outside what the operators" +
                                    " and pinned layers allow, " + std::to_string(least) + " to " +
@@ -150,82 +148,6 @@ double Gates::cost(const Placement& placement) const {
     total += problem_.costs[at(layer, static_cast<int>(column))];
   }
   return total;
-}
-
-std::vector<int> Gates::bestOthers(std::span<const double> logits) const {
-  std::vector<int> other(problem_.pinned);
-  double least = 0;  // With full attention where that is the cheaper one.
-  const auto leastOf = [&](int layer, int column) {
-    const double own = problem_.costs[at(layer, column)];
-    const bool pinned = problem_.pinned[static_cast<std::size_t>(layer)] >= 0;
-    return pinned ? own : std::min(own, problem_.costs[at(layer, full_column_)]);
-  };
-  for (int layer = 0; layer < layers(); ++layer) {
-    int& best = other[static_cast<std::size_t>(layer)];
-    for (int column = 0; column < operators() && problem_.pinned[static_cast<std::size_t>(layer)] < 0; ++column) {
-      if (column == full_column_) continue;
-      if (best < 0 || logits[at(layer, column)] > logits[at(layer, best)]) best = column;
-    }
-    least += leastOf(layer, best);
-  }
-  while (least > problem_.budget + slack()) {
-    int layer = -1, column = -1;
-    double lowest_price = std::numeric_limits<double>::infinity();
-    for (int l = 0; l < layers(); ++l) {
-      const int now = other[static_cast<std::size_t>(l)];
-      for (int o = 0; o < operators() && problem_.pinned[static_cast<std::size_t>(l)] < 0; ++o) {
-        const double saved = leastOf(l, now) - leastOf(l, o);
-        if (o == full_column_ || saved <= 0) continue;
-        const double price = (logits[at(l, now)] - logits[at(l, o)]) / saved;
-        if (price < lowest_price) std::tie(lowest_price, layer, column) = std::tuple(price, l, o);
-      }
-    }
-    if (layer < 0) break;  // Cannot be: the constructor has checked that the budget can be met.
-    int& best = other[static_cast<std::size_t>(layer)];
-    least -= leastOf(layer, best) - leastOf(layer, column);
-    best = column;
-  }
-  return other;
-}
-
-Gates::Discrete Gates::discretise(std::span<const double> logits) const {
-  const std::vector<int> other = bestOthers(logits);
-  std::vector<double> gap, extra;  // Of full attention over the other operator.
-  std::vector<int> order;
-  Discrete result{.placement = Placement(layers(), MixerKind::Full), .margin = 0, .by_distance = {}};
-  double spent = 0;
-  for (int layer = 0; layer < layers(); ++layer) {
-    const int column = other[static_cast<std::size_t>(layer)];
-    gap.push_back(logits[at(layer, full_column_)] - logits[at(layer, column)]);
-    extra.push_back(problem_.costs[at(layer, full_column_)] - problem_.costs[at(layer, column)]);
-    spent += problem_.costs[at(layer, column)];
-    result.placement.set(layer, problem_.operators[static_cast<std::size_t>(column)]);
-    if (problem_.pinned[static_cast<std::size_t>(layer)] < 0) order.push_back(layer);
-  }
-  std::ranges::stable_sort(order, std::greater(), [&](int layer) {  // First where full attention costs nothing more.
-    const auto l = static_cast<std::size_t>(layer);
-    return std::pair(extra[l] <= 0, gap[l]);
-  });
-
-  double last_kept = std::numeric_limits<double>::quiet_NaN(), first_left = last_kept;
-  for (int layer : order) {
-    const auto l = static_cast<std::size_t>(layer);
-    if (extra[l] <= 0 || spent + extra[l] <= problem_.budget + slack()) {
-      spent += extra[l];
-      result.placement.set(layer, MixerKind::Full);
-      if (extra[l] > 0) last_kept = gap[l];
-    } else if (std::isnan(first_left)) {
-      first_left = gap[l];
-    }
-  }
-  if (!std::isnan(last_kept) && !std::isnan(first_left)) {
-    result.margin = last_kept - first_left;
-    const double cut = 0.5 * (last_kept + first_left);
-    result.by_distance = order;
-    std::ranges::stable_sort(result.by_distance, {},
-                             [&](int layer) { return std::abs(gap[static_cast<std::size_t>(layer)] - cut); });
-  }
-  return result;
 }
 
 }  // namespace interleave

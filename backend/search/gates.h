@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "backend/core/placement.h"
+#include "backend/core/budget.h"
 
 namespace interleave {
 
@@ -20,9 +20,10 @@ class Gates {
   /// `pinned[l]`: the operator (column) that layer l is fixed to, or −1.
   struct Problem {
     std::vector<MixerKind> operators;  ///< Full attention among them.
-    std::vector<double> costs;         ///< [L × O], ≥ 0.
+    std::vector<double> costs;         ///< [L × O], ≥ 0; whole numbers where they are bytes.
     double budget = 0;                 ///< Within what the costs and pins allow: else Usage error.
     std::vector<int> pinned;           ///< [L].
+    Budget::Unit unit = Budget::Unit::FullLayers;
   };
   explicit Gates(Problem problem);
 
@@ -44,27 +45,44 @@ class Gates {
   double meanEntropy(std::span<const double> probabilities) const;                       ///< Nats a layer.
   std::vector<double> meanEntropyGradient(std::span<const double> probabilities) const;  ///< With respect to p.
 
-  /// The best other operator everywhere, or as far as the budget demands cheaper ones (least loss of logit for what it
-  /// saves first); then full attention where it costs nothing more, and where the gap to the other is largest, as far
-  /// as the budget goes; ties by lower index. A layer that no longer fits is passed over. Never above the budget.
+  /// What the numbers say that a placement is read from: [L × O].
+  enum class Values {
+    Logits,  ///< Known up to a common shift along the costs, as relax() takes them: gaps count by what they cost.
+    Scores,  ///< What the layers are worth, which adds up.
+  };
+
+  /// Never above the budget, pins kept. A count of layers is met exactly: those with the largest gap between full
+  /// attention and the best other operator; ties by lower index. Of cache bytes, scores give the placement of the
+  /// largest sum, exactly (a knapsack; nothing forces spending); logits give what relax() comes to as the price falls:
+  /// from the cheapest operators on, the largest gap per byte first, as far as the budget goes, a layer that no longer
+  /// fits being passed over. So logits spend all that they can, and full attention stands where it costs nothing more.
+  Placement place(std::span<const double> values, Values what) const;
+
+  /// The same, and how near another choice was, by the exchanges of a layer that keeps full attention for one that does
+  /// not which stay within the budget.
   struct Discrete {
     Placement placement;
-    double margin = 0;             ///< Gap of the last layer kept less that of the first not kept; 0 if there is none.
-    std::vector<int> by_distance;  ///< Unpinned layers, nearest to the cut first.
+    double margin = 0;             ///< Least that one of them loses: of equal prices, between the gaps at the cut.
+    std::vector<int> by_distance;  ///< Unpinned layers, those in the least exchanges first; empty if there are none.
   };
-  Discrete discretise(std::span<const double> logits) const;
+  Discrete discretise(std::span<const double> values, Values what) const;
 
   int layers() const { return static_cast<int>(problem_.pinned.size()); }
   int operators() const { return static_cast<int>(problem_.operators.size()); }
   const Problem& problem() const { return problem_; }
   double cost(const Placement& placement) const;
+  bool allows(const Placement& placement) const { return cost(placement) <= problem_.budget + slack(); }
 
  private:
   std::size_t at(int layer, int column) const {
     return static_cast<std::size_t>(layer) * problem_.operators.size() + static_cast<std::size_t>(column);
   }
-  double slack() const { return 1e-9 * std::max(1.0, problem_.budget); }
-  std::vector<int> bestOthers(std::span<const double> logits) const;
+  double slack() const { return 1e-12 * std::max(1.0, problem_.budget); }
+  int pin(int layer) const { return problem_.pinned[static_cast<std::size_t>(layer)]; }
+  std::vector<int> filled(std::span<const double> values) const;
+  std::vector<int> best(std::span<const double> values) const;
+  std::vector<int> columns(std::span<const double> values, Values what) const;
+  Placement placementOf(std::span<const int> columns) const;
   void fill(std::span<const double> logits, double temperature, double shift, std::vector<double>& out) const;
 
   Problem problem_;

@@ -5,8 +5,9 @@
 
 #include "backend/core/error.h"
 #include "backend/search/gate_search.h"
-#include "backend/search/layer_scoring.h"
 #include "backend/search/scored_methods.h"
+#include "backend/search/selection.h"
+#include "backend/search/trial_methods.h"
 
 namespace interleave {
 
@@ -16,16 +17,24 @@ std::span<const Method> methods() {
       {"flashmorph", "FlashMorph", "follows published equations, with inferred constants", flashMorphSettings(),
        checkGateSearch, runFlashMorph},
       {"nll-guided", "NLL-guided selection", "follows published equations, with inferred constants",
-       nllGuidedSettings(), checkScoring, runNllGuided},
-      {"kl-ls", "KL-LS on the bank", "the published score without its training", klLsSettings(), checkScoring, runKlLs},
+       nllGuidedSettings(), checkTwoOperators, runNllGuided},
+      {"kl-ls", "KL-LS on the bank", "the published score without its training", klLsSettings(), checkTwoOperators,
+       runKlLs},
+      {"halo", "HALO", "the published formula on substitutes for its tasks", haloSettings(), checkTwoOperators,
+       runHalo},
       {"perplexity-bypass", "Perplexity bypass", "follows the published comparison", perplexityBypassSettings(),
-       checkScoring, runPerplexityBypass},
-      {"candidate-error", "Candidate error", "our own baseline", candidateErrorSettings(), checkScoring,
+       checkTwoOperators, runPerplexityBypass},
+      {"candidate-error", "Candidate error", "our own baseline", candidateErrorSettings(), checkTwoOperators,
        runCandidateError},
       {"light-transfer", "LightTransfer", "follows published equations, with inferred constants",
-       lightTransferSettings(), checkScoring, runLightTransfer},
+       lightTransferSettings(), checkTwoOperators, runLightTransfer},
       {"retrieval-heads", "Retrieval heads", "follows published equations; the sum over heads is inferred",
-       retrievalHeadsSettings(), checkScoring, runRetrievalHeads},
+       retrievalHeadsSettings(), checkTwoOperators, runRetrievalHeads},
+      {"beam", "Greedy and beam search", "in the manner of PostNAS, on the bank", beamSettings(), checkTwoOperators,
+       runBeam},
+      {"enumeration", "Enumeration", "all placements, or a sample", enumerationSettings(), checkTwoOperators,
+       runEnumeration},
+      {"hand-rule", "Hand rule", "no search", handRuleSettings(), checkTwoOperators, runHandRule},
   };
   return table;
 }

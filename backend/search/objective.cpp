@@ -85,9 +85,9 @@ namespace {
 
 constexpr std::array<const char*, 6> kLossNames{"kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative"};
 
-bool isOfLayers(LossKind kind) { return kind >= LossKind::LayerSum; }
-
 }  // namespace
+
+bool isOfLayers(LossKind kind) { return kind >= LossKind::LayerSum; }
 
 LossKind lossKindNamed(const std::string& name) {
   for (std::size_t i = 0; i < kLossNames.size(); ++i) {
@@ -151,7 +151,7 @@ at::Tensor Objective::lossOfLayer(const SearchBatch& batch, const TeacherTarget&
                                   const at::Tensor& output) const {
   const at::Tensor& wanted = target.outputs[static_cast<std::size_t>(layer)];
   const at::Tensor error = (widened(rowsAt(batch, output)) - wanted).square().sum();
-  const at::Tensor scale = batch.loss == LossKind::LayerRelative ? wanted.square().sum()
+  const at::Tensor scale = batch.loss == LossKind::LayerRelative ? wanted.square().sum().clamp_min(kSilent)
                            : batch.loss == LossKind::LayerMean   ? at::scalar_tensor(wanted.numel(), error.options())
                                                                  : at::scalar_tensor(wanted.size(0), error.options());
   return error / (scale * model_.config().layers);

@@ -25,6 +25,10 @@ enum class LossKind {
   LayerRelative,  ///< The same, of all positions together, divided by ‖H_full‖².
 };
 LossKind lossKindNamed(const std::string& name);
+bool isOfLayers(LossKind kind);
+/// The least ‖·‖² that a relative error is taken of: a layer that puts out nothing errs by nothing where its operator
+/// puts out nothing.
+inline constexpr double kSilent = 1e-30;
 std::vector<std::string> lossKindNames();  ///< "kl", "ce", "hidden-mse", "layer-sum", "layer-mean", "layer-relative".
 
 /// One sequence and the positions whose predictions count.

@@ -8,17 +8,17 @@
 
 namespace interleave {
 
-OneLayerLosses scanOneLayer(const Objective& objective, const SearchBatch& batch, const TeacherTarget& target,
-                            const LayerMix& base, const LayerMix& changed, Progress& progress) {
+OneLayerScan scanOneLayer(const Model& model, const std::vector<std::int32_t>& ids, const LayerMix& base,
+                          const LayerMix& changed, const std::function<double(const at::Tensor&)>& measure,
+                          Progress& progress) {
   static const Packing kUnpacked;
   const at::NoGradGuard no_grad;
-  const Model& model = objective.model();
   const int layers = model.config().layers;
   const auto through = [&](int layer, const at::Tensor& stream, const LayerMix& mix) {
     LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
     return model.finishLayer(layer, stream, mix(layer, input));
   };
-  std::vector<at::Tensor> streams{model.embed(tokenBatch(batch.ids, model.device()))};
+  std::vector<at::Tensor> streams{model.embed(tokenBatch(ids, model.device()))};
   FiniteWatch watch;
   watch.add(streams.back());
   for (int layer = 0; layer < layers; ++layer) {
@@ -26,14 +26,14 @@ OneLayerLosses scanOneLayer(const Objective& objective, const SearchBatch& batch
     watch.add(streams.back());
   }
   watch.check();
-  OneLayerLosses losses{.base = objective.loss(batch, target, streams.back()), .changed = {}};
+  OneLayerScan scan{.base = measure(streams.back()), .changed = {}};
   for (int layer = 0; layer < layers; ++layer) {
     progress.throwIfStopped();
     at::Tensor stream = through(layer, streams[static_cast<std::size_t>(layer)], changed);
     for (int above = layer + 1; above < layers; ++above) stream = through(above, stream, base);
-    losses.changed.push_back(objective.loss(batch, target, stream));
+    scan.changed.push_back(measure(stream));
   }
-  return losses;
+  return scan;
 }
 
 }  // namespace interleave

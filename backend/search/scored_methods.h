@@ -15,6 +15,9 @@ void runNllGuided(const MethodInput& input, MethodContext& context);
 std::span<const SettingSpec> klLsSettings();
 void runKlLs(const MethodInput& input, MethodContext& context);
 
+std::span<const SettingSpec> haloSettings();
+void runHalo(const MethodInput& input, MethodContext& context);
+
 std::span<const SettingSpec> perplexityBypassSettings();
 void runPerplexityBypass(const MethodInput& input, MethodContext& context);
 

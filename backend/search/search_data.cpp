@@ -10,7 +10,7 @@
 namespace interleave {
 namespace {
 
-constexpr std::uint64_t kTextPurpose = 11, kFillerPurpose = 12, kPromptPurpose = 13;
+constexpr std::uint64_t kTextPurpose = 11, kFillerPurpose = 12, kPromptPurpose = 13, kHeldOutPurpose = 14;
 
 std::vector<std::int64_t> evenly(std::int64_t first, std::int64_t last, std::int64_t count) {
   std::vector<std::int64_t> positions;
@@ -39,13 +39,15 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
   };
 }
 
-SearchData::SearchData(const MethodInput& input, const Settings& settings)
-    : prompt_share_(settings.real("prompt_share")),
+SearchData::SearchData(const MethodInput& input, const Settings& settings, Part part,
+                       std::optional<double> prompt_share)
+    : prompt_share_(prompt_share.value_or(settings.real("prompt_share"))),
       text_loss_(lossKindNamed(settings.text("text_loss"))),
       prompt_loss_(lossKindNamed(settings.text("prompt_loss"))),
       text_positions_(settings.integer("text_positions")) {
-  const std::string text = calibrationText(settings.text("text_file"));
-  const std::uint64_t seed = input.spec.seed;
+  const bool held_out = part == Part::HeldOut;
+  const std::string text = (held_out ? heldOutText : calibrationText)(settings.text("text_file"));
+  const std::uint64_t seed = held_out ? derivedSeed(input.spec.seed, kHeldOutPurpose) : input.spec.seed;
   const std::int64_t tokens = settings.integer("prompt_tokens");
   if (prompt_share_ < 1) {
     text_ = std::make_unique<TextSource>(input.tokenizer, text, settings.integer("text_tokens"),

@@ -25,7 +25,11 @@ class SearchData {
   };
   static std::vector<SettingSpec> settings(const Fallbacks& fallbacks);
 
-  SearchData(const MethodInput& input, const Settings& settings);
+  /// What a method searches on, or what it is judged on: other text and other prompts than any search of any seed sees.
+  enum class Part { Search, HeldOut };
+  /// `prompt_share`: instead of the setting's.
+  SearchData(const MethodInput& input, const Settings& settings, Part part = Part::Search,
+             std::optional<double> prompt_share = std::nullopt);
 
   SearchBatch batch(std::int64_t step) const;
   bool isPrompt(std::int64_t step) const;

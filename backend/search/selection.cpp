@@ -2,6 +2,8 @@
 #include "backend/search/selection.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include "backend/core/error.h"
@@ -22,7 +24,7 @@ Selection::Selection(const MethodInput& input, std::span<const SettingSpec> tabl
   operators_ = kindsListed(settings_.text("operators"), "operators");
   for (MixerKind kind : operators_) input.bank->mixer(0, kind);  // names a kind that the bank lacks
   if (input.spec.resume_from) resume(*input.spec.resume_from);
-  if (!input.spec.resume_from) now.pinned.assign(static_cast<std::size_t>(layers()), -1);
+  if (!input.spec.resume_from) now.pinned = pinsOfSettings();
   if (!input.spec.resume_from || input.spec.startsFork()) {
     now.budget = input.spec.budget;
     now.settings = settings_;
@@ -44,12 +46,43 @@ Gates Selection::gates(const Budget& budget) const {
               : static_cast<double>(input_.bank->mixer(layer, kind).cost(budget.context_tokens).cache_bytes));
     }
   }
-  return Gates({operators_, std::move(costs), static_cast<double>(budget.amount), now.pinned});
+  return Gates({operators_, std::move(costs), static_cast<double>(budget.amount), now.pinned, budget.unit});
 }
 
-void Selection::takeChanges(MethodContext& context) {
+std::vector<int> Selection::freeLayers() const {
+  std::vector<int> free;
+  for (int layer = 0; layer < layers(); ++layer) {
+    if (now.pinned[static_cast<std::size_t>(layer)] < 0) free.push_back(layer);
+  }
+  return free;
+}
+
+Placement Selection::pinnedIn(Placement placement) const {
+  for (int layer = 0; layer < layers(); ++layer) {
+    const int pin = now.pinned[static_cast<std::size_t>(layer)];
+    if (pin >= 0) placement.set(layer, operators_[static_cast<std::size_t>(pin)]);
+  }
+  return placement;
+}
+
+std::vector<int> Selection::pinsOfSettings() const {
+  std::vector<int> pins(static_cast<std::size_t>(layers()), -1);
+  const auto full = static_cast<int>(std::ranges::find(operators_, MixerKind::Full) - operators_.begin());
+  for (const auto& [key, operator_there] : {std::pair("keep", full), std::pair("leave", 1 - full)}) {
+    for (const int layer : layersListed(settings_.text(key), key)) {
+      if (layer >= layers()) {
+        throw usageError(key, "there is no layer " + std::to_string(layer) + " among " + std::to_string(layers()));
+      }
+      pins[static_cast<std::size_t>(layer)] = operator_there;
+    }
+  }
+  return pins;
+}
+
+void Selection::takeChanges(MethodContext& context, bool open) {
   for (const Intervention& change : context.beginStep(now.step + 1)) {
     try {
+      if (!open) throw usageError("change", "this method takes none once it has begun");
       apply(change);
       context.emit(InterventionEvent{change});
     } catch (const Error& refused) {  // a slip of the hand must not end the run
@@ -156,9 +189,32 @@ std::vector<double> Selection::found(const char* key, std::size_t row) const {
   return values;
 }
 
-SettingSpec operatorsSetting(const std::string& fallback) {
-  return setting::inferred(setting::text(
-      "operators", fallback, "Operators to choose from in each layer, separated by commas; full is one of them."));
+std::vector<int> layersListed(const std::string& list, const std::string& key) {
+  constexpr int kMost = 1 << 16;
+  std::vector<int> layers;
+  for (const std::string& word : wordsOf(list)) {
+    int first = 0, last = 0;
+    const char* const end = word.data() + word.size();
+    auto [at, problem] = std::from_chars(word.data(), end, first);
+    last = first;
+    if (problem == std::errc() && at != end && *at == '-') {
+      const auto range = std::from_chars(at + 1, end, last);
+      at = range.ptr, problem = range.ec;
+    }
+    if (problem != std::errc() || at != end || first < 0 || last < first || last >= kMost) {
+      throw usageError(key, "\"" + word + "\" is neither a layer nor a range of layers");
+    }
+    for (int layer = first; layer <= last; ++layer) layers.push_back(layer);
+  }
+  return layers;
+}
+
+std::vector<SettingSpec> selectionSettings(const std::string& operators) {
+  using namespace setting;
+  return {inferred(text("operators", operators,
+                        "Operators to choose from in each layer, separated by commas; full is one of them.")),
+          text("keep", "", "Layers that keep full attention whatever is found: 0,4 or 0-5."),
+          text("leave", "", "Layers that never get it.")};
 }
 
 SettingSpec extractSetting() {
@@ -170,8 +226,23 @@ void checkSelection(const Settings& settings, std::span<const std::string_view> 
   if (operators.size() < 2 || std::ranges::find(operators, MixerKind::Full) == operators.end()) {
     throw usageError("operators", "a search needs full attention and at least one other operator");
   }
+  const std::vector<int> kept = layersListed(settings.text("keep"), "keep");
+  for (const int layer : layersListed(settings.text("leave"), "leave")) {
+    if (operators.size() != 2) throw usageError("leave", "it is for two operators");
+    if (std::ranges::find(kept, layer) != kept.end()) {
+      throw usageError("leave", "layer " + std::to_string(layer) + " is to be kept as well");
+    }
+  }
   for (const std::string_view key : budget_lists) {
     for (const std::string& word : wordsOf(settings.text(std::string(key)))) Budget::parse(word);
+  }
+}
+
+void checkTwoOperators(const Settings& settings) {
+  constexpr std::array<std::string_view, 1> kLists{"extract"};
+  checkSelection(settings, kLists);
+  if (kindsListed(settings.text("operators"), "operators").size() != 2) {
+    throw usageError("operators", "this method holds full attention against one other operator");
   }
 }
 

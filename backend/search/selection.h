@@ -34,7 +34,13 @@ class Selection {
 
   int layers() const { return input_.model->config().layers; }
   const std::vector<MixerKind>& operators() const { return operators_; }
+  /// Beside full attention, where there are two.
+  MixerKind other() const { return operators_[operators_[0] == MixerKind::Full ? 1 : 0]; }
+  std::vector<int> freeLayers() const;                    ///< Those not pinned, ascending.
+  Placement pinnedIn(Placement placement) const;          ///< With the pins as they are now.
   const Settings& settings() const { return settings_; }  ///< As the run began.
+  /// The method's own findings in the checkpoint that the run goes on from; null at a start.
+  const nlohmann::json& found() const { return found_; }
   /// Numbers of the method's own in the checkpoint that the run goes on from; empty at a start. BadInput where they are
   /// none, or no whole rows of `row` numbers.
   std::vector<double> found(const char* key, std::size_t row) const;
@@ -45,8 +51,9 @@ class Selection {
   Gates gates(const Budget& budget) const;
   Gates gates() const { return gates(now.budget); }
 
-  /// Takes the changes due before the next step; one that is refused is told and changes nothing.
-  void takeChanges(MethodContext& context);
+  /// Takes the changes due before the next step; one that is refused is told and changes nothing. `open`: false where
+  /// the method can take none any more.
+  void takeChanges(MethodContext& context, bool open = true);
 
   /// The run's own budget, then those that a setting lists and that the model and the pins allow: a preset is made for
   /// models of many depths.
@@ -56,6 +63,7 @@ class Selection {
   Checkpoint checkpoint(nlohmann::json found) const;
 
  private:
+  std::vector<int> pinsOfSettings() const;
   void apply(const Intervention& change);
   void resume(const Checkpoint& checkpoint);
 
@@ -66,10 +74,14 @@ class Selection {
   nlohmann::json found_;
 };
 
-/// The setting "operators" and those listing further budgets, as every method has them.
-SettingSpec operatorsSetting(const std::string& fallback);
+/// "0,4,8-11", ascending or not. Usage error naming the setting `key`.
+std::vector<int> layersListed(const std::string& list, const std::string& key);
+
+/// Settings that every method has: operators, and the layers that are not searched; further budgets.
+std::vector<SettingSpec> selectionSettings(const std::string& operators);
 SettingSpec extractSetting();
-/// Usage error: see Method::check.
+/// Usage errors: see Method::check. The second is for methods that hold full attention against one other operator.
 void checkSelection(const Settings& settings, std::span<const std::string_view> budget_lists);
+void checkTwoOperators(const Settings& settings);
 
 }  // namespace interleave

@@ -18,10 +18,12 @@ void declareBatch(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
 void declareExchange(CLI::App& app, Terminal& terminal);
+void declarePlacement(CLI::App& app, Terminal& terminal);
+void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array<Declare, 8> kCommands{declareModel, declareCandidates, declareSearch,   declareBatch,
-                                                  declareRuns,  declareEvaluate,   declareExchange, declareBench};
+inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch,    declareBatch,  declareRuns,
+                                      declareEvaluate, declareExchange,   declarePlacement, declareRegret, declareBench};
 
 }  // namespace interleave::cli

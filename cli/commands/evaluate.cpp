@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "backend/formats/atomic_file.h"
 #include "cli/commands/commands.h"
+#include "cli/comparison.h"
 #include "cli/inputs.h"
 #include "cli/run_report.h"
 
@@ -13,8 +18,23 @@ struct EvaluateOptions {
   Workbench::EvaluationRequest request;
   std::vector<std::string> placements, changes;
   std::optional<std::string> rest;
-  std::string bank, out;
+  std::string bank, out, against;
 };
+
+std::vector<std::string> taskNames() {
+  std::vector<std::string> names;
+  for (const TaskInfo& task : evaluationTasks()) names.push_back(task.name);
+  return names;
+}
+
+/// The tasks and what they are, for the help.
+std::string taskTable() {
+  std::string text = "Tasks:\n";
+  for (const TaskInfo& task : evaluationTasks()) {
+    text += fmt::format("  {:<20} {}{}{}\n", task.name, task.title, task.label.empty() ? "" : "; ", task.label);
+  }
+  return text;
+}
 
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
@@ -23,20 +43,30 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     placements.push_back(placementFor(text, files, restOperator(options.rest, options.bank, text)));
   }
 
+  const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
+
   Workbench workbench;
+  std::vector<Judged> judged;
   nlohmann::json results = nlohmann::json::array();
   std::string text = scoreHeader();
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
     request.candidates = candidatesFor(options.bank, options.placements[i], options.changes);
-    const std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
+    std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
     result["tasks"] = toJson(scores);
     results.push_back(std::move(result));
     text += scoreRows(options.placements[i], placements[i], scores);
+    judged.push_back({options.placements[i], placements[i], std::move(scores), {}});
   }
-  const nlohmann::json document = results.size() == 1 ? results.front() : nlohmann::json{{"results", results}};
+  nlohmann::json document = results.front();
+  if (results.size() > 1) {
+    const Comparison comparison(std::move(judged), reference);
+    document = comparison.json();
+    document["results"] = std::move(results);
+    text += "\n\n" + comparison.text();
+  }
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);
 }
@@ -46,22 +76,25 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
 void declareEvaluate(CLI::App& app, Terminal& terminal) {
   const auto options = std::make_shared<EvaluateOptions>();
   Workbench::EvaluationRequest& request = options->request;
-  CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and retrieval prompts");
+  CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and long-context tasks");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   command->add_option("--bank", options->bank, "The candidates' folder");
   addRecipeOption(*command, options->changes);
   command
       ->add_option(
           "--placement", options->placements,
-          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all or none; may be repeated")
+          "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none; "
+          "may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);
+  command->add_option("--against", options->against,
+                      "The placement that others are compared with: as given, or its number from 1 on; the first");
   command->add_option("--operator", options->rest, "What stands elsewhere in uniform:K and the like; the bank's best")
       ->check(CLI::IsMember(restOperatorNames()));
-  command->add_option("--tasks", request.tasks, "Of kl, nll and passkey")
+  command->add_option("--tasks", request.tasks, "What to measure; the list is below")
       ->delimiter(',')
-      ->check(CLI::IsMember(evaluationTasks()))
+      ->check(CLI::IsMember(taskNames()))
       ->capture_default_str();
   command->add_option("--tokens", request.text_tokens, "Held-out tokens in all")
       ->check(CLI::PositiveNumber)
@@ -69,18 +102,31 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   command->add_option("--sequence", request.sequence_length, "Tokens a sequence")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompts", request.prompts, "Passkey prompts")
+  command->add_option("--prompts", request.prompts, "Prompts of each task that has any")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length")
+  command->add_option("--prompt-tokens", request.prompt_tokens, "Their length, with the answer")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--wording", request.wording, "Of the prompts")
+  command->add_option("--wording", request.wording, "Of the passkey prompts")
       ->check(CLI::IsMember(promptWordings()))
+      ->capture_default_str();
+  command->add_flag_callback(
+      "--nll-only", [options] { options->request.generate = false; },
+      "Of long-context tasks, the NLL of the answer alone: nothing is generated");
+  command->add_option("--hay", request.hay_file, "A text that needles hide in, instead of the bundled one");
+  command->add_option("--squad", request.squad_file, "Questions for qa_1: a SQuAD file");
+  command->add_option("--hotpot", request.hotpot_file, "Questions for qa_2: a HotpotQA file");
+  command->add_option("--passkeys", request.passkeys, "Of flashmorph_passkey")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--passkey-words", request.passkey_words, "Words of each")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
   addExecutionOptions(*command, request.execution);
+  command->footer(taskTable);
   command->callback([options, &terminal] { evaluate(*options, terminal); });
 }
 

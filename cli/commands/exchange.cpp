@@ -7,6 +7,7 @@
 #include "backend/engine/machine.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
+#include "backend/formats/published.h"
 #include "cli/commands/commands.h"
 #include "cli/inputs.h"
 #include "cli/run_report.h"
@@ -27,6 +28,12 @@ std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+/// A placement where no model is at hand: a file's, or a published one, which both say how many layers it has.
+Placement placementAlone(const std::string& text, int layers, MixerKind rest) {
+  return text.starts_with(kPublishedPrefix) ? publishedPlacement(text, layers, rest)
+                                            : importPlacement(text, layers, rest);
 }
 
 /// The placement to export, and where it came from.
@@ -68,7 +75,7 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
 
 void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request) {
   const MixerKind rest = restOperator(options.rest, options.bank, options.placement);
-  request.placement = options.model.empty() ? readPlacement(options.placement, options.layers, rest)
+  request.placement = options.model.empty() ? placementAlone(options.placement, options.layers, rest)
                                             : placementFor(options.placement, ModelFiles::open(options.model), rest);
   request.provenance = provenanceOf(options.placement);
   request.provenance["source"] = options.placement;
@@ -114,7 +121,7 @@ void import(const ExchangeOptions& options, Terminal& terminal) {
     layers = model.config().layers;
   }
   const Placement placement =
-      importPlacement(options.file, layers, restOperator(options.rest, options.bank, options.file));
+      placementAlone(options.file, layers, restOperator(options.rest, options.bank, options.file));
   nlohmann::json provenance = provenanceOf(options.file);
   provenance["source"] = options.file;
   const nlohmann::json document = placementDocument("interleave", placement, {}, provenance);
@@ -137,7 +144,8 @@ void declareExchange(CLI::App& app, Terminal& terminal) {
   };
 
   CLI::App* command = app.add_subcommand("export", "Write a placement, or the whole hybrid, for other programs");
-  CLI::Option* placement = command->add_option("--placement", options->placement, "A placement's file");
+  CLI::Option* placement =
+      command->add_option("--placement", options->placement, "A placement's file, or published:NAME[:K]");
   CLI::Option* run = command->add_option("--run", options->run, "A run of the store")->check(CLI::PositiveNumber);
   run->excludes(placement);
   command->add_option("--store", options->store, "The store's file");
@@ -152,7 +160,7 @@ void declareExchange(CLI::App& app, Terminal& terminal) {
   });
 
   command = app.add_subcommand("import", "Read a placement that export, or another program, wrote");
-  command->add_option("FILE", options->file, "A JSON file, or a folder with one")->required();
+  command->add_option("FILE", options->file, "A JSON file, a folder with one, or published:NAME[:K]")->required();
   command->add_option("--out", options->out, "The file to write in our own format");
   addShared(command);
   command->callback([options, &terminal] { import(*options, terminal); });

@@ -18,6 +18,8 @@ struct ModelOptions {
   std::optional<std::string> placement, rest;
   std::vector<std::string> changes;
   bool special = false, plain = false;
+  int layers = 9;
+  std::uint64_t seed = 0;
   Execution execution;
 };
 
@@ -77,6 +79,11 @@ void logits(const ModelOptions& options, Terminal& terminal) {
                  fmt::format("logits [{}, {}] in {}", tokens, vocabulary, options.out));
 }
 
+void plant(const ModelOptions& options, Terminal& terminal) {
+  const nlohmann::json roles = plantModel(options.model, options.layers, options.seed);
+  terminal.print({{"model", options.model}, {"roles", roles}}, asLines(roles));
+}
+
 }  // namespace
 
 void declareModel(CLI::App& app, Terminal& terminal) {
@@ -90,6 +97,13 @@ void declareModel(CLI::App& app, Terminal& terminal) {
     return command;
   };
   add("info", "Format, architecture and sizes; reads no weights", info);
+
+  CLI::App* planted = group->add_subcommand(
+      "plant", "Write a small model whose best placements are known, to try methods on (docs/methods.md)");
+  planted->add_option("FOLDER", options->model, "Where to")->required();
+  planted->add_option("--layers", options->layers, "How many")->capture_default_str();
+  planted->add_option("--seed", options->seed, "Which layer does what")->capture_default_str();
+  planted->callback([options, &terminal] { plant(*options, terminal); });
 
   CLI::App* command = add("tokenize", "The token ids of a text, as a JSON list", tokenize);
   command->add_option("--text-file", options->text_file, "The text, UTF-8")->required();

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "backend/core/error.h"
 #include "cli/commands/commands.h"
+#include "cli/comparison.h"
 #include "cli/run_report.h"
 #include "sessions/store.h"
 
@@ -12,8 +16,9 @@ namespace interleave::cli {
 namespace {
 
 struct RunOptions {
-  std::string store;
+  std::string store, against;
   RunId run = 0;
+  std::vector<RunId> compared;
   bool all = false, for_good = false;
 };
 
@@ -59,6 +64,57 @@ void show(const RunOptions& options, Terminal& terminal) {
   terminal.print(document, text);
 }
 
+/// The judged placements of runs, which must be of one model (usage error). One that several runs were compared with
+/// comes once.
+std::vector<Judged> judgedIn(const Store& store, const std::vector<RunId>& runs) {
+  std::vector<Judged> judged;
+  std::optional<RunSummary> first;
+  for (const RunId id : runs) {
+    const RunSummary run = store.run(id);
+    const std::vector<ScoreEvent> scores = store.scores(id);
+    if (scores.empty()) continue;
+    const RunReport report = storedReport(store, id);
+    if (!first) first = run;
+    for (const ScoreEvent& event : scores) {
+      if (run.model_fingerprint != first->model_fingerprint ||
+          (!judged.empty() && event.placement.layers() != judged.front().placement.layers())) {
+        throw usageError("runs compare",
+                         fmt::format("run {} is of another model than run {}; name those of one model", id, first->id));
+      }
+      const auto same = [&](const Judged& known) {
+        return known.placement == event.placement && known.scores == event.scores;
+      };
+      if (std::ranges::any_of(judged, same)) continue;
+      judged.push_back({.label = runs.size() == 1 ? event.label : fmt::format("run {}: {}", id, event.label),
+                        .placement = event.placement,
+                        .scores = event.scores,
+                        .layer_scores = {}});
+      if (report.last_step && std::ranges::count(report.placements, event.placement, &PlacementEvent::placement) > 0) {
+        judged.back().layer_scores = fullAdvantages(*report.last_step);
+      }
+    }
+  }
+  return judged;
+}
+
+void compare(const RunOptions& options, Terminal& terminal) {
+  const Store store = Store::open(options.store);
+  std::vector<RunId> runs = options.compared;
+  if (runs.empty()) {
+    for (const RunSummary& run : store.runs()) runs.push_back(run.id);
+  }
+  std::vector<Judged> judged = judgedIn(store, runs);
+  if (judged.size() < 2) {
+    throw usageError("runs compare",
+                     fmt::format("{} judged placements are stored with these runs; two are needed", judged.size()));
+  }
+  std::vector<std::string> labels;
+  for (const Judged& each : judged) labels.push_back(each.label);
+  const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, labels);
+  const Comparison comparison(std::move(judged), reference);
+  terminal.print(comparison.json(), comparison.text());
+}
+
 void remove(const RunOptions& options, Terminal& terminal) {
   Store::open(options.store).run(options.run);  // a usage error before anything is opened for writing
   StoreWriter writer(options.store);
@@ -102,6 +158,11 @@ void declareRuns(CLI::App& app, Terminal& terminal) {
   command = add(runs, "show", "One run: settings, placements, scores", show);
   command->add_option("RUN", options->run, "The run's number")->required();
   command->add_option("--store", options->store, "The store's file")->required();
+
+  command = add(runs, "compare", "Judged placements of runs with one of them, pair by pair", compare);
+  command->add_option("RUN", options->compared, "The runs' numbers; all runs where there is none");
+  command->add_option("--store", options->store, "The store's file")->required();
+  command->add_option("--against", options->against, "The placement compared with: its label, or its number from 1 on");
 
   command = add(runs, "delete", "Put a run into the bin", remove);
   command->add_option("RUN", options->run, "The run's number")->required();

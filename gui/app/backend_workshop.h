@@ -23,6 +23,7 @@ class BackendWorkshop final : public Workshop {
   }
   std::vector<std::string> presets(const std::string& method) const override { return presetNames(method); }
   Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }
+  std::vector<TaskInfo> tasks() const override { return evaluationTasks(); }
   std::vector<std::string> exportFormats() const override { return interleave::exportFormats(); }
 
   DeviceReport device(const std::string& wanted) override { return deviceReport(wanted); }

@@ -6,8 +6,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <initializer_list>
+#include <span>
 #include <thread>
+#include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/random.h"
 
 namespace interleave::gui {
@@ -120,27 +124,48 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
   }
 }
 
+std::vector<TaskInfo> MockWorkshop::tasks() const {
+  return {{.name = "mock",
+           .title = "what evaluate() invents",
+           .scores = {{"kl", "KL on text, nats", "nats"},
+                      {"nll", "NLL on text, nats", "nats"},
+                      {"passkey", "recall, share of prompts", "share"},
+                      {"passkey_nll", "answer NLL, nats", "nats"}}}};
+}
+
 std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                           Progress& progress) {
   if (placement.layers() != script_.layers) throw badInput({}, "placement", "it has another count of layers");
   take(evaluation_milliseconds_, "evaluating", progress);
   const double full = static_cast<double>(placement.fullCount()) / placement.layers();
-  Random random(std::hash<Placement>{}(placement));
+  Random samples(request.seed), random(std::hash<Placement>{}(placement));
   const double luck = random.uniform();
   const double kl = (1 - full) * (0.1 + 0.1 * luck), recall = full == 1 ? 1 : luck < 0.5 ? 0 : luck;
-  const std::int64_t chunks = request.text_tokens / request.sequence_length;
-  const auto error = [](double spread, std::int64_t samples) {
-    return spread / std::sqrt(static_cast<double>(std::max<std::int64_t>(samples, 1)));
+  // Some samples are hard for every placement, and each placement finds some of its own hard.
+  const auto hardness = [&] { return 0.5 + 0.8 * samples.uniform() + 0.2 * random.uniform(); };
+  std::vector<double> divergences, likelihoods, answered, answers;
+  for (std::int64_t i = 0; i < request.text_tokens / request.sequence_length; ++i) {
+    const double hard = hardness();
+    divergences.push_back(kl * hard);
+    likelihoods.push_back(2.4 + hard / 2 + kl * hard);
+  }
+  for (std::int64_t i = 0; i < request.prompts; ++i) {
+    const double hard = hardness();
+    answered.push_back(recall == 1 || hard - 0.5 < recall ? 1 : 0);
+    answers.push_back((18 * (1 - recall) + 0.03) * hard);
+  }
+  const auto identity = [&](std::initializer_list<std::int64_t> sizes) {
+    Digest digest;
+    digest.add(request.seed);
+    digest.add(std::span(sizes.begin(), sizes.size()));
+    return "mock " + digest.text();
   };
-  return {{"kl", "nats", kl, error(0.03 * (1 - full), chunks), chunks, {}},
-          {"nll", "nats", 2.9 + kl, error(0.2, chunks), chunks, {}},
-          {"passkey",
-           "share",
-           std::round(recall * static_cast<double>(request.prompts)) / static_cast<double>(request.prompts),
-           error(std::sqrt(recall * (1 - recall)), request.prompts),
-           request.prompts,
-           {}},
-          {"passkey_nll", "nats", 18 * (1 - recall) + 0.03, error(1 - recall, request.prompts), request.prompts, {}}};
+  const std::string texts = identity({request.text_tokens, request.sequence_length});
+  const std::string prompts = identity({request.prompts, request.prompt_tokens});
+  return {interleave::scoreOf("kl", "nats", std::move(divergences), texts),
+          interleave::scoreOf("nll", "nats", std::move(likelihoods), texts),
+          interleave::scoreOf("passkey", "share", std::move(answered), prompts),
+          interleave::scoreOf("passkey_nll", "nats", std::move(answers), prompts)};
 }
 
 std::vector<std::string> MockWorkshop::exportPlacement(const Workbench::ExportRequest& request, Progress&) {

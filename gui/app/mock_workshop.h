@@ -22,6 +22,7 @@ class MockWorkshop final : public Workshop {
   std::string evidence(const std::string& method) const override { return method + ": a mock"; }
   std::vector<std::string> presets(const std::string&) const override { return {"laptop"}; }
   Preset preset(const std::string& name, const std::string& method) const override;
+  std::vector<TaskInfo> tasks() const override;
   std::vector<std::string> exportFormats() const override { return {"interleave"}; }
   DeviceReport device(const std::string& wanted) override;
   nlohmann::json modelInfo(const std::filesystem::path& model) override;

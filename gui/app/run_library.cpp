@@ -111,8 +111,8 @@ RunLibrary::Verdict RunLibrary::verdictOf(const Store& store, const RunSummary& 
   return known[run.id] = quality;
 }
 
-QString runTitle(RunId id, const std::string& title) {
-  return title.empty() ? RunLibrary::tr("run %1").arg(id) : qt(title);
+QString runTitle(RunId id, const std::string& title, const std::string& method) {
+  return title.empty() ? RunLibrary::tr("run %1, %2").arg(id).arg(qt(method)) : qt(title);
 }
 
 const RunSummary* RunLibrary::find(RunId id) const {
@@ -134,7 +134,7 @@ void RunLibrary::remove(RunId id) {
   StoreWriter& writer = writable();
   const RunSummary* run = find(id);
   if (run == nullptr) return;
-  const QString title = runTitle(id, run->title);
+  const QString title = runTitle(id, run->title, run->method);
   writer.remove(id);
   undo_.push(std::make_unique<Removal>(*this, id, title).release());  // the stack owns it
   reload();
@@ -198,7 +198,7 @@ QVariant RunLibrary::data(const QModelIndex& index, int role) const {
   }
   switch (index.column()) {
     case Title:
-      return runTitle(run.id, run.title);
+      return runTitle(run.id, run.title, run.method);
     case State:
       return qt(name(run.phase));
     case Quality:

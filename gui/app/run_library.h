@@ -84,7 +84,7 @@ class RunLibrary final : public QAbstractTableModel {
   QUndoStack undo_;
 };
 
-/// Of a run in lists: its title, else its number.
-QString runTitle(RunId id, const std::string& title);
+/// Of a run in lists: its title, else its number and method.
+QString runTitle(RunId id, const std::string& title, const std::string& method);
 
 }  // namespace interleave::gui

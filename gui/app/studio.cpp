@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/engine/replay_engine.h"
+#include "backend/formats/published.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -128,11 +129,12 @@ void Studio::judgeShown() {
   const Placement& shown = editor_.placement();
   if (shown.layers() == 0) return;
   const KnownPlacement* known = book_.find(shown);
-  const QString label =
-      known != nullptr ? known->label
-      : editor_.edited()
-          ? tr("edited, K = %1").arg(shown.fullCount())
-          : tr("%1, K = %2").arg(runTitle(run_.record().id, run_.record().spec.title)).arg(shown.fullCount());
+  const QString label = known != nullptr ? known->label
+                        : editor_.edited()
+                            ? tr("edited, K = %1").arg(shown.fullCount())
+                            : tr("%1, K = %2")
+                                  .arg(runTitle(run_.record().id, run_.record().spec.title, run_.record().spec.method))
+                                  .arg(shown.fullCount());
   std::vector<EvaluationQueue::Wanted> list;
   const auto want = [&](const QString& name, const Placement& placement) {
     const KnownPlacement* entry = book_.find(placement);
@@ -453,7 +455,8 @@ std::vector<KnownPlacement> Studio::references() const {
   const Placement& shown = editor_.placement();
   if (const RunSummary* run = library_.baseline()) {
     const Placement& placement = library_.baselinePlacement();
-    if (placement.layers() == shown.layers()) return {{.label = runTitle(run->id, run->title), .placement = placement}};
+    if (placement.layers() == shown.layers())
+      return {{.label = runTitle(run->id, run->title, run->method), .placement = placement}};
   }
   const int layers = shown.layers(), kept = shown.fullCount();
   const MixerKind rest = restOf(shown, MixerKind::GdnWindow);
@@ -486,8 +489,10 @@ void Studio::judgeCompared() {
 EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement) const {
   const RunRecord& record = run_.record();
   const auto same = [&](const auto& known) { return known.placement == placement; };
-  const bool its =
-      std::ranges::any_of(record.placements, same) || placement == teacher() || std::ranges::any_of(references(), same);
+  const KnownPlacement* known = book_.find(placement);
+  const bool published = known != nullptr && !known->source.isEmpty();
+  const bool its = published || placement == teacher() || std::ranges::any_of(record.placements, same) ||
+                   std::ranges::any_of(references(), same);
   return {label, placement, its && record.id != 0 ? run_.shared() : nullptr};
 }
 
@@ -552,16 +557,28 @@ void Studio::collectPlacements() {
   const std::size_t known = record.placements.size() + record.scores.size();
   if (known == collected_ || record.layers() == 0) return;
   collected_ = known;
-  const QString run = runTitle(record.id, record.spec.title);
+  const QString run = runTitle(record.id, record.spec.title, record.spec.method);
   book_.add(tr("teacher"), teacher());
   if (!record.placements.empty()) {
     // The one for the budget asked for; the others are a move of the budget slider away.
     const Placement& found = record.placements.front().placement;
     book_.add(tr("%1, K = %2").arg(run).arg(found.fullCount()), found);
+    if (!record.steps.empty()) book_.setLayerScores(found, fullAdvantages(record.steps.back()));
   }
   for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
   if (!record.placements.empty()) {
     for (const KnownPlacement& reference : references()) book_.add(reference.label, reference.placement);
+    offerPublished(record.layers(), record.placements.front().placement.fullCount());
+  }
+}
+
+void Studio::offerPublished(int layers, int kept) {
+  const MixerKind rest = restOf(editor_.placement(), MixerKind::GdnWindow);
+  for (const PublishedSelection& selection : bundledPublished()) {
+    if (selection.layers != layers) continue;
+    const int count = selection.nearestCount(kept);
+    book_.offer(tr("%1 (%2), K = %3").arg(qt(selection.title), qt(selection.model)).arg(count),
+                selection.placement(count, rest), qt(selection.about()));
   }
 }
 

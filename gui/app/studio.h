@@ -98,7 +98,8 @@ class Studio final : public QObject {
   void runFinished();
   void setupChanged();
   void refreshSubject();
-  /// A placement to be judged; with the run shown it is kept where it is that run's own, or what it is compared with.
+  /// A placement to be judged; with the run shown it is kept where it is that run's own, or what it is compared with:
+  /// references and published ones.
   EvaluationQueue::Wanted wanted(const QString& label, const Placement& placement) const;
   void keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of);
   void flushStore(RunId id);
@@ -123,6 +124,8 @@ class Studio final : public QObject {
   Workbench::Candidates candidatesOf(const RunSpec& spec) const;  ///< The same.
   void logMoves();
   void collectPlacements();
+  /// Into the book: what others have published for models of as many layers, with `kept` of them or as near as it goes.
+  void offerPublished(int layers, int kept);
   void drainPreparation();
 
   Workshop& workshop_;

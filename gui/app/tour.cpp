@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "gui/docks/evaluation_pane.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -124,6 +125,11 @@ void Tour::photographDocks() {
     dock->raise();
     QApplication::sendPostedEvents();
     save(*dock, u"view-"_s + dock->objectName());
+    if (auto* scores = dock->findChild<EvaluationPane*>()) {
+      scores->showDifferences(true);
+      save(*dock, u"view-"_s + dock->objectName() + u"-differences"_s);
+      scores->showDifferences(false);
+    }
   }
 }
 

@@ -32,6 +32,7 @@ class Workshop {
   virtual std::string evidence(const std::string& method) const = 0;              ///< What stands behind its results.
   virtual std::vector<std::string> presets(const std::string& method) const = 0;  ///< The one it starts from first.
   virtual Preset preset(const std::string& name, const std::string& method) const = 0;
+  virtual std::vector<TaskInfo> tasks() const = 0;  ///< Of evaluations.
   virtual std::vector<std::string> exportFormats() const = 0;
 
   virtual DeviceReport device(const std::string& wanted) = 0;  ///< May load libraries: call from a job.

@@ -8,6 +8,9 @@
 #include <QStyledItemDelegate>
 #include <QTreeWidget>
 #include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -18,12 +21,43 @@ namespace {
 
 enum ListColumn { Name, Layers, Kept, Bytes, kListColumns };
 
+/// ".27", "1", "−.40": short, for a cell.
+QString cellText(double value) {
+  const double size = std::abs(value);
+  const QString digits = size < 0.995 ? fixedText(size, 2).mid(1) : fixedText(size, 0);
+  return value < -0.005 ? QStringLiteral("−") + digits : digits;
+}
+
+/// How alike two placements are, and how alike their runs rank the layers: NaN where that is not known.
+struct Agreement {
+  Agreement(const KnownPlacement& a, const KnownPlacement& b)
+      : jaccard(interleave::jaccard(a.placement, b.placement)), overlap_at_k(overlapAtK(a.placement, b.placement)) {
+    if (a.layer_scores.empty() || b.layer_scores.empty()) return;
+    spearman = interleave::spearman(a.layer_scores, b.layer_scores);
+    kendall = interleave::kendall(a.layer_scores, b.layer_scores);
+  }
+  QString text() const {
+    const QString kept =
+        ComparePane::tr("Jaccard %1, overlap@K %2").arg(fixedText(jaccard, 2), fixedText(overlap_at_k, 2));
+    if (std::isnan(spearman)) return kept;
+    return ComparePane::tr("%1\nSpearman %2, Kendall %3").arg(kept, fixedText(spearman, 2), fixedText(kendall, 2));
+  }
+  double jaccard, overlap_at_k, spearman = kAuto, kendall = kAuto;
+};
+
 /// What the others are compared with: the first ticked placement that is not all full attention.
 const Placement* referenceOf(const PlacementBook& book) {
   for (const KnownPlacement* entry : book.compared()) {
     if (entry->placement.fullCount() < entry->placement.layers()) return &entry->placement;
   }
   return nullptr;
+}
+
+/// The label, and of a published placement where it comes from; as rich text, which is wrapped.
+QString aboutText(const KnownPlacement& entry) {
+  if (entry.source.isEmpty()) return entry.label;
+  const QString source = entry.source.toHtmlEscaped().replace(u'\n', QStringLiteral("<br>"));
+  return QStringLiteral("<qt><b>%1</b><br>%2</qt>").arg(entry.label.toHtmlEscaped(), source);
 }
 
 /// The layers of a placement as cells; those that differ from the reference are framed.
@@ -102,8 +136,8 @@ ComparePane::ComparePane(Studio& studio)
 
 void ComparePane::refresh() {
   fillList();
-  figure_->setPanels({overlapPanel(), bytesPanel()});
-  setHint(tr("tick to compare · Enter takes one into Placement"));
+  figure_->setPanels({agreementPanel(), bytesPanel()});
+  setHint(tr("italic: published · tick to compare · Enter takes one into Placement"));
 }
 
 void ComparePane::fillList() {
@@ -117,7 +151,13 @@ void ComparePane::fillList() {
     auto* item = new QTreeWidgetItem(list_);  // owned by the list
     item->setCheckState(Name, entry.compared ? Qt::Checked : Qt::Unchecked);
     item->setText(Name, entry.compared ? tr("%1  %2").arg(shortLabel(shown++), entry.label) : entry.label);
-    item->setToolTip(Name, entry.label);
+    item->setToolTip(Name, aboutText(entry));
+    if (!entry.source.isEmpty()) {
+      QFont font = list_->font();
+      font.setItalic(true);
+      item->setFont(Name, font);
+      item->setData(Name, Qt::AccessibleDescriptionRole, entry.source);
+    }
     item->setText(Kept, QString::number(entry.placement.fullCount()));
     item->setTextAlignment(Kept, Qt::AlignRight | Qt::AlignVCenter);
     item->setText(Bytes, bytesText(cacheBytes(costs, entry.placement)));
@@ -128,25 +168,31 @@ void ComparePane::fillList() {
   if (current >= 0) list_->setCurrentItem(list_->topLevelItem(current));
 }
 
-Panel ComparePane::overlapPanel() const {
+/// Jaccard overlaps; once there are two whose runs' layer scores are known, rank correlations below the diagonal.
+Panel ComparePane::agreementPanel() const {
   const std::vector<const KnownPlacement*> compared = studio_.book().compared();
   const int count = static_cast<int>(compared.size());
+  const bool ranked =
+      std::ranges::count_if(compared, [](const auto* entry) { return !entry->layer_scores.empty(); }) > 1;
   Grid grid{.name = tr("Jaccard"), .rows = count, .columns = count, .map = ColorMap::Cividis};
-  Panel panel{.title = tr("Jaccard overlap of kept layers"),
-              .x = {.kind = Axis::Kind::Category, .least = -0.5, .most = std::max(count, 1) - 0.5},
-              .y = {.kind = Axis::Kind::Category, .reversed = true, .least = -0.5, .most = std::max(count, 1) - 0.5}};
+  const Axis axis{.kind = Axis::Kind::Category, .least = -0.5, .most = std::max(count, 1) - 0.5};
+  Panel panel{.title = ranked ? tr("◥ Jaccard · ◣ rank correlation") : tr("Jaccard overlap of kept layers"),
+              .x = axis,
+              .y = axis};
+  panel.y.reversed = true;
   for (int row = 0; row < count; ++row) {
     panel.x.categories << shortLabel(row);
     for (int column = 0; column < count; ++column) {
-      const double overlap = jaccard(compared[static_cast<std::size_t>(row)]->placement,
-                                     compared[static_cast<std::size_t>(column)]->placement);
-      grid.values.push_back(static_cast<float>(overlap));
-      panel.marks.push_back(
-          {.shape = Mark::Shape::Centered,
-           .x = static_cast<double>(column),
-           .y = static_cast<double>(row),
-           .text = overlap < 0.995 ? fixedText(overlap, 2).mid(1) : fixedText(overlap, 0),  // ".27", "1"
-           .color = overlap > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
+      const Agreement pair(*compared[static_cast<std::size_t>(row)], *compared[static_cast<std::size_t>(column)]);
+      const double shown = ranked && row > column ? pair.spearman : pair.jaccard;
+      grid.values.push_back(static_cast<float>(shown));
+      grid.readouts << tr("%1 and %2\n%3").arg(shortLabel(row), shortLabel(column), pair.text());
+      if (std::isnan(shown)) continue;
+      panel.marks.push_back({.shape = Mark::Shape::Centered,
+                             .x = static_cast<double>(column),
+                             .y = static_cast<double>(row),
+                             .text = cellText(shown),
+                             .color = shown > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }
   panel.y.categories = panel.x.categories;
@@ -176,11 +222,23 @@ Panel ComparePane::bytesPanel() const {
 }
 
 QString ComparePane::csv() const {
-  QString text = QStringLiteral("placement,compared,layers,kept\n");
+  QString text = QStringLiteral("placement,compared,layers,kept,source\n");
   for (const KnownPlacement& entry : studio_.book().entries()) {
-    text += QStringLiteral("%1,%2,%3,%4\n")
+    text += QStringLiteral("%1,%2,%3,%4,%5\n")
                 .arg(csvCell(entry.label), entry.compared ? QStringLiteral("1") : QStringLiteral("0"),
-                     csvCell(qt(entry.placement.line())), QString::number(entry.placement.fullCount()));
+                     csvCell(qt(entry.placement.line())), QString::number(entry.placement.fullCount()),
+                     csvCell(QString(entry.source).replace(u'\n', QStringLiteral("; "))));
+  }
+  text += QStringLiteral("placement,other,jaccard,overlap_at_k,spearman,kendall\n");
+  const std::vector<const KnownPlacement*> compared = studio_.book().compared();
+  const auto number = [](double value) { return std::isfinite(value) ? QString::number(value, 'g', 12) : QString(); };
+  for (auto a = compared.begin(); a != compared.end(); ++a) {
+    for (auto b = std::next(a); b != compared.end(); ++b) {
+      const Agreement pair(**a, **b);
+      text += QStringLiteral("%1,%2,%3,%4,%5,%6\n")
+                  .arg(csvCell((*a)->label), csvCell((*b)->label), number(pair.jaccard), number(pair.overlap_at_k),
+                       number(pair.spearman), number(pair.kendall));
+    }
   }
   return text + Pane::csv();
 }

@@ -13,8 +13,8 @@ namespace interleave::gui {
 /// How the compared placements are called beside each other: A, B, … Z, A1, ….
 QString shortLabel(int index);
 
-/// Placements side by side: their layers with the differences from the first, how much they overlap, and quality
-/// against bytes.
+/// Placements side by side: their layers with the differences from the first, how much they overlap and their runs rank
+/// the layers alike, and quality against bytes.
 class ComparePane final : public Pane {
   Q_OBJECT
  public:
@@ -26,7 +26,7 @@ class ComparePane final : public Pane {
 
  private:
   void fillList();
-  Panel overlapPanel() const;
+  Panel agreementPanel() const;
   Panel bytesPanel() const;
 
   Studio& studio_;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "backend/core/statistics.h"
+#include "gui/docks/trial_panels.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 
@@ -42,13 +43,26 @@ CurvesPane::CurvesPane(Studio& studio)
   layout->setContentsMargins(4, 2, 6, 4);
   layout->addWidget(figure_);
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
+  connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
+}
+
+template <class T>
+std::size_t CurvesPane::seen(const std::vector<T>& events) const {
+  const StepEvent* step = studio_.run().step();
+  if (step == nullptr) return events.size();
+  return static_cast<std::size_t>(std::ranges::upper_bound(events, step->step, {}, &T::step) - events.begin());
 }
 
 void CurvesPane::refresh() {
   const RunRecord& record = studio_.run().record();
+  const std::span<const TrialEvent> trials = std::span(record.trials).first(seen(record.trials));
+  if (!trials.empty()) {
+    setHint(tr("%n placements tried; those in Compare are marked", nullptr, static_cast<int>(trials.size())));
+    return figure_->setPanels(trialPanels(trials, studio_.book().compared()));
+  }
   setHint(record.layer_scores.empty() ? tr("◆ hard: the discrete placement · line: the soft mixture")
                                       : tr("mean over examples, 95 % bootstrap interval"));
-  if (examples() > 0) return figure_->setPanels({scorePanel(), examplePanel()});
+  if (seen(record.layer_scores) > 0) return figure_->setPanels({scorePanel(), examplePanel()});
   if (record.steps.empty() && !record.alignments.empty()) {
     std::vector<Panel> panels;
     if (Panel curves = alignmentPanel(); !curves.series.empty()) panels.push_back(std::move(curves));
@@ -138,15 +152,6 @@ Panel CurvesPane::bankPanel() const {
   return panel;
 }
 
-/// Those that the step shown has seen.
-std::size_t CurvesPane::examples() const {
-  const auto& scores = studio_.run().record().layer_scores;
-  const StepEvent* step = studio_.run().step();
-  if (step == nullptr) return scores.size();
-  return static_cast<std::size_t>(std::ranges::upper_bound(scores, step->step, {}, &LayerScoreEvent::step) -
-                                  scores.begin());
-}
-
 Panel CurvesPane::scorePanel() const {
   const auto& scores = studio_.run().record().layer_scores;
   const Placement& shown = studio_.run().placement();
@@ -161,7 +166,7 @@ Panel CurvesPane::scorePanel() const {
               .series = {{.name = tr("kept"), .color = theme().accent, .style = Series::Style::Points},
                          {.name = tr("not kept"), .color = theme().muted, .style = Series::Style::Rings}},
               .legend = false};
-  std::vector<double> of_layer(examples());
+  std::vector<double> of_layer(seen(scores));
   for (std::size_t layer = 0; layer < layers; ++layer) {
     for (std::size_t i = 0; i < of_layer.size(); ++i) of_layer[i] = scores[i].values[layer];
     const Interval interval = bootstrapMean(of_layer);
@@ -169,7 +174,8 @@ Panel CurvesPane::scorePanel() const {
     Series& series = panel.series[kept ? 0 : 1];
     series.x.push_back(interleave::meanOf(of_layer));
     series.y.push_back(static_cast<double>(layer));
-    series.x_error.push_back((interval.high - interval.low) / 2);
+    series.x_error.push_back(interval.high - series.x.back());
+    series.x_error_below.push_back(series.x.back() - interval.low);
   }
   for (Series& series : panel.series) {
     if (series.x.isEmpty()) series.x = series.y = series.x_error = {kAuto};
@@ -181,9 +187,9 @@ Panel CurvesPane::examplePanel() const {
   const auto& scores = studio_.run().record().layer_scores;
   Grid grid{.name = tr("score"),
             .rows = static_cast<int>(scores.front().values.size()),
-            .columns = static_cast<int>(examples()),
+            .columns = static_cast<int>(seen(scores)),
             .first_column = 1,
-            .values = QVector<float>(static_cast<qsizetype>(examples() * scores.front().values.size())),
+            .values = QVector<float>(static_cast<qsizetype>(seen(scores) * scores.front().values.size())),
             .map = ColorMap::Diverging,
             .scale = true};
   std::vector<float> all;

@@ -10,7 +10,8 @@
 namespace interleave::gui {
 
 /// Scalars over the steps. What was measured with the soft mixture is a thin line and says so; what was measured with
-/// the discrete placement is drawn as diamonds and says "hard": one is never shown as the other.
+/// the discrete placement is drawn as diamonds and says "hard": one is never shown as the other. Of a method that
+/// scores layers or tries placements, its scores or trials.
 class CurvesPane final : public Pane {
   Q_OBJECT
  public:
@@ -25,7 +26,8 @@ class CurvesPane final : public Pane {
   Panel bankPanel() const;
   Panel scorePanel() const;    ///< Of methods that score layers: the mean over examples, with its interval.
   Panel examplePanel() const;  ///< Layers × examples.
-  std::size_t examples() const;
+  template <class T>
+  std::size_t seen(const std::vector<T>& events) const;  ///< How many of them the step shown has seen.
 
   Studio& studio_;
   Figure* figure_;

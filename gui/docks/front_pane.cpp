@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/core/tasks.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -14,7 +15,7 @@
 namespace interleave::gui {
 namespace {
 
-/// A measure of a placement; lower is better but for recall.
+/// A measure of a placement.
 enum class Measure { Kl, Recall, AnswerNll, Nll, Bytes };
 constexpr Measure kMeasures[] = {Measure::Kl, Measure::Recall, Measure::AnswerNll, Measure::Nll, Measure::Bytes};
 
@@ -35,19 +36,14 @@ const char* taskOf(Measure measure) {
 }
 
 QString titleOf(Measure measure) {
-  switch (measure) {
-    case Measure::Kl:
-      return FrontPane::tr("KL on text (nats)");
-    case Measure::Recall:
-      return FrontPane::tr("recall (share of prompts)");
-    case Measure::AnswerNll:
-      return FrontPane::tr("answer NLL (nats)");
-    case Measure::Nll:
-      return FrontPane::tr("NLL on text (nats)");
-    case Measure::Bytes:
-      break;
-  }
-  return FrontPane::tr("cache at %1").arg(tokensText(kQuotedContext));
+  if (measure == Measure::Bytes) return FrontPane::tr("cache at %1").arg(tokensText(kQuotedContext));
+  const TaskFacts facts = taskFacts(taskOf(measure));
+  return FrontPane::tr("%1 (%2)").arg(qt(facts.title), qt(facts.unit));
+}
+
+/// −1 where more is better.
+double signOf(Measure measure) {
+  return measure != Measure::Bytes && taskFacts(taskOf(measure)).better == Better::Higher ? -1 : 1;
 }
 
 struct Point {
@@ -100,7 +96,7 @@ FrontPane::FrontPane(Studio& studio)
 void FrontPane::refresh() {
   const Measure across = kMeasures[std::max(across_->currentIndex(), 0)],
                 up = kMeasures[std::max(up_->currentIndex(), 0)];
-  const double sign_x = across == Measure::Recall ? -1 : 1, sign_y = up == Measure::Recall ? -1 : 1;
+  const double sign_x = signOf(across), sign_y = signOf(up);
   const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
   std::vector<Point> points;
   for (const KnownPlacement& entry : studio_.book().entries()) {

@@ -83,8 +83,8 @@ void PlacementPane::buildTable(QGridLayout& grid) {
     names_[row] = mutedLabel();
     grid.addWidget(names_[row], row + 1, 0);
     for (int column = 0; column < kColumns; ++column) {
-      cells_[row][column] = bodyLabel({}, column == 0);
-      cells_[row][column]->setFont(textFont(TextSize::Small, column == 0));
+      cells_[row][column] = bodyLabel();
+      cells_[row][column]->setFont(textFont(TextSize::Small));
       grid.addWidget(cells_[row][column], row + 1, column + 1, Qt::AlignRight);
     }
   }
@@ -115,6 +115,7 @@ void PlacementPane::refresh() {
   fillColumn(0, {.placement = editor.placement()});
   fillColumn(1, baseline);
   fillColumn(2, {.placement = studio_.teacher()});
+  tellDifferences(baseline.placement);
   const QString text =
       studio_.whatIf().busy() ? tr("The edit is being measured in the background …")
       : editor.edited()       ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
@@ -131,6 +132,26 @@ void PlacementPane::fillColumn(int column, const KnownPlacement& shown) {
     cells_[row][column]->setToolTip(score == nullptr ? tr("not measured") : tr("%1 samples").arg(score->samples));
   }
   cells_[kRows - 1][column]->setText(bytesText(cacheBytes(costsAt(studio_.costs(), kQuotedContext), shown.placement)));
+}
+
+/// Bold is what differs from the baseline by more than its bootstrap interval; the tool tip tells the difference.
+void PlacementPane::tellDifferences(const Placement& baseline) {
+  const KnownPlacement* shown = studio_.book().find(studio_.editor().placement());
+  const KnownPlacement* against = studio_.book().find(baseline);
+  for (int row = 0; row < kRows - 1; ++row) {
+    const std::string& task = kRowsOfTasks[static_cast<std::size_t>(row)].task;
+    ScoreDifference found;
+    if (shown != nullptr && against != nullptr && shown != against) {
+      found = differenceOn(task, shown->scores, against->scores);
+    }
+    QLabel& cell = *cells_[row][0];
+    cell.setFont(textFont(TextSize::Small, found.paired && found.paired->carries()));
+    if (found.paired) {
+      cell.setToolTip(tr("%1\n%2: %3").arg(cell.toolTip(), heads_[1]->text(), differenceText(*found.paired)));
+    } else if (!found.why_not.empty()) {
+      cell.setToolTip(tr("%1\n%2: not paired, %3").arg(cell.toolTip(), heads_[1]->text(), qt(found.why_not)));
+    }
+  }
 }
 
 QString PlacementPane::csv() const {

@@ -26,6 +26,7 @@ class PlacementPane final : public Pane {
   static constexpr int kColumns = 3, kRows = 4;
   void buildTable(QGridLayout& grid);
   void fillColumn(int column, const KnownPlacement& shown);
+  void tellDifferences(const Placement& baseline);
 
   Studio& studio_;
   ChipGrid* chips_;

@@ -2,6 +2,7 @@
 #include "gui/model/placement_book.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace interleave::gui {
 
@@ -48,9 +49,28 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
   Q_EMIT changed();
 }
 
+void PlacementBook::offer(const QString& label, const Placement& placement, const QString& source) {
+  if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) return;
+  auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  if (entry == entries_.end()) {
+    entry = entries_.insert(entry, {.label = label, .placement = placement, .scores = {}, .compared = false});
+  }
+  if (entry->source.contains(source)) return;
+  entry->source += (entry->source.isEmpty() ? QString() : QStringLiteral("\n\n")) + source;
+  Q_EMIT changed();
+}
+
 void PlacementBook::setCompared(std::size_t entry, bool compared) {
   if (entry >= entries_.size()) return;  // of a list that is a frame old
   entries_[entry].compared = compared;
+  Q_EMIT changed();
+}
+
+void PlacementBook::setLayerScores(const Placement& placement, std::vector<double> scores) {
+  const auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  if (entry == entries_.end() || !entry->layer_scores.empty()) return;
+  if (scores.size() != static_cast<std::size_t>(placement.layers())) return;  // of a damaged step
+  entry->layer_scores = std::move(scores);
   Q_EMIT changed();
 }
 

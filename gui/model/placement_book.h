@@ -18,10 +18,14 @@ struct KnownPlacement {
   std::vector<Score> scores;  ///< Empty: not judged yet.
   bool compared = true;       ///< Ticked in Compare.
   bool thorough = false;      ///< Judged with all samples, not with the few of an edit.
+  QString source;             ///< Of one that was published: by whom, and what they say of it.
+  /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
+  std::vector<double> layer_scores = {};
 };
 
-/// The placements that the windows compare: teacher, baselines, what runs found, what the user made. Equal placements
-/// are one entry; all have as many layers as the first. Scores are of one model with one bank.
+/// The placements that the windows compare: teacher, baselines, what runs found, what the user made, what others have
+/// published. Equal placements are one entry; all have as many layers as the first. Scores are of one model with one
+/// bank.
 class PlacementBook final : public QObject {
   Q_OBJECT
  public:
@@ -37,7 +41,11 @@ class PlacementBook final : public QObject {
   /// A placement with another number of layers starts the book afresh: it is of another model.
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
            bool thorough = true);
+  /// Adds a published placement for the user to tick, or notes its source with the entry that is there. One with
+  /// another number of layers is left out: it is of another model.
+  void offer(const QString& label, const Placement& placement, const QString& source);
   void setCompared(std::size_t entry, bool compared);
+  void setLayerScores(const Placement& placement, std::vector<double> scores);  ///< Of an entry; the first stay.
 
  Q_SIGNALS:
   void changed();

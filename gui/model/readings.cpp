@@ -56,20 +56,6 @@ std::vector<double> fullProbabilities(const StepEvent& step) {
   return values;
 }
 
-std::vector<double> fullAdvantages(const StepEvent& step) {
-  std::vector<double> values(layersOf(step), 0.0);
-  const std::ptrdiff_t column = fullColumn(step);
-  if (column < 0) return values;
-  const std::size_t width = step.operators.size();
-  for (std::size_t layer = 0; layer < values.size(); ++layer) {
-    const std::ptrdiff_t other = bestOther(step, layer);
-    const double rival =
-        other < 0 ? 0 : static_cast<double>(step.logits[layer * width + static_cast<std::size_t>(other)]);
-    values[layer] = static_cast<double>(step.logits[layer * width + static_cast<std::size_t>(column)]) - rival;
-  }
-  return values;
-}
-
 Placement keepLargest(const StepEvent& step, int kept, const Pins& pins) {
   std::vector<MixerKind> kinds(layersOf(step), MixerKind::Full);
   for (std::size_t layer = 0; layer < kinds.size(); ++layer) {

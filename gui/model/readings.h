@@ -15,8 +15,6 @@ namespace interleave::gui {
 
 /// p(full attention) of each layer; 0 where the search has no such operator.
 std::vector<double> fullProbabilities(const StepEvent& step);
-/// logit(full) − the largest other logit, for each layer: what ranks layers.
-std::vector<double> fullAdvantages(const StepEvent& step);
 /// The K layers with the largest advantage keep full attention (ties: the lower index), the others get the operator
 /// with their largest other logit: every budget from one run.
 /// Pinned layers keep what they are pinned to; those pinned to full attention count.

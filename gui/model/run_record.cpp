@@ -39,14 +39,19 @@ void thin(std::vector<T>& values, std::int64_t& stride, std::size_t most) {
   }
 }
 
+/// Appends `next`. A resumed or repeated run goes back: what follows the step it goes back to is told again.
+template <class T>
+void replaceFrom(std::vector<T>& values, T next) {
+  while (!values.empty() && values.back().step >= next.step) values.pop_back();
+  values.push_back(std::move(next));
+}
+
 }  // namespace
 
 void RunRecord::take(MailboxContents contents) {
   for (StepEvent& step : contents.steps) {
     step.checkpoint = {};
-    // A resumed or repeated run goes back: what follows the step it goes back to is told again.
-    while (!steps.empty() && steps.back().step >= step.step) steps.pop_back();
-    steps.push_back(std::move(step));
+    replaceFrom(steps, std::move(step));
   }
   thin(steps, stride, kMostSteps);
   for (AlignmentEvent& alignment : contents.alignments) alignments.push_back(std::move(alignment));
@@ -54,10 +59,8 @@ void RunRecord::take(MailboxContents contents) {
   for (Event& event : contents.rare) {
     std::visit(
         [this]<class T>(T& value) {
-          if constexpr (std::is_same_v<T, LayerScoreEvent>) {
-            while (!layer_scores.empty() && layer_scores.back().step >= value.step) layer_scores.pop_back();
-            layer_scores.push_back(std::move(value));
-          }
+          if constexpr (std::is_same_v<T, LayerScoreEvent>) replaceFrom(layer_scores, std::move(value));
+          if constexpr (std::is_same_v<T, TrialEvent>) replaceFrom(trials, std::move(value));
           if constexpr (std::is_same_v<T, PlacementEvent>) placements.push_back(std::move(value));
           if constexpr (std::is_same_v<T, ScoreEvent>) scores.push_back(std::move(value));
           if constexpr (std::is_same_v<T, InterventionEvent>) changes.push_back(std::move(value.change));
@@ -97,6 +100,7 @@ RunRecord loadRecord(const Store& store, RunId id) {
   }
   record.alignments = store.alignments(id);
   record.layer_scores = store.layerScores(id);
+  record.trials = store.trials(id);
   record.placements = store.placements(id);
   record.scores = store.scores(id);
   record.changes = record.spec.interventions;

@@ -22,6 +22,7 @@ struct RunRecord {
   std::vector<AlignmentEvent> alignments;
   PhaseEvent phase;
   std::vector<LayerScoreEvent> layer_scores;  ///< Of methods that score layers: one an example, in order.
+  std::vector<TrialEvent> trials;             ///< Of methods that try placements, in order.
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;
   std::vector<Intervention> changes;

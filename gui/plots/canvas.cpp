@@ -260,10 +260,12 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
     return copy;
   };
   view.graph->setData(sorted(series.x), sorted(series.y), true);
-  for (auto [errors, bars] : {std::pair{&series.x_error, view.x_error}, std::pair{&series.y_error, view.y_error}}) {
+  const QVector<double>& x_below = series.x_error_below.isEmpty() ? series.x_error : series.x_error_below;
+  for (auto [below, above, bars] : {std::tuple{&x_below, &series.x_error, view.x_error},
+                                    std::tuple{&series.y_error, &series.y_error, view.y_error}}) {
     if (bars == nullptr) continue;
     bars->setPen(QPen(series.color, 1.2));
-    bars->setData(sorted(*errors));
+    bars->setData(sorted(*below), sorted(*above));
   }
 }
 
@@ -339,13 +341,21 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
     if (mark.shape == Mark::Shape::Centered) {
       view.cells.push_back(text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter));
       view.cells.back()->setPadding({});
+    } else if (std::isnan(mark.x)) {
+      QCPItemText* label = text(mark.text, mark.color, 0, mark.y, Qt::AlignCenter);
+      label->setPadding({2, 0, 2, 0});
+      label->setBrush(theme().card);
+      label->position->setAxisRect(view.rect);
+      label->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
+      label->position->setCoords(0.5, mark.y);
     } else if (!mark.text.isEmpty()) {
       // The text keeps to the side that has room.
       const QCPRange range = x->range();
       const bool left_half = x->scaleType() == QCPAxis::stLogarithmic ? mark.x * mark.x < range.lower * range.upper
                                                                       : mark.x < (range.lower + range.upper) / 2;
+      const Qt::Alignment level = mark.shape == Mark::Shape::Text ? Qt::AlignVCenter : Qt::AlignTop;
       QCPItemText* label =
-          text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop);
+          text(mark.text, mark.color, mark.x, mark.y, (left_half ? Qt::AlignLeft : Qt::AlignRight) | level);
       if (ring == nullptr) continue;
       // A ring lies on curves, which must not run through its text.
       label->setPadding({2, 0, 2, 0});
@@ -361,7 +371,8 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       QCPItemText* label = text(series.labels[i], series.color, series.x[i], series.y[i], Qt::AlignCenter);
       label->setPadding({});
       label->position->setType(QCPItemPosition::ptAbsolute);
-      view.labels.push_back({label, series.x[i], series.y[i], series.x_error.value(i, 0), series.y_error.value(i, 0)});
+      const double above = series.x_error.value(i, 0), below = series.x_error_below.value(i, above);
+      view.labels.push_back({label, series.x[i], series.y[i], below, above, series.y_error.value(i, 0)});
     }
   }
 }
@@ -399,13 +410,14 @@ void Figure::Canvas::placeLabels(PanelView& view) {
   }
   for (const PointLabel& label : view.labels) {
     const QPointF at(x->coordToPixel(label.x), y->coordToPixel(label.y));
-    const double reach_x = kPoint + 1 + std::abs(x->coordToPixel(label.x + label.x_error) - at.x());
+    const double right = kPoint + 1 + std::abs(x->coordToPixel(label.x + label.above) - at.x());
+    const double left = kPoint + 1 + std::abs(x->coordToPixel(label.x - label.below) - at.x());
     const double reach_y = kPoint + std::abs(y->coordToPixel(label.y + label.y_error) - at.y());
     const QSizeF size = QFontMetricsF(label.text->font()).boundingRect(label.text->text()).size();
     const double half_w = size.width() / 2, half_h = size.height() / 2;
     // Beside the point where there is room, else above or below it; a text without room waits for the crosshair.
-    const QPointF places[] = {{reach_x + half_w, 0},
-                              {-reach_x - half_w, 0},
+    const QPointF places[] = {{right + half_w, 0},
+                              {-left - half_w, 0},
                               {0, -reach_y - half_h},
                               {0, reach_y + half_h},
                               {kPoint + half_w, -kPoint - half_h},
@@ -450,8 +462,9 @@ void Figure::Canvas::setRanges(const Panel& panel, PanelView& view) {
   for (const Series& series : panel.series) {
     for (qsizetype i = 0; i < series.x.size(); ++i) {
       if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
-      xs.add(series.x[i], series.x_error.value(i, 0));
-      ys.add(series.y[i], series.y_error.value(i, 0));
+      const double x_error = series.x_error.value(i, 0), y_error = series.y_error.value(i, 0);
+      xs.add(series.x[i], series.x_error_below.value(i, x_error), x_error);
+      ys.add(series.y[i], y_error, y_error);
     }
   }
   const QScopedValueRollback guard(setting_, true);

@@ -38,7 +38,7 @@ class Figure::Canvas final {
   /// A text beside a point, which finds its place once the layout is known.
   struct PointLabel {
     QCPItemText* text;
-    double x, y, x_error, y_error;
+    double x, y, below, above, y_error;
   };
   struct PanelView {
     QCPAxisRect* rect = nullptr;

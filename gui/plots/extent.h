@@ -14,11 +14,10 @@ namespace interleave::gui {
 /// Least and most of the finite values that an axis must show, errors included.
 class Extent {
  public:
-  void add(double value, double error = 0) {
+  void add(double value, double below = 0, double above = 0) {
     if (!std::isfinite(value)) return;
-    if (!std::isfinite(error)) error = 0;
-    least_ = std::min(least_, value - error);
-    most_ = std::max(most_, value + error);
+    least_ = std::min(least_, value - (std::isfinite(below) ? below : 0));
+    most_ = std::max(most_, value + (std::isfinite(above) ? above : 0));
   }
   QCPRange range(const Axis& axis) const {
     double least = least_, most = most_;

@@ -30,16 +30,18 @@ void Figure::resetZoom() { canvas_->resetZoom(); }
 
 QString Figure::csv() const {
   const auto number = [](double value) { return std::isfinite(value) ? QString::number(value, 'g', 12) : QString(); };
-  QString out = QStringLiteral("panel,series,x,y,value,x_error,y_error\n");
+  QString out = QStringLiteral("panel,series,x,y,value,x_error,y_error,x_error_below\n");
   for (const Panel& panel : panels()) {
-    const auto line = [&](const QString& name, double x, double y, double value, double x_error, double y_error) {
+    const auto line = [&](const QString& name, double x, double y, double value, double x_error, double y_error,
+                          double x_error_below) {
       const QStringList cells{csvCell(panel.title.isEmpty() ? panel.y.label : panel.title),
                               csvCell(name),
                               number(x),
                               number(y),
                               number(value),
                               number(x_error),
-                              number(y_error)};
+                              number(y_error),
+                              number(x_error_below)};
       out += cells.join(QLatin1Char(',')) + QLatin1Char('\n');
     };
     if (panel.grid) {
@@ -47,14 +49,16 @@ QString Figure::csv() const {
       for (int column = 0; column < grid.columns; ++column) {
         for (int row = 0; row < grid.rows; ++row) {
           const float value = grid.values[static_cast<qsizetype>(row) * grid.columns + column];
-          line(grid.name, grid.first_column + column * grid.column_step, row, static_cast<double>(value), kAuto, kAuto);
+          line(grid.name, grid.first_column + column * grid.column_step, row, static_cast<double>(value), kAuto, kAuto,
+               kAuto);
         }
       }
     }
     for (const Series& series : panel.series) {
       for (qsizetype i = 0; i < series.x.size(); ++i) {
-        line(series.name, series.x[i], series.y[i], kAuto, series.x_error.value(i, kAuto),
-             series.y_error.value(i, kAuto));
+        const double x_error = series.x_error.value(i, kAuto);
+        line(series.name, series.x[i], series.y[i], kAuto, x_error, series.y_error.value(i, kAuto),
+             series.x_error_below.value(i, x_error));
       }
     }
   }

@@ -34,8 +34,10 @@ struct Series {
   QColor color;
   Style style = Style::Line;
   QVector<double> x, y;
-  QVector<double> x_error, y_error;  ///< Standard errors; empty: none.
+  QVector<double> x_error, y_error;  ///< Standard errors, or how far intervals reach; empty: none.
+  QVector<double> x_error_below;     ///< Towards smaller x, where that is not x_error; empty: the same.
   QStringList labels;                ///< Texts beside points; empty: none.
+  QStringList readouts;              ///< What the crosshair says of each point; empty: its label and value.
   double width = 1.6;
   int lane = 0, lanes = 1;  ///< Of bars: several series side by side in one row.
 };
@@ -46,6 +48,7 @@ struct Grid {
   int rows = 0, columns = 0;
   double first_column = 0, column_step = 1;
   QVector<float> values;  ///< NaN: empty.
+  QStringList readouts;   ///< What the crosshair says of each cell; empty: the axes' values and the cell's.
   double least = 0, most = 1;
   ColorMap map = ColorMap::Viridis;
   bool scale = false;  ///< Draws the colours of least to most beside the map.
@@ -55,7 +58,7 @@ struct Grid {
 struct Mark {
   enum class Shape { Vertical, Ring, Text, Centered };  ///< Text: beside its point. Centered: in a cell, if it fits.
   Shape shape = Shape::Vertical;
-  double x = 0, y = 0;
+  double x = 0, y = 0;  ///< x of a Text may be kAuto: across the panel's middle, over what is drawn there.
   QString text;
   QColor color;
   bool dashed = true;
@@ -87,7 +90,8 @@ class Figure final : public QWidget {
   const std::vector<Panel>& panels() const;
 
   void resetZoom();
-  QString csv() const;  ///< What is drawn, in long form, C locale: panel,series,x,y,value,x_error,y_error.
+  QString csv()
+      const;  ///< What is drawn, in long form, C locale: panel,series,x,y,value,x_error,y_error,x_error_below.
 
   class Canvas;  ///< The QCustomPlot half, for the plots library alone.
   Canvas& canvas() { return *canvas_; }

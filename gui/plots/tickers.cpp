@@ -61,7 +61,7 @@ class NameTicker final : public QCPAxisTicker {
 
  protected:
   double getTickStep(const QCPRange& range) override {
-    return std::max(1.0, std::ceil(range.size() / std::max(tickCount(), 1)));
+    return std::max(1.0, std::ceil(std::floor(range.size()) / std::max(tickCount(), 1)));
   }
   QString getTickLabel(double tick, const QLocale&, QChar, int) override {
     return names_.value(static_cast<qsizetype>(std::lround(tick)));
@@ -104,13 +104,16 @@ QString readoutAt(const Panel& panel, double x, double y) {
     const int column = static_cast<int>(std::lround((x - grid.first_column) / grid.column_step));
     const int row = static_cast<int>(std::lround(y));
     if (column < 0 || column >= grid.columns || row < 0 || row >= grid.rows) return {};
-    const float value = grid.values[static_cast<qsizetype>(row) * grid.columns + column];
+    const qsizetype cell = static_cast<qsizetype>(row) * grid.columns + column;
+    if (cell < grid.readouts.size()) return grid.readouts[cell];
     lines << named(panel.x.label, axisValue(panel.x, grid.first_column + column * grid.column_step)) + u" · "_s +
                  named(panel.y.label, axisValue(panel.y, row));
-    lines << named(grid.name, numberText(static_cast<double>(value)));
+    lines << named(grid.name, numberText(static_cast<double>(grid.values[cell])));
     return lines.join(u'\n');
   }
-  const bool lying = std::ranges::any_of(panel.series, [](const Series& s) { return s.style == Series::Style::Bars; });
+  // Of rows, each series tells what it has in the row.
+  const bool lying = panel.y.kind == Axis::Kind::Category ||
+                     std::ranges::any_of(panel.series, [](const Series& s) { return s.style == Series::Style::Bars; });
   lines << (lying ? named(panel.y.label, axisValue(panel.y, y)) : named(panel.x.label, axisValue(panel.x, x)));
   for (const Series& series : panel.series) {
     const QVector<double>& keys = lying ? series.y : series.x;
@@ -121,7 +124,9 @@ QString readoutAt(const Panel& panel, double x, double y) {
       if (nearest < 0 || std::abs(keys[i] - (lying ? y : x)) < std::abs(keys[nearest] - (lying ? y : x))) nearest = i;
     }
     if (nearest < 0 || (lying && std::abs(keys[nearest] - y) > 0.5)) continue;
-    lines << named(series.labels.value(nearest, series.name), axisValue(lying ? panel.x : panel.y, values[nearest]));
+    lines << (nearest < series.readouts.size() ? series.readouts[nearest]
+                                               : named(series.labels.value(nearest, series.name),
+                                                       axisValue(lying ? panel.x : panel.y, values[nearest])));
     if (lines.size() > 8) break;
   }
   return lines.join(u'\n');

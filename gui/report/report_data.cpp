@@ -26,7 +26,7 @@ ComparedPlacement& entryOf(Comparison& comparison, const QString& label, const P
 
 void addRun(Comparison& comparison, const ReportRun& run) {
   const RunRecord& record = *run.record;
-  const QString title = runTitle(record.id, run.summary.title);
+  const QString title = runTitle(record.id, run.summary.title, run.summary.method);
   const auto labelOf = [&](const Placement& placement, const std::string& otherwise) {
     const auto found = std::ranges::find(record.placements, placement, &PlacementEvent::placement);
     return found == record.placements.end() ? qt(otherwise)

@@ -2,6 +2,7 @@
 #include "gui/style/format.h"
 
 #include <QLocale>
+#include <QObject>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -80,6 +81,17 @@ QString percentText(double fraction) {
   if (!std::isfinite(fraction)) return kUnknown;
   const QString size = QLocale().toString(std::abs(fraction) * 100, 'f', 0);
   return (fraction < 0 ? u"−"_s : u"+"_s) + size + u"\u00a0%"_s;
+}
+
+QString signedText(double value) { return (value > 0 ? u"+"_s : QString()) + numberText(value); }
+
+QString differenceText(const PairedDifference& difference) {
+  return QObject::tr("%1 [%2, %3]; won %4, lost %5, tied %6: %7")
+      .arg(signedText(difference.mean), signedText(difference.interval.low), signedText(difference.interval.high))
+      .arg(difference.won)
+      .arg(difference.lost)
+      .arg(difference.tied)
+      .arg(qt(difference.verdict()));
 }
 
 QString csvCell(QString text) { return u'"' + text.replace(u'"', u"\"\""_s) + u'"'; }

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "backend/core/statistics.h"
+
 namespace interleave::gui {
 
 /// Numbers as the screen shows them, in the user's locale. Files use the C locale instead (see Figure::csv).
@@ -17,6 +19,9 @@ QString durationText(double seconds);                    ///< "1:12", "1:02:03";
 QString withError(double value, double standard_error);  ///< "0.66 ± 0.07".
 QString shareText(double share, std::int64_t samples);   ///< "10/10".
 QString percentText(double fraction);                    ///< "−72 %".
+QString signedText(double value);                        ///< "+0.031": numberText() with its sign.
+/// "−0.031 [−0.052, −0.011]; won 12, lost 3, tied 1: better": mean, 95 % interval, pairs, verdict.
+QString differenceText(const PairedDifference& difference);
 
 QString csvCell(QString text);  ///< In quotes, with those inside doubled.
 

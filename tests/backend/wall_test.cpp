@@ -16,6 +16,7 @@ namespace {
 TEST(Wall, WhatIsDeclaredCanBeCalled) {
   EXPECT_FALSE(methodNames().empty());
   EXPECT_FALSE(exportFormats().empty());
+  EXPECT_FALSE(evaluationTasks().empty());
   EXPECT_EQ(deviceReport("cpu").device, "cpu");
 }
 

@@ -7,6 +7,7 @@
 namespace interleave::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
@@ -101,6 +102,51 @@ TEST_F(Exchange, SeveralPlacementsAreJudgedInOneGo) {
   ASSERT_EQ(results.size(), 2);
   EXPECT_EQ(results.at(0).at("tasks").at("kl").at("value"), 0.0) << "the teacher against itself";
   EXPECT_GT(results.at(1).at("tasks").at("kl").at("value").get<double>(), 0);
+}
+
+TEST_F(Exchange, PublishedPlacementsAreListedForAModelsDepth) {
+  const CommandResult all = run({"placement", "published", "--json"});
+  ASSERT_EQ(all.code, 0) << all.log;
+  const CommandResult deep = run({"placement", "published", "--layers", "36", "--json"});
+  ASSERT_EQ(deep.code, 0) << deep.log;
+  const nlohmann::json listed = deep.json().at("published");
+  EXPECT_GT(all.json().at("published").size(), listed.size());
+  ASSERT_FALSE(listed.empty());
+  for (const nlohmann::json& entry : listed) {
+    EXPECT_EQ(entry.at("layers"), 36);
+    EXPECT_FALSE(entry.at("source").get<std::string>().empty()) << entry;
+  }
+  EXPECT_EQ(run({"placement", "published", "--model", model_, "--json"}).json().at("published").size(), 0);
+  EXPECT_EQ(run({"placement", "published", "--layers", "36", "--model", model_}).code, 2);
+  EXPECT_THAT(run({"placement", "published"}).out, HasSubstr("kl-ls-qwen2.5-3b"));
+}
+
+TEST_F(Exchange, PublishedPlacementsStandWhereAPlacementIsNamed) {
+  const CommandResult result = run({"import", "published:kl-ls-qwen2.5-3b:5", "--operator", "gdn", "--json"});
+  ASSERT_EQ(result.code, 0) << result.log;
+  EXPECT_EQ(result.json().at("kept_layers"), nlohmann::json({20, 21, 22, 32, 33}));
+  EXPECT_EQ(result.json().at("layers"), 36);
+  const std::string out = folder_ / "published";
+  const Words exported{"export", "--placement", "published:hypenet-9b", "--format", "kl-ls", "--out", out};
+  ASSERT_EQ(run(exported).code, 0);
+  EXPECT_EQ(nlohmann::json::parse(readText(folder_ / "published" / "kl-ls.json")).at("keep_full_attention_layers"),
+            nlohmann::json({1, 2, 4, 6, 7, 10, 24, 33, 34}));
+
+  const auto evaluate = [&](const std::string& placement) {
+    return run({"evaluate", model_, "--placement", placement, "--tasks", "kl", "--tokens", "256", "--sequence", "128",
+                "--json"});
+  };
+  const CommandResult refused = evaluate("published:kl-ls-qwen2.5-3b:5");
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.log, AllOf(HasSubstr("36 layers"), HasSubstr("has 4")));
+  const std::string own = writeText(folder_ / "mine.json", R"({"format": "interleave-published", "version": 1,
+    "source": "ours", "url": "https://example.org", "selections": [
+      {"name": "tiny", "title": "Tiny", "model": "this one", "layers": 4, "scores": [0.5, 2, 1, -1]}]})");
+  const CommandResult judged = evaluate("published:" + own + ":2");
+  ASSERT_EQ(judged.code, 0) << judged.log;
+  EXPECT_EQ(judged.json().at("kept_layers"), nlohmann::json({1, 2}));
+  EXPECT_EQ(run({"placement", "published", "--file", own, "--json"}).json().at("published").at(0).at("ranking"),
+            nlohmann::json({1, 2, 0, 3}));
 }
 
 TEST_F(Exchange, BenchTellsWhatItMeasured) {

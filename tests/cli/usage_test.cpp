@@ -28,7 +28,7 @@ INSTANTIATE_TEST_SUITE_P(Cli, Help,
                                            Words{"candidates", "prepare"}, Words{"candidates", "show"}, Words{"search"},
                                            Words{"runs", "list"}, Words{"runs", "show"}, Words{"runs", "delete"},
                                            Words{"store", "check"}, Words{"evaluate"}, Words{"export"}, Words{"import"},
-                                           Words{"bench"}));
+                                           Words{"placement"}, Words{"placement", "published"}, Words{"bench"}));
 
 class Misuse : public ::testing::TestWithParam<Words> {};
 

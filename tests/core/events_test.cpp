@@ -29,5 +29,18 @@ TEST(Phase, IsNamedAsFilesNameIt) {
                                           "stopped", "failed"));
 }
 
+TEST(FullAdvantages, AreOverTheLargestOtherLogit) {
+  StepEvent step;
+  step.operators = {MixerKind::Gdn, MixerKind::Full, MixerKind::GdnWindow};
+  step.logits = {0, 2, 1, -1, -3, -2};
+  EXPECT_THAT(fullAdvantages(step), testing::ElementsAre(1, -2));
+  step.operators = {MixerKind::Full};
+  step.logits = {2, -1};
+  EXPECT_THAT(fullAdvantages(step), testing::ElementsAre(2, -1));
+  step.operators = {MixerKind::Gdn};
+  EXPECT_THAT(fullAdvantages(step), testing::ElementsAre(0, 0));
+  EXPECT_THAT(fullAdvantages({}), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace interleave

@@ -86,6 +86,10 @@ TEST(Placement, ComparesWithAnother) {
   const Placement a = Placement::keeping(5, one, kRest), b = Placement::keeping(5, two, kRest);
   EXPECT_DOUBLE_EQ(jaccard(a, b), 0.5);
   EXPECT_DOUBLE_EQ(jaccard(a, a), 1);
+  EXPECT_DOUBLE_EQ(overlapAtK(a, b), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(overlapAtK(a, Placement(5, MixerKind::Full)), 1) << "the one holds the other";
+  EXPECT_DOUBLE_EQ(overlapAtK(a, Placement(5, kRest)), 1);
+  EXPECT_DOUBLE_EQ(overlapAtK(a, Placement::last(5, 2, kRest)), 0);
   EXPECT_DOUBLE_EQ(jaccard(Placement(5, kRest), Placement(5, MixerKind::Gdn)), 1);
   EXPECT_THAT(differingLayers(a, b), ElementsAre(0, 3));
   EXPECT_THROW(differingLayers(a, Placement(6, kRest)), Error);

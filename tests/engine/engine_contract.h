@@ -18,7 +18,7 @@ namespace interleave {
 /// What every engine promises, whatever it runs. A case is a type with
 ///   static std::unique_ptr<Engine> make();    // a run of at least 20 steps and some tenths of a second
 ///   static RunSpec spec();
-///   static constexpr bool kSearches;          // false: it plays a record, and can be neither changed nor resumed
+///   static constexpr bool kSearches;          // false: once begun, it takes no changes
 /// and INSTANTIATE_TYPED_TEST_SUITE_P(Name, EngineContract, Case) runs the promises on it.
 template <class Case>
 class EngineContract : public ::testing::Test {
@@ -182,7 +182,7 @@ TYPED_TEST_P(EngineContract, RepeatsItself) {
 }
 
 TYPED_TEST_P(EngineContract, RecordsChangesAndRepeatsThemOnResume) {
-  if (!TypeParam::kSearches) GTEST_SKIP() << "a record cannot be changed";
+  if (!TypeParam::kSearches) GTEST_SKIP() << "it cannot be changed";
   RunSpec spec = TypeParam::spec();
   this->engine_->start(spec, this->sink_);
   ASSERT_TRUE(this->sink_.waitForStep(5));

@@ -8,6 +8,8 @@
 #include "backend/core/random.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/model_files.h"
+#include "backend/formats/published.h"
+#include "resources/resources.h"
 #include "tests/formats/test_files.h"
 
 namespace interleave::test {
@@ -149,6 +151,30 @@ TEST(Mutations, OfJsonAreReadAsTheLibraryReadsThem) {
     }
   }
   EXPECT_GT(parsed, 0);
+}
+
+/// Published placements, which users may write: read, or refused as bad input.
+TEST(Mutations, OfPublishedPlacementsAreReadOrRefused) {
+  Random random(4);
+  int read = 0, refused = 0;
+  for (const char* const name : {"published/halo.json", "published/jet-nemotron.json", "published/kl-ls.json"}) {
+    for (std::uint64_t i = 0; i < iterations() / 3; ++i) {
+      const std::string text = mutated(std::string(resource(name)), random);
+      try {
+        for (const PublishedSelection& selection : publishedFromDocument(parseJson(text, "x.json"), "x.json")) {
+          for (const int count : selection.counts()) {
+            EXPECT_EQ(selection.placement(count, MixerKind::Gdn).fullCount(), count) << text;
+          }
+        }
+        ++read;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::BadInput) << text << error.what();
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(read, 0);
+  EXPECT_GT(refused, read);
 }
 
 }  // namespace

@@ -31,7 +31,9 @@ Panel lines() {
                   .style = Series::Style::Points,
                   .x = {1, 3},
                   .y = {2, 1},
-                  .y_error = {0.1, 0.2}}},
+                  .x_error = {0.5, 0.75},
+                  .y_error = {0.1, 0.2},
+                  .x_error_below = {0.25, 0.125}}},
       .legend = true};
 }
 
@@ -49,10 +51,10 @@ class FigureTest final : public QObject {
     const QStringList rows = figure.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
     QLocale::setDefault(QLocale::c());
     QCOMPARE(rows.size(), 1 + 6 + 3 + 2);
-    QCOMPARE(rows[0], QStringLiteral("panel,series,x,y,value,x_error,y_error"));
-    QVERIFY(rows.contains(QStringLiteral("\"map\",\"p\",2,0,0.25,,")));
-    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"a, \"\"quoted\"\"\",1,1.5,,,")));
-    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"b\",3,1,,,0.2")));
+    QCOMPARE(rows[0], QStringLiteral("panel,series,x,y,value,x_error,y_error,x_error_below"));
+    QVERIFY(rows.contains(QStringLiteral("\"map\",\"p\",2,0,0.25,,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"a, \"\"quoted\"\"\",1,1.5,,,,")));
+    QVERIFY(rows.contains(QStringLiteral("\"lines\",\"b\",3,1,,0.75,0.2,0.125")));
   }
 
   void drawsAndExportsWhatItShows_data() {

@@ -286,6 +286,24 @@ TEST(PlacementBook, MergesEqualPlacementsAndTheirScores) {
   EXPECT_EQ(book.entries().size(), 1u);
 }
 
+TEST(PlacementBook, OffersPublishedPlacementsUntickedWithTheirSource) {
+  PlacementBook book;
+  book.add(QStringLiteral("a"), Placement(4, H));
+  book.offer(QStringLiteral("b"), Placement(4, F), QStringLiteral("paper one"));
+  ASSERT_EQ(book.entries().size(), 2u);
+  EXPECT_FALSE(book.entries()[1].compared);
+  EXPECT_EQ(book.entries()[1].source, QStringLiteral("paper one"));
+  book.offer(QStringLiteral("c"), Placement(4, H), QStringLiteral("paper two"));
+  book.offer(QStringLiteral("d"), Placement(4, H), QStringLiteral("paper three"));
+  book.offer(QStringLiteral("d"), Placement(4, H), QStringLiteral("paper three"));
+  ASSERT_EQ(book.entries().size(), 2u);
+  EXPECT_EQ(book.entries()[0].label, QStringLiteral("a"));
+  EXPECT_TRUE(book.entries()[0].compared);
+  EXPECT_EQ(book.entries()[0].source, QStringLiteral("paper two\n\npaper three"));
+  book.offer(QStringLiteral("another model's"), Placement(5, H), QStringLiteral("paper four"));
+  EXPECT_EQ(book.entries().size(), 2u);
+}
+
 TEST(Format, FollowsTheLocale) {
   QLocale::setDefault(QLocale::c());
   EXPECT_EQ(bytesText(53.6e6), QStringLiteral("53.6\u00a0MB"));

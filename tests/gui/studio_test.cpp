@@ -6,11 +6,14 @@
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QSlider>
+#include <QTreeWidget>
 #include <algorithm>
 #include <fstream>
 #include <set>
 
+#include "backend/formats/published.h"
 #include "gui/app/tour.h"
+#include "gui/docks/evaluation_pane.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -197,6 +200,23 @@ class StudioTest final : public QObject {
     QVERIFY(book.entries().empty());
   }
 
+  void evaluationShowsEachScoreUnderItsTitle() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    scene.window.arrangeAs(Arrangement::Compare);
+    scene.window.dock(QStringLiteral("evaluation")).raise();
+    const Placement placement(30, MixerKind::Full);
+    scene.studio.book().add(QStringLiteral("all"), placement,
+                            {{"passkey", "share", 0.5, 0.1, 4, {}}, {"kl", "nats", 0, 0, 4, {}}});
+    const auto* pane = scene.window.findChild<EvaluationPane*>();
+    QVERIFY(pane != nullptr);
+    const auto* figure = pane->findChild<Figure*>();
+    QTRY_COMPARE(figure->panels().size(), std::size_t{2});
+    QCOMPARE(figure->panels()[0].title, QStringLiteral("KL on text, nats"));
+    QCOMPARE(figure->panels()[1].title, QStringLiteral("recall, share of prompts"));
+    QCOMPARE(figure->panels()[1].x.most, 1.08);  // shares have their whole range
+  }
+
   void whatASearchFoundIsJudgedWithWhatItIsComparedWith() {
     Scene scene;
     QTRY_VERIFY(scene.studio.model().known());
@@ -215,6 +235,49 @@ class StudioTest final : public QObject {
     QTRY_VERIFY(!scene.studio.jobs().anyRunning());
     const RunId id = scene.studio.run().record().id;
     QCOMPARE(Store::open(scene.storeFile()).scores(id).size(), std::size_t{4});
+  }
+
+  void publishedPlacementsOfTheModelsDepthAreOffered() {
+    Scene scene({.layers = 36, .steps = 8});
+    QVERIFY(scene.search());
+    PlacementBook& book = scene.studio.book();
+    const int kept = scene.studio.run().record().placements.front().placement.fullCount();
+    const auto offered = [&](const char* name) {
+      const auto& all = bundledPublished();
+      const auto selection = std::ranges::find(all, name, &PublishedSelection::name);
+      return selection->layers == 36
+                 ? book.find(selection->placement(selection->nearestCount(kept), MixerKind::GdnWindow))
+                 : nullptr;
+    };
+    const KnownPlacement* kl_ls = offered("kl-ls-qwen2.5-3b");
+    QVERIFY(kl_ls != nullptr);
+    QCOMPARE(kl_ls->placement.fullCount(), kept);
+    QVERIFY(kl_ls->source.contains(QStringLiteral("2512.20569")));
+    QVERIFY(!kl_ls->compared);
+    QCOMPARE(offered("jet-nemotron-4b")->placement.fullCount(), 3);
+    for (const KnownPlacement& entry : book.entries()) QCOMPARE(entry.placement.layers(), 36);
+
+    // In Compare, with its source; ticked, it is judged, and that is kept with the run.
+    auto* list = scene.window.findChild<QTreeWidget*>();
+    QVERIFY(list != nullptr);
+    QTRY_COMPARE(list->topLevelItemCount(), static_cast<int>(book.entries().size()));
+    const auto at = static_cast<std::size_t>(kl_ls - book.entries().data());
+    QTreeWidgetItem* item = list->topLevelItem(static_cast<int>(at));
+    QVERIFY(item->toolTip(0).contains(QStringLiteral("2512.20569")));
+    const Placement placement = kl_ls->placement;
+    item->setCheckState(0, Qt::Checked);
+    QVERIFY(book.find(placement)->compared);
+    scene.studio.judgeCompared();
+    QTRY_VERIFY(!book.find(placement)->scores.empty());
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    const auto scores = Store::open(scene.storeFile()).scores(scene.studio.run().record().id);
+    QVERIFY(std::ranges::find(scores, placement, &ScoreEvent::placement) != scores.end());
+  }
+
+  void nothingPublishedIsOfferedToAnotherDepth() {
+    Scene scene;
+    QVERIFY(scene.search());
+    for (const KnownPlacement& entry : scene.studio.book().entries()) QVERIFY(entry.source.isEmpty());
   }
 
   void aTourThatCannotWriteSaysSo() {

@@ -40,8 +40,8 @@ bool same(const PlacementEvent& a, const PlacementEvent& b) {
          same(a.margin, b.margin) && same(a.soft_loss, b.soft_loss) && same(a.hard_loss, b.hard_loss);
 }
 bool same(const Score& a, const Score& b) {
-  return std::tie(a.task, a.unit, a.samples) == std::tie(b.task, b.unit, b.samples) && same(a.value, b.value) &&
-         same(a.standard_error, b.standard_error) && sameNumbers(a.per_sample, b.per_sample);
+  return std::tie(a.task, a.unit, a.samples, a.samples_id) == std::tie(b.task, b.unit, b.samples, b.samples_id) &&
+         same(a.value, b.value) && same(a.standard_error, b.standard_error) && sameNumbers(a.per_sample, b.per_sample);
 }
 bool same(const ScoreEvent& a, const ScoreEvent& b) {
   return std::tie(a.label, a.placement, a.manner) == std::tie(b.label, b.placement, b.manner) &&
@@ -70,6 +70,10 @@ bool same(const EnvironmentEvent& a, const EnvironmentEvent& b) {
 }
 bool same(const LayerScoreEvent& a, const LayerScoreEvent& b) {
   return std::tie(a.step, a.score, a.unit) == std::tie(b.step, b.score, b.unit) && sameNumbers(a.values, b.values);
+}
+bool same(const TrialEvent& a, const TrialEvent& b) {
+  return std::tie(a.step, a.placement, a.asked) == std::tie(b.step, b.placement, b.asked) &&
+         sameNumbers(a.text, b.text) && sameNumbers(a.prompts, b.prompts);
 }
 bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.text) == std::tie(b.level, b.text); }
 
@@ -140,6 +144,7 @@ std::vector<Event> sampleEvents() {
           sampleStep(1, 3),
           InterventionEvent{set},
           LayerScoreEvent{2, "loss that the layer takes away", "nats", {0.5, -0.25, 1e-300}},
+          TrialEvent{2, Placement::first(3, 1, MixerKind::Gdn), {0.5, 1e-300}, {}, true},
           sampleStep(2, 3),
           LogEvent{LogEvent::Level::Warning, "a \"quoted\" line\nand another, ü"},
           InterventionEvent{pin},
@@ -147,7 +152,9 @@ std::vector<Event> sampleEvents() {
           PlacementEvent{3, Budget::layers(8), found, 0.25, false, 0.5, 0.75},
           PlacementEvent{3, Budget::bytes(54'000'000, 8192), all, kNaN, true, kNaN, 0.75},
           ScoreEvent{
-              "found K=8", found, {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}}, {"passkey", "share", 1, 0, 8, {}}}},
+              "found K=8",
+              found,
+              {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}, "0123456789abcdef"}, {"passkey", "share", 1, 0, 8, {}}}},
           ScoreEvent{"teacher", all, {{"nll", "nats", 2.5, kNaN, 0, {}}}, "nll; 3072 tokens", 1.5},
           PhaseEvent{Phase::Done, "Done", 1, 12, 0}};
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "backend/core/error.h"
+#include "sessions/event_codec.h"
 #include "tests/sessions/sample.h"
 #include "tests/support/error_of.h"
 
@@ -231,6 +232,22 @@ TEST_F(StoreTest, ScoresOfOnePlacementJoinAndTheNewestOfATaskCounts) {
   ASSERT_EQ(scores[1].scores.size(), 2u);
   EXPECT_EQ(scores[1].scores[0].task, "nll");
   EXPECT_EQ(scores[1].scores[1].value, 4);
+}
+
+TEST_F(StoreTest, ScoresOfAnOlderStoreHaveSamplesThatAreUnknown) {
+  const Score score = scoreOf("kl", "nats", {1, 2}, "of these");
+  const EventRow row = rowsOf(ScoreEvent{"found", Placement(4, MixerKind::Full), {score}}).at(0);
+  const auto read = [&](const nlohmann::json& data) {
+    return std::get<ScoreEvent>(eventFrom(row.kind, data.dump(), "here")).scores.at(0);
+  };
+  nlohmann::json data = nlohmann::json::parse(row.data);
+  EXPECT_EQ(read(data).samples_id, "of these");
+  data.erase("samples_id");
+  EXPECT_EQ(read(data).samples_id, "");
+  EXPECT_EQ(read(data).per_sample, score.per_sample);
+  EXPECT_FALSE(differenceOf(read(data), score).paired);
+  data["samples_id"] = 7;
+  EXPECT_THROW(read(data), Error);
 }
 
 TEST_F(StoreTest, OneRunIsTheBaseline) {

@@ -4,7 +4,10 @@
 #include <ATen/Parallel.h>
 #include <torch/headeronly/version.h>
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "backend/core/error.h"
 #include "backend/engine/machine.h"
@@ -28,6 +31,24 @@ std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path) {
 
 std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files) {
   return std::make_shared<const Tokenizer>(Tokenizer::from(files));
+}
+
+std::string identityOf(const std::filesystem::path& model) {
+  std::vector<std::string> entries;
+  const auto add = [&](const std::filesystem::path& file) {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(file, ignored);
+    const auto time = std::filesystem::last_write_time(file, ignored).time_since_epoch().count();
+    entries.push_back(file.filename().string() + " " + std::to_string(size) + " " + std::to_string(time) + "\n");
+  };
+  std::error_code unreadable;
+  if (std::filesystem::is_directory(model, unreadable)) {
+    for (const auto& entry : std::filesystem::directory_iterator(model, unreadable)) add(entry.path());
+  } else {
+    add(model);
+  }
+  std::ranges::sort(entries);
+  return std::accumulate(entries.begin(), entries.end(), std::string());
 }
 
 Settings completeBankSettings(const nlohmann::json& values) {

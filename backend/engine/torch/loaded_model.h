@@ -24,6 +24,9 @@ std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, 
 std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path);
 std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files);
 
+/// Sizes and times of a model's files, or of one file; what cannot be read shows when it is opened.
+std::string identityOf(const std::filesystem::path& path);
+
 /// Bank settings over the fallbacks; keys are checked.
 Settings completeBankSettings(const nlohmann::json& values);
 

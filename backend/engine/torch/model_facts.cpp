@@ -3,8 +3,10 @@
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 #include "backend/data/passkey.h"
+#include "backend/data/planted_model.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/placement_io.h"
+#include "backend/formats/published.h"
 #include "backend/formats/tokenizer.h"
 
 #include <charconv>
@@ -60,6 +62,7 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
 }
 
 Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
+  if (text.starts_with(kPublishedPrefix)) return publishedPlacement(text, layers, rest);
   const std::vector<std::string> words = parts(text);
   const std::string& kind = words[0];
   const std::size_t arguments = words.size() - 1;
@@ -82,15 +85,19 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
   }
   if (!std::filesystem::exists(text)) {
     if (text.find_first_of("./") != std::string::npos) throw badInput(text, {}, "there is no such file");
-    throw usageError(
-        "placement",
-        "\"" + text +
-            "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, all, none");
+    throw usageError("placement",
+                     "\"" + text +
+                         "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, " +
+                         "published:NAME[:K], all, none");
   }
   return readPlacement(text, layers, rest);
 }
 
 nlohmann::json readBankCard(const std::filesystem::path& dir) { return readCard(dir); }
+
+nlohmann::json plantModel(const std::filesystem::path& folder, int layers, std::uint64_t seed) {
+  return toJson(writePlantedModel(folder, layers, seed));
+}
 
 std::vector<std::string> promptWordings() { return PasskeyTask::wordings(); }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/model_files.h"
 #include "backend/formats/placement_io.h"
@@ -67,12 +68,10 @@ class Catalog final : public RunCatalog {
   }
 
   void check(const Workbench::EvaluationRequest& request) override {
-    const auto require = [](const char* place, const std::string& word, const std::vector<std::string>& known) {
-      if (std::ranges::find(known, word) != known.end()) return;
-      throw usageError(place, "\"" + word + "\" is unknown" + didYouMean(word, known));
-    };
-    for (const std::string& task : request.tasks) require("tasks", task, evaluationTasks());
-    require("wording", request.wording, promptWordings());
+    tasksOf(request);
+    const std::vector<std::string> known = promptWordings();
+    if (std::ranges::find(known, request.wording) != known.end()) return;
+    throw usageError("wording", "\"" + request.wording + "\" is unknown" + didYouMean(request.wording, known));
   }
 
   Placement placement(const std::string& text, const std::filesystem::path& model, MixerKind rest) override {

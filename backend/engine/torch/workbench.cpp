@@ -4,43 +4,18 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <numeric>
+#include <set>
 #include <utility>
 
 #include "backend/core/error.h"
-#include "backend/core/random.h"
 #include "backend/engine/run_catalog.h"
+#include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
-#include "backend/evaluation/evaluate.h"
 #include "backend/formats/placement_io.h"
 #include "backend/model/decoder.h"
 
 namespace interleave {
-namespace {
-
-constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23;
-
-/// Sizes and times of a model's files; what cannot be read shows when the model is opened.
-std::string identityOf(const std::filesystem::path& model) {
-  std::vector<std::string> entries;
-  const auto add = [&](const std::filesystem::path& file) {
-    std::error_code ignored;
-    const auto size = std::filesystem::file_size(file, ignored);
-    const auto time = std::filesystem::last_write_time(file, ignored).time_since_epoch().count();
-    entries.push_back(file.filename().string() + " " + std::to_string(size) + " " + std::to_string(time) + "\n");
-  };
-  std::error_code unreadable;
-  if (std::filesystem::is_directory(model, unreadable)) {
-    for (const auto& entry : std::filesystem::directory_iterator(model, unreadable)) add(entry.path());
-  } else {
-    add(model);
-  }
-  std::ranges::sort(entries);
-  return std::accumulate(entries.begin(), entries.end(), std::string());
-}
-
-}  // namespace
 
 struct Workbench::Impl {
   /// Jobs take turns: a model fills the machine anyway.
@@ -54,8 +29,7 @@ struct Workbench::Impl {
   std::shared_ptr<const Tokenizer> read_tokenizer;
   std::shared_ptr<const Model> model;
   std::shared_ptr<const CandidateBank> bank;
-  std::map<std::string, std::unique_ptr<TextEvaluation>> texts;
-  std::map<std::string, std::unique_ptr<PasskeyEvaluation>> passkeys;
+  std::map<std::string, std::unique_ptr<Evaluation>> evaluations;  ///< By EvaluationMaker::key().
 
   const Model& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
     const std::string identity = identityOf(path);
@@ -82,8 +56,7 @@ struct Workbench::Impl {
   }
 
   void forgetBank() {
-    texts.clear();
-    passkeys.clear();
+    evaluations.clear();
     bank.reset();
   }
 
@@ -149,35 +122,24 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
                                        Progress& progress) {
   return guarded([&] {
     makeRunCatalog()->check(request);
+    const std::vector<TaskInfo> tasks = tasksOf(request);
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
-    const std::shared_ptr<const CandidateBank>& bank = impl_->bankFor(request.candidates, placement);
-    const auto wants = [&](const char* task) { return std::ranges::find(request.tasks, task) != request.tasks.end(); };
+    EvaluationMaker maker(request, impl_->bankFor(request.candidates, placement), impl_->tokenizer(), progress);
+    // All samples are made before the first is judged: what cannot be asked for shows at once.
+    std::vector<Evaluation*> evaluations;
+    std::set<std::string> wanted;
+    for (const TaskInfo& task : tasks) {
+      std::unique_ptr<Evaluation>& evaluation = impl_->evaluations[maker.key(task.name)];
+      if (!evaluation) evaluation = maker.make(task.name);
+      if (std::ranges::find(evaluations, evaluation.get()) == evaluations.end())
+        evaluations.push_back(evaluation.get());
+      for (const TaskInfo::ScoreInfo& score : task.scores) wanted.insert(score.name);
     std::vector<Score> scores;
-    if (wants("kl") || wants("nll")) {
-      const std::int64_t sequences = std::max<std::int64_t>(1, request.text_tokens / request.sequence_length);
-      auto& text = impl_->texts[std::to_string(sequences) + "x" + std::to_string(request.sequence_length) + "/" +
-                                std::to_string(request.seed)];
-      if (!text) {
-        const TextSource source(impl_->tokenizer(), heldOutText({}), request.sequence_length,
-                                derivedSeed(request.seed, kTextPurpose));
-        text = std::make_unique<TextEvaluation>(bank, source, sequences);
+    for (Evaluation* evaluation : evaluations) {
+      for (Score& score : evaluation->scores(placement, progress)) {
+        if (wanted.contains(score.task)) scores.push_back(std::move(score));
       }
-      for (Score& score : text->scores(placement, progress)) {
-        if (wants(score.task.c_str())) scores.push_back(std::move(score));
-      }
-    }
-    if (wants("passkey")) {
-      auto& prompts = impl_->passkeys[std::to_string(request.prompts) + "x" + std::to_string(request.prompt_tokens) +
-                                      "/" + request.wording + "/" + std::to_string(request.seed)];
-      if (!prompts) {
-        auto filler = std::make_shared<TextSource>(impl_->tokenizer(), heldOutText({}), request.prompt_tokens,
-                                                   derivedSeed(request.seed, kFillerPurpose));
-        const PasskeyTask task(impl_->tokenizer(), std::move(filler), request.prompt_tokens, request.wording,
-                               derivedSeed(request.seed, kPromptPurpose));
-        prompts = std::make_unique<PasskeyEvaluation>(bank, task, request.prompts);
-      }
-      for (Score& score : prompts->scores(placement, progress)) scores.push_back(std::move(score));
     }
     return scores;
   });
@@ -191,8 +153,6 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
 }
-
-std::vector<std::string> evaluationTasks() { return {"kl", "nll", "passkey"}; }
 
 std::vector<std::string> Workbench::exportPlacement(const ExportRequest& request, Progress& progress) {
   return guarded([&] { return exportFiles(request, progress); });

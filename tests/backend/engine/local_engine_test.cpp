@@ -79,8 +79,24 @@ struct ScoringCase {
   static constexpr bool kSearches = true;
 };
 
+/// Placements tried one a step.
+struct TrialCase {
+  static std::unique_ptr<Engine> make() { return makeEngine(); }
+  static RunSpec spec() {
+    RunSpec spec = LocalEngineCase::spec();
+    Settings search(searchSettingSpecs("enumeration"));
+    search.merge({{"operators", "full,swa"}, {"batches", 8}, {"text_tokens", 48}, {"prompt_tokens", 200}}, "test");
+    spec.method = "enumeration";
+    spec.search_settings = search.json();
+    spec.budget = Budget::layers(3);
+    return spec;
+  }
+  static constexpr bool kSearches = false;
+};
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Local, EngineContract, LocalEngineCase);
 INSTANTIATE_TYPED_TEST_SUITE_P(Scoring, EngineContract, ScoringCase);
+INSTANTIATE_TYPED_TEST_SUITE_P(Trials, EngineContract, TrialCase);
 
 namespace {
 

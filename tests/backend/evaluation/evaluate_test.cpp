@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "backend/model/decoder.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
@@ -12,14 +10,6 @@
 
 namespace interleave {
 namespace {
-
-TEST(ScoreOf, IsMeanAndStandardError) {
-  const Score score = scoreOf("kl", "nats", {1, 2, 3, 6});
-  EXPECT_DOUBLE_EQ(score.value, 3);
-  EXPECT_NEAR(score.standard_error, std::sqrt(14.0 / 3 / 4), 1e-12);
-  EXPECT_EQ(score.samples, 4);
-  EXPECT_EQ(scoreOf("kl", "nats", {5}).standard_error, 0);
-}
 
 class EvaluationTest : public ::testing::Test {
  protected:
@@ -58,6 +48,32 @@ TEST_F(EvaluationTest, TextScoresFollowTheirDefinitions) {
     EXPECT_NEAR(found[1].per_sample[static_cast<std::size_t>(i)], likelihood, 1e-4 * likelihood);
   }
   EXPECT_GT(found[0].value, 0.01);
+}
+
+TEST_F(EvaluationTest, ScoresTellTheSamplesThatTheyAreOf) {
+  const int layers = teacher_.model->config().layers;
+  const Placement full(layers, MixerKind::Full), none(layers, MixerKind::SlidingWindow);
+  const auto texts = [&](std::int64_t length, std::uint64_t seed, std::int64_t count, const Placement& placement) {
+    return TextEvaluation(bank_, TextSource(tokenizer_, heldOutText({}), length, seed), count)
+        .scores(placement, progress_);
+  };
+  const std::vector<Score> some = texts(40, 3, 2, full);
+  EXPECT_TRUE(differenceOf(texts(40, 3, 2, none)[0], some[0]).paired);
+  EXPECT_TRUE(differenceOf(texts(40, 3, 2, none)[1], some[1]).paired);
+  for (const auto& other : {texts(40, 4, 2, none), texts(41, 3, 2, none), texts(40, 3, 1, none)}) {
+    EXPECT_EQ(differenceOf(other[0], some[0]).why_not, "other samples");
+  }
+
+  const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 300, 2);
+  const auto prompts = [&](std::uint64_t seed, const Placement& placement) {
+    return PasskeyEvaluation(bank_, PasskeyTask(tokenizer_, filler, 300, "number", seed), 1)
+        .scores(placement, progress_);
+  };
+  EXPECT_TRUE(differenceOf(prompts(5, none)[1], prompts(5, full)[1]).paired);
+  EXPECT_EQ(differenceOf(prompts(6, none)[1], prompts(5, full)[1]).why_not, "other samples");
+  AnsweredPrompt prompt{.ids = {1, 2, 3}, .answer_begin = 1}, later = prompt;
+  later.answer_begin = 2;
+  EXPECT_NE(samplesId(std::vector{prompt}), samplesId(std::vector{later})) << "more of it is judged";
 }
 
 TEST_F(EvaluationTest, PasskeyIsWhatGreedyDecodingAnswers) {

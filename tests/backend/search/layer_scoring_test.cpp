@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/core/halo_score.h"
+#include "backend/model/decoder.h"
 #include "backend/search/exchange_scorer.h"
 #include "backend/search/one_layer_scan.h"
 #include "backend/search/scored_methods.h"
 #include "backend/search/teacher_scorer.h"
+#include "tests/backend/search/watcher.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
@@ -76,6 +79,43 @@ TEST_F(ScorerTest, AWindowOnThePromptOnlyLeavesTheAnswerItsSight) {
   input_.bank = CandidateBank::untrained(teacher_.model, {.sliding = {4096, 0}});
   for (const bool prompt_only : {false, true}) {
     for (const double score : scores(prompt_only)) EXPECT_NEAR(score, 0, 1e-9);
+  }
+}
+
+TEST_F(ScorerTest, HaloIsTheFormulaOfModelsWithOneLayerExchanged) {
+  const at::NoGradGuard no_grad;
+  Settings values = settings(haloSettings());
+  values.merge({{"examples", 2}, {"smoothing", 0.01}}, "test");
+  input_.spec.search_settings = values.json();
+  input_.spec.budget = Budget::layers(2);
+  testing::Watcher watcher;
+  runHalo(input_, watcher);
+
+  const Model& model = *teacher_.model;
+  const auto rightIn = [&](const SearchBatch& batch, const Placement& placement) {
+    const at::Tensor all = at::softmax(
+        logits(model, input_.bank->row(placement), tokenBatch(batch.ids, model.device())).to(at::kDouble), -1);
+    double sum = 0;
+    for (const std::int64_t at : batch.positions) {
+      sum += all[0][at][batch.ids[static_cast<std::size_t>(at) + 1]].item<double>();
+    }
+    return sum / static_cast<double>(batch.positions.size());
+  };
+  std::vector<double> recall(kLayers, 0.0), common_sense(kLayers, 0.0);
+  for (const double share : {1.0, 0.0}) {
+    const SearchData data(input_, values, SearchData::Part::Search, share);
+    for (int layer = 0; layer < kLayers; ++layer) {
+      Placement changed(kLayers, MixerKind::Full);
+      changed.set(layer, MixerKind::SlidingWindow);
+      for (const std::int64_t i : {0, 1}) {
+        (share == 1 ? recall : common_sense)[static_cast<std::size_t>(layer)] += rightIn(data.batch(i), changed) / 2;
+      }
+    }
+  }
+  const std::vector<double> expected = haloScores(recall, common_sense, 0.01);
+  ASSERT_EQ(watcher.steps.size(), 2U);
+  for (std::size_t layer = 0; layer < kLayers; ++layer) {
+    EXPECT_NEAR(watcher.steps.back().logits[2 * layer], expected[layer], 1e-4);
   }
 }
 

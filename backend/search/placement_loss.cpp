@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/search/placement_loss.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/model/finite_watch.h"
+
+namespace interleave {
+
+PlacementLoss::PlacementLoss(const Objective& objective, std::vector<SearchBatch> batches, std::int64_t most_bytes)
+    : objective_(objective), batches_(std::move(batches)), kept_(batches_.size()) {
+  for (const SearchBatch& batch : batches_) {
+    targets_.push_back(objective.target(batch));
+    tokens_ += static_cast<std::int64_t>(batch.ids.size());
+  }
+  const ModelConfig& config = objective.model().config();
+  const std::int64_t all = tokens_ * config.hidden * config.layers * static_cast<std::int64_t>(sizeof(double));
+  stride_ = static_cast<int>(std::max<std::int64_t>(1, (all + most_bytes - 1) / most_bytes));
+}
+
+std::vector<double> PlacementLoss::losses(const Placement& placement, Progress& progress) {
+  std::vector<double> losses;
+  for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
+    progress.throwIfStopped();
+    losses.push_back(loss(batch, placement));
+  }
+  return losses;
+}
+
+double PlacementLoss::loss(std::size_t batch, const Placement& placement) {
+  static const Packing kUnpacked;
+  const SearchBatch& data = batches_[batch];
+  if (isOfLayers(data.loss)) return objective_.hard(data, targets_[batch], placement);  // needs every layer's output
+  const at::NoGradGuard no_grad;
+  const Model& model = objective_.model();
+  Kept& kept = kept_[batch];
+  int first = 0;
+  if (kept.placement.layers() > 0) {
+    const std::vector<int> differing = differingLayers(kept.placement, placement);
+    first = differing.empty() ? placement.layers() - 1 : differing.front();
+  } else {
+    kept.streams = {model.embed(tokenBatch(data.ids, model.device()))};
+  }
+  kept.streams.resize(static_cast<std::size_t>(first / stride_) + 1);
+  kept.placement = {};  // not while its streams are another's
+  at::Tensor stream = kept.streams.back();
+  const MixerRow row = objective_.bank().row(placement);
+  first -= first % stride_;
+  FiniteWatch watch(first - 1);
+  watch.add(stream);
+  for (int layer = first; layer < placement.layers(); ++layer) {
+    if (layer % stride_ == 0 && layer > first) kept.streams.push_back(stream);
+    LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
+    stream = model.finishLayer(layer, stream, row[static_cast<std::size_t>(layer)]->forward(input));
+    watch.add(stream);
+  }
+  watch.check();
+  kept.placement = placement;
+  return objective_.loss(data, targets_[batch], stream);
+}
+
+}  // namespace interleave

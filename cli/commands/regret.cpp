@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "backend/core/error.h"
+#include "backend/core/regret.h"
+#include "cli/commands/commands.h"
+#include "cli/run_report.h"
+#include "sessions/store.h"
+
+namespace interleave::cli {
+namespace {
+
+struct RegretOptions {
+  std::string store, part = "all";
+  RunId run = 0;
+};
+
+TrialTable::Part partNamed(const std::string& name) {
+  return name == "text"      ? TrialTable::Part::Text
+         : name == "prompts" ? TrialTable::Part::Prompts
+                             : TrialTable::Part::All;
+}
+
+/// The placements that other runs on the same model found, each with who found it.
+std::map<Placement, std::string> foundElsewhere(const Store& store, const RunSummary& of) {
+  std::map<Placement, std::string> found;
+  for (const RunSummary& run : store.runs()) {
+    if (run.id == of.id || run.model_fingerprint != of.model_fingerprint) continue;
+    for (const PlacementEvent& event : store.placements(run.id)) {
+      std::string& label = found[event.placement];
+      label +=
+          fmt::format("{}{} {} seed {} (run {})", label.empty() ? "" : "; ", run.method, run.preset, run.seed, run.id);
+    }
+  }
+  return found;
+}
+
+void regret(const RegretOptions& options, Terminal& terminal) {
+  const Store store = Store::open(options.store);
+  const RunSummary summary = store.run(options.run);
+  const std::vector<TrialEvent> trials = store.trials(options.run);
+  if (trials.empty()) throw usageError("RUN", fmt::format("run {} tried no placements", options.run));
+  const TrialTable table(trials, partNamed(options.part));
+  nlohmann::json rows = nlohmann::json::array();
+  std::string text =
+      fmt::format("run {}: {} placements tried{}, best {}", options.run, table.losses().size(),
+                  isFinal(summary.phase) && summary.phase == Phase::Done ? "" : " so far", table.best()->line());
+  text += fmt::format("\n{:>6}  {:>9}  {:>9}  {:<21}  {}", "rank", "loss", "regret", "95 % interval", "placement");
+  std::vector<std::pair<TrialTable::Standing, std::string>> lines;
+  std::int64_t elsewhere = 0;
+  for (const auto& [placement, label] : foundElsewhere(store, summary)) {
+    const auto standing = table.standing(placement);
+    if (!standing) {
+      ++elsewhere;
+      continue;
+    }
+    nlohmann::json row = toJson(placement);
+    row.update({{"found_by", label},
+                {"rank", standing->rank()},
+                {"trials", standing->trials},
+                {"share_better", {standing->share_better.low, standing->share_better.high}},
+                {"loss", standing->loss},
+                {"regret", standing->regret},
+                {"regret_interval", {standing->regret_interval.low, standing->regret_interval.high}}});
+    rows.push_back(std::move(row));
+    lines.emplace_back(*standing, placement.line() + "  " + label);
+  }
+  std::ranges::sort(lines, {}, [](const auto& line) { return line.first.loss; });
+  for (const auto& [standing, label] : lines) {
+    text += fmt::format("\n{:>6}  {:>9.4f}  {:>9.4f}  {:>9.4f} … {:>9.4f}  {}", standing.rank(), standing.loss,
+                        standing.regret, standing.regret_interval.low, standing.regret_interval.high, label);
+  }
+  if (elsewhere > 0) {
+    text +=
+        fmt::format("\n{} other placements of this model's runs were not tried (see the setting \"also\")", elsewhere);
+  }
+  terminal.print({{"run", options.run},
+                  {"part", options.part},
+                  {"trials", table.losses().size()},
+                  {"best", toJson(*table.best())},
+                  {"placements", std::move(rows)}},
+                 text);
+}
+
+}  // namespace
+
+void declareRegret(CLI::App& app, Terminal& terminal) {
+  const auto options = std::make_shared<RegretOptions>();
+  CLI::App* command =
+      app.add_subcommand("regret", "Where what other runs found stands among all placements that a run tried");
+  command->add_option("RUN", options->run, "A run of the method enumeration (or beam)")->required();
+  command->add_option("--store", options->store, "The store's file")->required();
+  command->add_option("--part", options->part, "Which losses count")
+      ->check(CLI::IsMember({"all", "text", "prompts"}))
+      ->capture_default_str();
+  command->callback([options, &terminal] { regret(*options, terminal); });
+}
+
+}  // namespace interleave::cli

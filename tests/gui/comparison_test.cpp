@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <algorithm>
+
+#include "gui/docks/compare_pane.h"
+#include "gui/docks/evaluation_pane.h"
+#include "support.h"
+
+namespace interleave::gui {
+namespace {
+
+/// What a panel draws in a row: the series that has a point there; its name, and the point.
+struct Drawn {
+  QString series, readout;
+  double x = kAuto, low = kAuto, high = kAuto;
+};
+
+std::optional<Drawn> drawnIn(const Panel& panel, int row) {
+  for (const Series& series : panel.series) {
+    for (qsizetype i = 0; i < series.y.size(); ++i) {
+      if (series.y[i] != row) continue;
+      const double x = series.x[i], above = series.x_error[i];
+      return Drawn{series.name, series.readouts[i], x, x - series.x_error_below.value(i, above), x + above};
+    }
+  }
+  return std::nullopt;
+}
+
+Score eight(const std::string& task, double value, double step, const std::string& samples) {
+  std::vector<double> values;
+  for (int i = 0; i < 8; ++i) values.push_back(value + step * (i % 2 == 0 ? 1 : -1) + 3 * i);
+  return interleave::scoreOf(task, "nats", std::move(values), samples);
+}
+
+}  // namespace
+
+class ComparisonTest final : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void init() { failOnWarnings(); }
+
+  void differencesAreFromTheReferenceOnTheSameSamples() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    PlacementBook& book = scene.studio.book();
+    const auto placement = [](int seed) {
+      return Placement::random(30, 8, static_cast<std::uint64_t>(seed), MixerKind::GdnWindow);
+    };
+    book.add(QStringLiteral("first"), placement(0), {eight("kl", 2, 0, "a"), eight("recalled", 1, 0, "b")});
+    book.add(QStringLiteral("lower"), placement(1), {eight("kl", 1, 0.1, "a"), eight("recalled", 0, 0, "b")});
+    book.add(QStringLiteral("equal"), placement(2), {eight("kl", 2, 1, "a")});
+    book.add(QStringLiteral("few"), placement(3), {eight("kl", 1, 0, "of an edit")});
+    book.add(QStringLiteral("old"), placement(4), {eight("kl", 1, 0, "")});
+    book.add(QStringLiteral("unjudged"), placement(5));
+    EvaluationPane* pane = scene.window.findChild<EvaluationPane*>();
+    Figure* figure = pane->findChild<Figure*>();
+    pane->showDifferences(true);
+    pane->refreshNow();
+    QCOMPARE(figure->panels().size(), std::size_t{2});
+    const Panel& kl = figure->panels()[0];
+    QVERIFY(kl.title.contains(QStringLiteral("KL on text, nats")));
+    QCOMPARE(drawnIn(kl, 0)->x, 0.0);
+    const Drawn lower = *drawnIn(kl, 1), equal = *drawnIn(kl, 2);
+    QCOMPARE(lower.series, QStringLiteral("better"));
+    QVERIFY(std::abs(lower.x + 1) < 1e-12);
+    QVERIFY(lower.low < lower.x && lower.x < lower.high && lower.high < 0);
+    QVERIFY2(lower.readout.contains(QStringLiteral("won 8, lost 0, tied 0: better")), qPrintable(lower.readout));
+    QVERIFY(kl.y.categories[1].endsWith(QStringLiteral("8–0–0")));
+    QCOMPARE(equal.series, QStringLiteral("not shown"));
+    QVERIFY(equal.low < 0 && equal.high > 0);
+    const auto note = [&](int row) {
+      const auto found = std::ranges::find_if(kl.marks, [&](const Mark& mark) { return mark.y == row; });
+      return found == kl.marks.end() ? QString() : found->text;
+    };
+    QVERIFY(!drawnIn(kl, 3) && !drawnIn(kl, 4) && !drawnIn(kl, 5));
+    QCOMPARE(note(3), QStringLiteral("other samples"));
+    QCOMPARE(note(4), QStringLiteral("samples unknown"));
+    QCOMPARE(note(5), QString());
+    QCOMPARE(drawnIn(figure->panels()[1], 1)->series, QStringLiteral("worse"));  // a share: higher is better
+
+    QComboBox* references = pane->findChild<QComboBox*>();
+    QCOMPARE(references->count(), 6);
+    QCOMPARE(references->currentIndex(), 0);
+    Q_EMIT references->activated(1);
+    pane->refreshNow();
+    QCOMPARE(references->currentIndex(), 1);
+    QCOMPARE(drawnIn(figure->panels()[0], 0)->series, QStringLiteral("worse"));
+    const QStringList rows = pane->csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    QCOMPARE(rows[0], QStringLiteral("task,placement,against,difference,low,high,won,lost,tied,verdict"));
+    QVERIFY(rows[1].startsWith(QStringLiteral("\"kl\",\"first\",\"lower\",1,")));
+    QVERIFY(rows[1].endsWith(QStringLiteral(",0,8,0,\"worse\"")));
+    QVERIFY(rows.contains(QStringLiteral("\"kl\",\"few\",\"lower\",,,,,,,\"not paired: other samples\"")));
+
+    book.setCompared(1, false);  // the reference is compared no more
+    pane->refreshNow();
+    QCOMPARE(references->currentIndex(), 0);
+    for (std::size_t i = 0; i < 6; ++i) book.setCompared(i, false);
+    pane->refreshNow();
+    QCOMPARE(references->count(), 0);
+    QVERIFY(!pane->csv().isEmpty());
+    pane->showDifferences(false);
+    pane->refreshNow();
+    QVERIFY(pane->csv().startsWith(QStringLiteral("panel,")));
+  }
+
+  void theBaselineIsTheReferenceUnlessAnotherIsChosen() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    EvaluationPane* pane = scene.window.findChild<EvaluationPane*>();
+    pane->showDifferences(true);
+    pane->refreshNow();
+    QCOMPARE(pane->findChild<QComboBox*>()->currentText(),
+             scene.studio.book().find(scene.studio.baseline().placement)->label);
+  }
+
+  void boldIsWhatTheIntervalCarriesAlone() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    Studio& studio = scene.studio;
+    const Placement shown = studio.editor().placement(), baseline = studio.baseline().placement;
+    studio.book().add({}, shown, {eight("kl", 1, 0, "a"), eight("passkey_nll", 1, 2, "a")});
+    studio.book().add({}, baseline, {eight("kl", 2, 0, "a"), eight("passkey_nll", 1, 0, "a")});
+    scene.window.placement().refreshNow();
+    int bold = 0, plain = 0;
+    for (const QLabel* cell : scene.window.placement().findChildren<QLabel*>()) {
+      if (!cell->toolTip().contains(QStringLiteral("won"))) continue;
+      const bool carried =
+          cell->toolTip().contains(QStringLiteral("better")) || cell->toolTip().contains(QStringLiteral("worse"));
+      QCOMPARE(cell->font().bold(), carried);
+      ++(carried ? bold : plain);
+    }
+    QVERIFY(bold > 0 && plain > 0);
+  }
+
+  void runsWhoseLayerScoresAreKnownAreCompared() {
+    Scene scene;
+    QVERIFY(scene.search());
+    ComparePane* pane = scene.window.findChild<ComparePane*>();
+    Figure* figure = pane->findChild<Figure*>();
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    PlacementBook& book = scene.studio.book();
+    const Placement first = scene.studio.run().record().placements.front().placement;
+    std::vector<double> scores = book.find(first)->layer_scores;
+    QCOMPARE(scores.size(), std::size_t{30});
+    for (std::size_t i = 0; i < book.entries().size(); ++i) {
+      book.setCompared(i, book.entries()[i].placement == first);
+    }
+    const Placement other = Placement::random(30, 7, 3, MixerKind::GdnWindow);
+    book.add(QStringLiteral("turned"), other);
+    book.setLayerScores(other, {1, 2, 3});  // of another model
+    QVERIFY(book.find(other)->layer_scores.empty());
+    const auto below = [&] {  // the diagonal
+      pane->refreshNow();
+      return figure->panels()[0].grid->values[2];
+    };
+    const float overlap = below();
+    QCOMPARE(overlap, static_cast<float>(jaccard(first, other)));
+    for (double& score : scores) score = -score;
+    book.setLayerScores(other, scores);
+    QCOMPARE(below(), -1.f);
+    const Panel& panel = figure->panels()[0];
+    QCOMPARE(panel.grid->values[1], overlap);
+    QCOMPARE(panel.marks[2].text, QStringLiteral("−1"));
+    QVERIFY(panel.grid->readouts[2].contains(QStringLiteral("Kendall -1.00")));
+    QVERIFY(pane->csv().contains(QStringLiteral(",-1,-1\n")));
+  }
+};
+
+}  // namespace interleave::gui
+
+int main(int argc, char** argv) { return interleave::gui::runGuiTest<interleave::gui::ComparisonTest>(argc, argv); }
+
+#include "comparison_test.moc"
