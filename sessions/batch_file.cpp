@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, 10> kBatchKeys{"format", "version",      
 constexpr std::array<std::string_view, 4> kGridKeys{"methods", "budgets", "seeds", "per_budget"};
 constexpr std::array<std::string_view, 3> kMethodKeys{"method", "preset", "settings"};
 constexpr std::array<std::string_view, 14> kEvaluationKeys{
-    "tasks",    "tokens", "sequence", "prompts",   "prompt_tokens", "wording",      "seed", "precision",
-    "nll_only", "hay",    "squad",    "hotpot", "passkeys",      "passkey_words"};
+    "tasks",     "tokens",   "sequence", "prompts", "prompt_tokens", "wording",  "seed",
+    "precision", "nll_only", "hay",      "squad",   "hotpot",        "passkeys", "passkey_words"};
 constexpr int kMost = std::numeric_limits<int>::max();
 
 /// An object at `place` of the file, all of whose keys are known.

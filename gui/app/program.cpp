@@ -30,7 +30,7 @@ namespace {
 using namespace Qt::StringLiterals;
 
 struct Options {
-  std::string model, store, bank, preset, tour, report;
+  std::string model, store, bank, preset, tour, report, against;
   QString runs;
   bool mock = false, told = false;  ///< told: help or version was asked for, and printed.
 };
@@ -70,11 +70,15 @@ std::optional<Options> optionsFrom() {
   const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
   const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."),
                                 u"DIR"_s);
-  const QCommandLineOption report(u"report"_s, text("Write a report of the store's runs, as .html or .pdf, and end."),
-                                  u"FILE"_s);
+  const QCommandLineOption report(
+      u"report"_s, text("Write a report of the store's runs, as .html, .pdf or .md, and end."), u"FILE"_s);
   const QCommandLineOption runs(u"runs"_s, text("The runs of the report: 1,2,5. Without it, all."), u"LIST"_s);
+  const QCommandLineOption against(u"against"_s,
+                                   text("What the report's differences are from: a run's number, a method, or a "
+                                        "placement that was judged (uniform:8; uniform). Without it, the first."),
+                                   u"NAME"_s);
   const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
-  parser.addOptions({model, store, bank, preset, tour, report, runs, mock});
+  parser.addOptions({model, store, bank, preset, tour, report, runs, against, mock});
   if (!parser.parse(QApplication::arguments())) {
     std::fprintf(stderr, "interleave: %s\n", qPrintable(parser.errorText()));
     return std::nullopt;
@@ -89,6 +93,7 @@ std::optional<Options> optionsFrom() {
                  .preset = value(preset),
                  .tour = value(tour),
                  .report = value(report),
+                 .against = value(against),
                  .runs = parser.value(runs),
                  .mock = parser.isSet(mock),
                  .told = help || version};
@@ -136,7 +141,7 @@ std::vector<RunId> runsOf(const QString& list) {
 int report(Workshop& workshop, const Options& options) {
   try {
     if (options.store.empty()) throw usageError("--report", "is of the runs of a store: name it with --store");
-    writeReport(workshop, options.store, runsOf(options.runs), options.report);
+    writeReport(workshop, {options.store, runsOf(options.runs), options.report, options.against});
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "interleave: %s\n", error.what());

@@ -442,8 +442,9 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
               });
 }
 
-void Studio::writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs) {
-  report_.start(file, library_.file(), runs, workshop_.invents());
+void Studio::writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs,
+                         const std::string& against) {
+  report_.start({library_.file(), runs, file, against}, workshop_.invents());
 }
 
 const std::vector<CostTable>& Studio::costs() const {

@@ -64,8 +64,8 @@ class Studio final : public QObject {
   void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
   void judgeCompared();                       ///< The placements ticked in Compare.
   void judgeShown();                          ///< What Placement shows, and what it is compared with.
-  /// Of these runs of the store, .html or .pdf; a notice says when it is written.
-  void writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs);
+  /// Of these runs of the store; see ReportRequest. A notice says when it is written.
+  void writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs, const std::string& against);
   void exportShown(const std::string& format, const std::filesystem::path& folder);
 
   /// Every budget from the same run: shows the `kept` layers with the largest advantage.

@@ -152,15 +152,33 @@ std::vector<RunId> RunsPane::chosen() const {
   return runs;
 }
 
+QString RunsPane::firstName() { return tr("the first"); }
+
+/// What a report's differences may be from, of these runs.
+QStringList RunsPane::referenceNames(const std::vector<RunId>& runs) const {
+  QStringList names{firstName(), QStringLiteral("uniform")};
+  for (const RunId id : runs) {
+    const RunSummary* run = studio_.library().find(id);
+    if (run != nullptr && !names.contains(qt(run->method))) names << qt(run->method);
+  }
+  for (const RunId id : runs) names << QString::number(id);
+  return names;
+}
+
 void RunsPane::askReport() {
   const std::vector<RunId> runs = chosen();
   if (runs.empty()) return studio_.attempt(tr("Report"), [] { throw usageError("runs", "select some in Runs first"); });
   QString file = QFileDialog::getSaveFileName(
       this, runs.size() == 1 ? tr("Report of 1 run") : tr("Report of %1 runs").arg(runs.size()), {},
-      tr("Reports (*.html *.pdf)"));
+      tr("Reports (*.html *.pdf *.md)"));
   if (file.isEmpty()) return;
   if (QFileInfo(file).suffix().isEmpty()) file += QStringLiteral(".html");
-  studio_.writeReport(file.toStdString(), runs);
+  bool chosen_reference = false;
+  const QString against = QInputDialog::getItem(
+      this, tr("Report"), tr("Differences from: a run's number, a method, or a placement that was judged"),
+      referenceNames(runs), 0, true, &chosen_reference);
+  if (!chosen_reference) return;
+  studio_.writeReport(file.toStdString(), runs, against == firstName() ? std::string() : against.toStdString());
 }
 
 void RunsPane::refresh() {

@@ -30,6 +30,8 @@ class RunsPane final : public Pane {
   void openMenu(const QPoint& position);
   void editTags(RunId id);
   void rename(RunId id);
+  static QString firstName();  ///< Of the reference that a report takes unasked.
+  QStringList referenceNames(const std::vector<RunId>& runs) const;
 
   Studio& studio_;
   QSortFilterProxyModel filter_;

@@ -9,11 +9,13 @@
 #include <QSvgRenderer>
 #include <QTextDocument>
 #include <QTextObjectInterface>
-#include <memory>
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "backend/core/error.h"
 #include "backend/formats/atomic_file.h"
+#include "gui/report/report_page.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 
@@ -62,7 +64,7 @@ class Pictures final : public QObject, public QTextObjectInterface {
   Q_OBJECT
   Q_INTERFACES(QTextObjectInterface)
  public:
-  Pictures(const ReportPage& page, double scale) : page_(page), scale_(scale) {}
+  Pictures(const ReportDocument& page, double scale) : page_(page), scale_(scale) {}
 
   QSizeF intrinsicSize(QTextDocument*, int, const QTextFormat& format) override {
     return QSizeF(figure(format).size) * scale_;
@@ -74,24 +76,22 @@ class Pictures final : public QObject, public QTextObjectInterface {
  private:
   const ReportFigure& figure(const QTextFormat& format) const {
     const QString name = format.toImageFormat().name();  // "figure:3"
-    return page_.figures().at(name.mid(name.indexOf(u':') + 1).toULongLong());
+    return page_.figures.at(name.mid(name.indexOf(u':') + 1).toULongLong());
   }
-  const ReportPage& page_;
+  const ReportDocument& page_;
   double scale_;
 };
 
-}  // namespace
-
-QString reportHtml(const ReportPage& page, const QString& title) {
-  QString body = page.body();
-  for (std::size_t i = 0; i < page.figures().size(); ++i) body.replace(page.figureTag(i), inlineSvg(page.figures()[i]));
+QString reportHtml(const ReportDocument& page, const QString& title) {
+  QString body = bodyHtml(page);
+  for (std::size_t i = 0; i < page.figures.size(); ++i) body.replace(figureTag(page, i), inlineSvg(page.figures[i]));
   return u"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
          "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>%1</title>\n<style>%2</style>\n</head>\n"
          "<body>\n"_s.arg(escaped(title), sharedStyle() + screenStyle()) +
          body + u"</body>\n</html>\n"_s;
 }
 
-QByteArray reportPdf(const ReportPage& page, const QString& title) {
+QByteArray reportPdf(const ReportDocument& page, const QString& title) {
   constexpr int kDotsPerInch = 96;
   QByteArray bytes;
   QBuffer buffer(&bytes);
@@ -113,7 +113,7 @@ QByteArray reportPdf(const ReportPage& page, const QString& title) {
   Pictures pictures(page, paper.width() / 780);
   document.documentLayout()->setPaintDevice(&pdf);
   document.documentLayout()->registerHandler(QTextFormat::ImageObject, &pictures);
-  document.setHtml(page.body());
+  document.setHtml(bodyHtml(page));
   document.setPageSize(paper.size() - QSizeF(0, kFoot));
   QPainter painter(&pdf);
   for (int number = 0; number < document.pageCount(); ++number) {
@@ -132,18 +132,46 @@ QByteArray reportPdf(const ReportPage& page, const QString& title) {
   return bytes;
 }
 
-void writeReport(Workshop& workshop, const std::filesystem::path& store, std::span<const RunId> wanted,
-                 const std::filesystem::path& file) {
-  const bool pdf = file.extension() == ".pdf";
-  if (!pdf && file.extension() != ".html") throw usageError(file.string(), "reports are written as .html or .pdf");
-  const std::vector<ReportRun> runs = reportRuns(store, wanted);
+void write(const std::filesystem::path& file, const QByteArray& bytes) {
+  writeFileAtomically(file, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+}
+
+/// Markdown, with the figures that it links to in a folder beside it.
+void writeMarkdown(const ReportDocument& document, const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.parent_path() / (file.stem() += "-figures");
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  if (problem) throw Error(ErrorKind::Failed, folder.string(), {}, "cannot be made: " + problem.message());
+  for (const auto& block : document.blocks) {
+    const auto* picture = std::get_if<ReportDocument::Picture>(&block);
+    if (picture == nullptr) continue;
+    write(folder / std::to_string(picture->figure + 1).append(".svg"), document.figures.at(picture->figure).svg);
+  }
+  write(file, markdown(document, qt(folder.filename().string())).toUtf8());
+}
+
+}  // namespace
+
+void writeReport(Workshop& workshop, const ReportRequest& request) {
+  const std::filesystem::path suffix = request.file.extension();
+  if (suffix != ".html" && suffix != ".pdf" && suffix != ".md") {
+    throw usageError(request.file.string(), "reports are written as .html, .pdf or .md");
+  }
+  const std::vector<ReportRun> runs = reportRuns(request.store, request.runs);
+  const std::vector<Comparison> comparisons = comparisonsOf(runs);
+  if (!request.against.empty() && std::ranges::none_of(comparisons, [&](const Comparison& comparison) {
+        return namesAny(comparison, request.against);
+      })) {
+    throw usageError("--against", "no placement of these runs is called \"" + request.against + "\"");
+  }
   const QString title = QCoreApplication::translate("Report", "Where to keep attention: a report of runs");
   ReportPage page(workshop);
-  page.addHead(title, store, runs.size());
-  for (const Comparison& comparison : comparisonsOf(runs)) page.addComparison(comparison);
+  page.addHead(title, request.store, runs);
+  for (const Comparison& comparison : comparisons) page.addComparison(comparison, request.against);
   for (const ReportRun& run : runs) page.addRun(run);
-  const QByteArray bytes = pdf ? reportPdf(page, title) : reportHtml(page, title).toUtf8();
-  writeFileAtomically(file, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+  const ReportDocument& document = page.document();
+  if (suffix == ".md") return writeMarkdown(document, request.file);
+  write(request.file, suffix == ".pdf" ? reportPdf(document, title) : reportHtml(document, title).toUtf8());
 }
 
 }  // namespace interleave::gui

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QByteArray>
-#include <QString>
 #include <filesystem>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "gui/app/workshop.h"
-#include "gui/report/report_page.h"
 #include "sessions/store.h"
 
 namespace interleave::gui {
 
-/// Writes a report of stored runs (all of the store where none are named) to one file that needs nothing beside it,
-/// .html or .pdf by its suffix. In the window's thread, and in the theme that is set. Usage error: another suffix, no
-/// such run. Failed: the file cannot be written. Errors of the store pass through.
-void writeReport(Workshop& workshop, const std::filesystem::path& store, std::span<const RunId> runs,
-                 const std::filesystem::path& file);
+/// What a report is to be of, and where it goes.
+struct ReportRequest {
+  std::filesystem::path store;
+  std::vector<RunId> runs;     ///< None: all of the store.
+  std::filesystem::path file;  ///< .html or .pdf, which need nothing beside them, or .md, with its figures in a folder.
+  std::string against = {};    ///< What differences are from; see referencesOf().
+};
 
-/// The two forms of a page.
-QString reportHtml(const ReportPage& page, const QString& title);
-QByteArray reportPdf(const ReportPage& page, const QString& title);
+/// Writes it, in the window's thread and in the theme that is set. Usage error: another suffix, no such run, nothing to
+/// compare with. Failed: a file cannot be written. Errors of the store pass through.
+void writeReport(Workshop& workshop, const ReportRequest& request);
 
 }  // namespace interleave::gui

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "backend/core/statistics.h"
 #include "gui/model/run_record.h"
 
 namespace interleave::gui {
@@ -24,27 +24,34 @@ struct ReportRun {
 /// such run, or none at all. Errors of the store pass through.
 std::vector<ReportRun> reportRuns(const std::filesystem::path& store, std::span<const RunId> runs);
 
-/// A placement with its scores by the manner in which they were measured: only those of one manner may be compared.
+/// The placements of a run that are reported: that at its own budget, and those that were judged.
+std::vector<const PlacementEvent*> reportedOf(const ReportRun& run);
+
+/// A placement with its scores by the manner in which they were measured.
 struct ComparedPlacement {
   QString label;
   Placement placement;
   std::map<std::string, std::vector<Score>> scores;
+  std::vector<std::string> names;  ///< By which a user may mean it: a run's number, its method, "uniform:8", "uniform".
+  std::vector<double> layer_scores;  ///< As in KnownPlacement.
 };
 
-/// Placements of one model with one bank: what its runs found at their own budgets, and all that was judged.
+/// Placements of one model with one bank: what its runs found at their own budgets, and all that was judged. The fewer
+/// layers a placement keeps, the earlier it stands.
 struct Comparison {
   std::shared_ptr<RunRecord> like;  ///< One of the runs: for the model, the bank and the costs.
+  std::vector<ReportRun> runs;
   std::vector<ComparedPlacement> placements;
   std::vector<std::string> manners;  ///< In which they were judged, the one of most placements first.
 };
 std::vector<Comparison> comparisonsOf(const std::vector<ReportRun>& runs);
 
-/// How much larger a score is than `first`'s, sample by sample.
-struct Difference {
-  double mean = 0;
-  Interval interval;  ///< 95 %, paired bootstrap.
-};
-/// Nothing where the two were not measured on the same samples.
-std::optional<Difference> differenceFrom(const Score& first, const Score& other);
+/// For each placement judged in a manner the one that it is compared with: the first named `against` of those that keep
+/// as many layers; of one that is alone in that, the first named so of all. Nothing for the reference itself, or where
+/// no placement has that name. With an empty name any may be the reference that is not all full attention.
+std::vector<std::optional<std::size_t>> referencesOf(const Comparison& comparison, const std::string& manner,
+                                                     const std::string& against);
+/// Whether any placement has that name; the empty one is everybody's.
+bool namesAny(const Comparison& comparison, const std::string& against);
 
 }  // namespace interleave::gui

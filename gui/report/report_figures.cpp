@@ -35,7 +35,10 @@ std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPla
                                                       const std::shared_ptr<RunRecord>& like) {
   studio_.run().show(like);
   studio_.book().setSubject("report", std::to_string(++subjects_));  // what showing the run put there goes
-  for (const KnownPlacement& entry : placements) studio_.book().add(entry.label, entry.placement, entry.scores);
+  for (const KnownPlacement& entry : placements) {
+    studio_.book().add(entry.label, entry.placement, entry.scores);
+    if (!entry.layer_scores.empty()) studio_.book().setLayerScores(entry.placement, entry.layer_scores);
+  }
   const auto count = static_cast<int>(placements.size());
   std::vector<ReportFigure> figures{draw(compare_, std::clamp(120 + 22 * count, 220, 560))};
   const auto judged = [](const KnownPlacement& entry) { return !entry.scores.empty(); };

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QByteArray>
-#include <QSize>
-#include <QString>
 #include <memory>
 #include <vector>
 
@@ -12,15 +9,9 @@
 #include "gui/docks/curves_pane.h"
 #include "gui/docks/evaluation_pane.h"
 #include "gui/docks/logits_pane.h"
+#include "gui/report/report_document.h"
 
 namespace interleave::gui {
-
-/// A picture in a report: an SVG document of vectors, and what it shows for those who cannot see it.
-struct ReportFigure {
-  QByteArray svg;
-  QSize size;
-  QString text;
-};
 
 /// Draws what the studio's views show of runs and placements, with the views themselves, off the screen. In the
 /// window's thread, and in the theme that is set.

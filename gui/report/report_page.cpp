@@ -1,34 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/report/report_page.h"
 
+#include <QCoreApplication>
 #include <QDateTime>
 #include <algorithm>
-#include <cmath>
-#include <initializer_list>
 #include <utility>
 
 #include "backend/engine/machine.h"
+#include "gui/app/run_library.h"
 #include "gui/style/format.h"
-#include "gui/style/theme.h"
 
 namespace interleave::gui {
 namespace {
 
 using namespace Qt::StringLiterals;
+using Look = ReportDocument::Look;
+using Cell = ReportDocument::Cell;
+using Row = ReportDocument::Row;
 
 QString tr(const char* text) { return QCoreApplication::translate("Report", text); }
-
-QString cells(std::initializer_list<QString> html, const QString& tag = u"td"_s) {
-  QString row;
-  for (const QString& cell : html) row += u"<%1>%2</%1>"_s.arg(tag, cell);
-  return row;
-}
-
-QString row(const QString& cells) { return u"<tr>"_s + cells + u"</tr>\n"_s; }
-
-QString table(const QString& kind, const QString& rows) {
-  return u"<table class=\"%1\" cellspacing=\"0\" cellpadding=\"3\">\n%2</table>\n"_s.arg(kind, rows);
-}
 
 QString valueText(const nlohmann::json& value) {
   return value.is_string() ? qt(value.get<std::string>()) : qt(value.dump());
@@ -52,85 +42,62 @@ QString joined(const std::vector<std::string>& words) {
   return list.join(u", "_s);
 }
 
-QString intervalText(const Interval& interval) {
-  return u"[%1, %2]"_s.arg(numberText(interval.low), numberText(interval.high));
-}
-
-/// The tasks that were judged in a manner, in the order in which they come.
-std::vector<const Score*> tasksOf(const Comparison& comparison, const std::string& manner) {
-  std::vector<const Score*> tasks;
-  for (const ComparedPlacement& entry : comparison.placements) {
-    const auto found = entry.scores.find(manner);
-    if (found == entry.scores.end()) continue;
-    for (const Score& score : found->second) {
-      const bool known = std::ranges::any_of(tasks, [&](const Score* other) { return other->task == score.task; });
-      if (!known) tasks.push_back(&score);
-    }
-  }
-  return tasks;
-}
-
-const Score* scoreIn(const ComparedPlacement& entry, const std::string& manner, const std::string& task) {
-  const auto found = entry.scores.find(manner);
-  return found == entry.scores.end() ? nullptr : scoreOf(found->second, task);
-}
-
-QString mannerText(const std::string& manner) {
-  return manner.empty() ? tr("in a manner that was not recorded") : qt(manner);
+/// What stands behind a method; of one that this program does not know, its name.
+QString evidenceOf(Workshop& workshop, const std::string& method) {
+  const std::vector<std::string> methods = workshop.methods();
+  return qt(std::ranges::find(methods, method) != methods.end() ? workshop.evidence(method) : method);
 }
 
 }  // namespace
 
-QString escaped(const QString& text) {
-  QString fit;
-  for (const char32_t c : text.toUcs4()) {
-    const bool allowed = c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800) ||
-                         (c >= 0xe000 && c < 0xfffe) || (c >= 0x10000 && c <= 0x10ffff);
-    fit += QString::fromUcs4(allowed ? &c : U"\ufffd", 1);
+void ReportPage::figures(std::vector<ReportFigure> figures) {
+  for (ReportFigure& figure : figures) {
+    document_.figures.push_back(std::move(figure));
+    document_.blocks.emplace_back(ReportDocument::Picture{document_.figures.size() - 1});
   }
-  return fit.toHtmlEscaped();
 }
 
-QString ReportPage::figureTag(std::size_t number) const {
-  const ReportFigure& figure = figures_.at(number);
-  return u"<img src=\"figure:%1\" width=\"%2\" height=\"%3\" alt=\"%4\"/>"_s.arg(number)
-      .arg(figure.size.width())
-      .arg(figure.size.height())
-      .arg(escaped(figure.text));
-}
-
-QString ReportPage::picture(ReportFigure figure) {
-  figures_.push_back(std::move(figure));
-  return figureTag(figures_.size() - 1);
-}
-
-void ReportPage::addFigures(std::vector<ReportFigure> figures) {
-  for (ReportFigure& figure : figures) body_ += u"<p class=\"figure\">%1</p>\n"_s.arg(picture(std::move(figure)));
-}
-
-void ReportPage::addHead(const QString& title, const std::filesystem::path& store, std::size_t runs) {
+void ReportPage::addHead(const QString& title, const std::filesystem::path& store, const std::vector<ReportRun>& runs) {
   const QString when = QDateTime::currentDateTimeUtc().toString(Qt::ISODate);
-  body_ += u"<h1>%1</h1>\n"_s.arg(escaped(title));
-  body_ += u"<p class=\"muted\">%1</p>\n"_s.arg(
-      escaped(tr("%1 of the store %2. Written %3 by %4 (Qt %5) on %6. ± is a standard error; [ ] are 95 % bootstrap "
-                 "intervals; ≈ marks settings that are inferred, because the method's source gives no value.")
-                  .arg(runs == 1 ? tr("1 run") : tr("%1 runs").arg(runs), qt(store.filename().string()), when,
-                       qt(programVersion()), QString::fromLatin1(qVersion()), qt(machineText()))));
+  heading(1, title);
+  paragraph(tr("%1 of the store %2. Written %3 by %4 (Qt %5) on %6. ± is a standard error; [ ] are 95 % intervals, by "
+               "bootstrap over samples unless it says otherwise; ≈ marks settings that are inferred, because the "
+               "method's source gives no value.")
+                .arg(runs.size() == 1 ? tr("1 run") : tr("%1 runs").arg(runs.size()), qt(store.filename().string()),
+                     when, qt(programVersion()), QString::fromLatin1(qVersion()), qt(machineText())));
+  addCosts(runs);
+}
+
+/// What was run, and what it took.
+void ReportPage::addCosts(const std::vector<ReportRun>& runs) {
+  Table costs{
+      {tr("run"), tr("method"), tr("budget"), tr("seed"), tr("state"), tr("steps"), tr("tokens"), tr("seconds")}, {}};
+  for (const ReportRun& run : runs) {
+    const RunSummary& of = run.summary;
+    const bool failed = of.phase == Phase::Failed;
+    costs.rows.push_back({{tr("%1: %2").arg(of.id).arg(runTitle(of.id, of.title, of.method))},
+                          {qt(of.method)},
+                          {qt(of.budget.text())},
+                          {QString::number(of.seed)},
+                          {qt(name(of.phase)), failed ? Look::Bad : Look::Plain},
+                          {QString::number(of.step)},
+                          {QString::number(of.tokens)},
+                          {fixedText(of.seconds, 1)}});
+  }
+  table(std::move(costs));
 }
 
 void ReportPage::addRun(const ReportRun& run) {
   const RunRecord& record = *run.record;
-  body_ += u"<h2>%1</h2>\n"_s.arg(escaped(run.summary.title.empty()
-                                              ? tr("Run %1").arg(record.id)
-                                              : tr("Run %1: %2").arg(record.id).arg(qt(run.summary.title))));
+  heading(2, run.summary.title.empty() ? tr("Run %1").arg(record.id)
+                                       : tr("Run %1: %2").arg(record.id).arg(qt(run.summary.title)));
   if (!run.summary.reason.empty()) {
     const bool failed = run.summary.phase == Phase::Failed;
-    body_ += u"<p class=\"bad\">%1</p>\n"_s.arg(
-        escaped(failed ? tr("Failed: %1").arg(qt(run.summary.reason)) : qt(run.summary.reason)));
+    paragraph(failed ? tr("Failed: %1").arg(qt(run.summary.reason)) : qt(run.summary.reason), Look::Bad);
   }
   addFacts(run);
   addPlacements(record);
-  addFigures(draw_.ofRun(run.record));
+  figures(draw_.ofRun(run.record));
   std::span<const SettingSpec> search;
   const std::vector<std::string> methods = workshop_.methods();  // a stored run may be of a newer program
   if (std::ranges::find(methods, record.spec.method) != methods.end())
@@ -142,12 +109,12 @@ void ReportPage::addRun(const ReportRun& run) {
 void ReportPage::addFacts(const ReportRun& run) {
   const RunRecord& record = *run.record;
   const RunSummary& summary = run.summary;
-  QString rows;
-  const auto fact = [&rows](const QString& name, const QString& value) {
-    if (!value.isEmpty()) rows += row(cells({escaped(name)}, u"th"_s) + cells({escaped(value)}));
+  Table facts;
+  const auto fact = [&facts](const QString& name, const QString& value) {
+    if (!value.isEmpty()) facts.rows.push_back({{name}, {value}});
   };
   fact(tr("state"), qt(name(summary.phase)));
-  fact(tr("method"), qt(workshop_.evidence(summary.method)));
+  fact(tr("method"), evidenceOf(workshop_, summary.method));
   fact(tr("preset"), qt(summary.preset));
   fact(tr("budget"), qt(summary.budget.text()));
   fact(tr("seed"), QString::number(summary.seed));
@@ -172,15 +139,15 @@ void ReportPage::addFacts(const ReportRun& run) {
   for (const Intervention& change : record.changes) fact(tr("changed by hand"), changeText(change));
   fact(tr("tags"), joined(summary.tags));
   fact(tr("note"), qt(summary.note));
-  body_ += table(u"facts"_s, rows);
+  table(std::move(facts));
 }
 
-void ReportPage::addSettings(const QString& heading, std::span<const SettingSpec> specs, const nlohmann::json& values) {
+void ReportPage::addSettings(const QString& title, std::span<const SettingSpec> specs, const nlohmann::json& values) {
   if (!values.is_object() || values.empty()) return;
-  std::vector<QString> entries;
+  Row entries;  // a name, a value, the next name, …
   const auto add = [&](const std::string& key, const nlohmann::json& value, bool inferred) {
-    entries.push_back(cells({escaped(qt(key)) + (inferred ? u" <span class=\"inferred\">≈</span>"_s : QString()),
-                             escaped(valueText(value))}));
+    entries.push_back({inferred ? qt(key) + u" ≈"_s : qt(key), inferred ? Look::Inferred : Look::Plain});
+    entries.push_back({valueText(value)});
   };
   const auto known = [&](const std::string& key) { return std::ranges::find(specs, key, &SettingSpec::key); };
   for (const SettingSpec& spec : specs) {
@@ -190,120 +157,42 @@ void ReportPage::addSettings(const QString& heading, std::span<const SettingSpec
     if (known(key) == specs.end()) add(key, value, false);
   }
   constexpr std::size_t kColumns = 3;
-  const std::size_t lines = (entries.size() + kColumns - 1) / kColumns;
-  QString rows;
+  const std::size_t lines = (entries.size() / 2 + kColumns - 1) / kColumns;
+  Table settings;
   for (std::size_t line = 0; line < lines; ++line) {
-    QString columns;
+    Row& row = settings.rows.emplace_back();
     for (std::size_t at = line; at < lines * kColumns; at += lines) {
-      columns += at < entries.size() ? entries[at] : cells({{}, {}});
+      const bool there = 2 * at < entries.size();
+      row.push_back(there ? entries[2 * at] : Cell());
+      row.push_back(there ? entries[2 * at + 1] : Cell());
     }
-    rows += row(columns);
   }
-  body_ += u"<h3>%1</h3>\n"_s.arg(escaped(heading)) + table(u"settings"_s, rows);
+  heading(3, title);
+  table(std::move(settings));
 }
 
 void ReportPage::addPlacements(const RunRecord& run) {
-  body_ += u"<h3>%1</h3>\n"_s.arg(tr("Placements"));
-  QString rows =
-      row(cells({tr("budget"), tr("K"), tr("layers"), tr("margin"), tr("loss, soft"), tr("loss, hard")}, u"th"_s));
-  for (const PlacementEvent& found : run.placements) {
-    rows += row(cells({escaped(qt(found.budget.text())), QString::number(found.placement.fullCount()),
-                       picture(ReportFigures::ofPlacement(found.placement)),
-                       numberText(found.margin) + (found.repaired ? u" "_s + tr("(repaired)") : QString()),
-                       numberText(found.soft_loss), numberText(found.hard_loss)}));
+  heading(3, tr("Placements"));
+  Table found{{tr("budget"), tr("K"), tr("layers"), tr("margin"), tr("loss, soft"), tr("loss, hard")}, {}};
+  for (const PlacementEvent& event : run.placements) {
+    found.rows.push_back({{qt(event.budget.text())},
+                          {QString::number(event.placement.fullCount())},
+                          document_.small(ReportFigures::ofPlacement(event.placement)),
+                          {numberText(event.margin) + (event.repaired ? u' ' + tr("(repaired)") : QString())},
+                          {numberText(event.soft_loss)},
+                          {numberText(event.hard_loss)}});
   }
   if (run.placements.empty() && !run.steps.empty()) {
     const Placement& now = run.steps.back().if_stopped_now;
-    rows += row(cells({tr("if stopped now"),
-                       QString::number(now.fullCount()),
-                       picture(ReportFigures::ofPlacement(now)),
-                       {},
-                       {},
-                       {}}));
+    found.rows.push_back({{tr("if stopped now")},
+                          {QString::number(now.fullCount())},
+                          document_.small(ReportFigures::ofPlacement(now)),
+                          {},
+                          {},
+                          {}});
   }
-  if (run.placements.empty() && run.steps.empty()) {
-    body_ += u"<p class=\"muted\">%1</p>\n"_s.arg(tr("No placement was found."));
-  } else {
-    body_ += table(u"data"_s, rows);
-  }
-}
-
-void ReportPage::addComparison(const Comparison& comparison) {
-  const RunRecord& like = *comparison.like;
-  const QString model = like.environment ? qt(like.environment->model_name) : qt(like.spec.model_path);
-  body_ += u"<h2>%1</h2>\n"_s.arg(escaped(tr("Comparison: %1, bank %2").arg(model, qt(like.spec.bank_dir))));
-  const CostTable* costs = like.environment ? costsAt(like.environment->costs, kQuotedContext) : nullptr;
-  QString rows = row(
-      cells({{}, tr("placement"), tr("layers"), tr("K"), tr("cache at %1").arg(tokensText(kQuotedContext))}, u"th"_s));
-  std::vector<KnownPlacement> drawn;
-  for (const ComparedPlacement& entry : comparison.placements) {
-    rows += row(cells({shortLabel(static_cast<int>(drawn.size())), escaped(entry.label),
-                       picture(ReportFigures::ofPlacement(entry.placement)),
-                       QString::number(entry.placement.fullCount()), bytesText(cacheBytes(costs, entry.placement))}));
-    KnownPlacement& known = drawn.emplace_back(entry.label, entry.placement);
-    const auto scores = comparison.manners.empty() ? entry.scores.end() : entry.scores.find(comparison.manners.front());
-    if (scores != entry.scores.end()) known.scores = scores->second;
-  }
-  body_ += table(u"data"_s, rows);
-  addFigures(draw_.ofPlacements(drawn, comparison.like));
-  for (const std::string& manner : comparison.manners) {
-    addScores(comparison, manner);
-    addDifferences(comparison, manner);
-  }
-}
-
-void ReportPage::addScores(const Comparison& comparison, const std::string& manner) {
-  const std::vector<const Score*> tasks = tasksOf(comparison, manner);
-  body_ += u"<h3>%1</h3>\n"_s.arg(escaped(tr("Scores: %1").arg(mannerText(manner))));
-  QString head = cells({{}, tr("placement")}, u"th"_s);
-  for (const Score* task : tasks) head += cells({escaped(u"%1, %2"_s.arg(qt(task->task), qt(task->unit)))}, u"th"_s);
-  QString rows = row(head);
-  for (std::size_t i = 0; i < comparison.placements.size(); ++i) {
-    const ComparedPlacement& entry = comparison.placements[i];
-    if (!entry.scores.contains(manner)) continue;
-    QString line = cells({shortLabel(static_cast<int>(i)), escaped(entry.label)});
-    for (const Score* task : tasks) {
-      const Score* score = scoreIn(entry, manner, task->task);
-      QString text = u"–"_s;
-      if (score != nullptr) {
-        text = withError(score->value, score->standard_error);
-        if (!score->per_sample.empty()) text += u" "_s + intervalText(bootstrapMean(score->per_sample));
-        text += tr(", n = %1").arg(score->samples);
-      }
-      line += cells({escaped(text)});
-    }
-    rows += row(line);
-  }
-  body_ += table(u"data"_s, rows);
-}
-
-/// The others against the first placement that was judged in this manner, on the same samples.
-void ReportPage::addDifferences(const Comparison& comparison, const std::string& manner) {
-  if (manner.empty()) return;  // nobody knows whether the samples are the same
-  const auto judged = [&](const ComparedPlacement& entry) { return entry.scores.contains(manner); };
-  const auto first = std::ranges::find_if(comparison.placements, judged);
-  const std::vector<const Score*> tasks = tasksOf(comparison, manner);
-  QString head = cells({{}, tr("placement")}, u"th"_s);
-  for (const Score* task : tasks) head += cells({escaped(u"Δ %1, %2"_s.arg(qt(task->task), qt(task->unit)))}, u"th"_s);
-  QString rows;
-  for (std::size_t i = 0; i < comparison.placements.size(); ++i) {
-    const ComparedPlacement& entry = comparison.placements[i];
-    if (!judged(entry) || entry.placement == first->placement) continue;
-    QString line;
-    bool any = false;
-    for (const Score* task : tasks) {
-      const Score *base = scoreIn(*first, manner, task->task), *score = scoreIn(entry, manner, task->task);
-      const auto difference = base && score ? differenceFrom(*base, *score) : std::nullopt;
-      any = any || difference;
-      line += cells(
-          {difference ? escaped(numberText(difference->mean) + u" "_s + intervalText(difference->interval)) : u"–"_s});
-    }
-    if (any) rows += row(cells({shortLabel(static_cast<int>(i)), escaped(entry.label)}) + line);
-  }
-  if (rows.isEmpty()) return;
-  const QString letter = shortLabel(static_cast<int>(first - comparison.placements.begin()));
-  body_ += u"<h3>%1</h3>\n"_s.arg(escaped(tr("Difference from %1, sample by sample").arg(letter)));
-  body_ += table(u"data"_s, row(head) + rows);
+  if (found.rows.empty()) paragraph(tr("No placement was found."));
+  table(std::move(found));
 }
 
 }  // namespace interleave::gui

@@ -3,10 +3,8 @@
 
 #include <QObject>
 #include <QString>
-#include <filesystem>
-#include <vector>
 
-#include "sessions/store.h"
+#include "gui/report/report.h"
 
 namespace interleave::gui {
 
@@ -19,8 +17,7 @@ class ReportProcess final : public QObject {
 
   void setProgram(const QString& program) { program_ = program; }  ///< This one's own file, unless it is told.
   /// With `mock`, by a process that invents everything, as this one does.
-  void start(const std::filesystem::path& file, const std::filesystem::path& store, const std::vector<RunId>& runs,
-             bool mock);
+  void start(const ReportRequest& request, bool mock);
 
  Q_SIGNALS:
   void written(const QString& file);

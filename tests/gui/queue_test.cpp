@@ -222,7 +222,7 @@ class QueueTest final : public QObject {
     QCOMPARE(made.model.filename(), std::filesystem::path("mock.gguf"));
     QCOMPARE(made.runs[0].budgets, (std::vector{Budget::layers(8), Budget::bytes(54'000'000, 8192)}));
     QCOMPARE(made.runs[0].seeds, (std::vector<std::uint64_t>{0, 3, 4, 5}));
-    QCOMPARE(made.runs[0].methods[0].settings.at("steps"), 99);
+    QVERIFY(made.runs[0].methods[0].settings.at("steps") == 99);
     QCOMPARE(made.placements, std::vector<std::string>{"uniform:8"});
     QVERIFY(made.evaluation.has_value());
     lines[0]->setText(QStringLiteral("eight"));

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "backend/core/error.h"
-#include "backend/engine/run_catalog.h"
 #include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
@@ -121,7 +120,6 @@ nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, 
 std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const Placement& placement,
                                        Progress& progress) {
   return guarded([&] {
-    makeRunCatalog()->check(request);
     const std::vector<TaskInfo> tasks = tasksOf(request);
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
@@ -135,6 +133,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
       if (std::ranges::find(evaluations, evaluation.get()) == evaluations.end())
         evaluations.push_back(evaluation.get());
       for (const TaskInfo::ScoreInfo& score : task.scores) wanted.insert(score.name);
+    }
     std::vector<Score> scores;
     for (Evaluation* evaluation : evaluations) {
       for (Score& score : evaluation->scores(placement, progress)) {
