@@ -170,8 +170,10 @@ void decode(const Json& json, PlacementEvent& event) {
 std::vector<EventRow> rows(const ScoreEvent& event) {
   std::vector<EventRow> rows;
   const Json placement = encoded(event.placement.kinds());
+  // What is measured anew replaces what was measured in that manner.
+  const std::string manner = event.manner.empty() ? "" : "\n" + event.manner;
   for (const Score& score : event.scores) {
-    rows.push_back(row<ScoreEvent>(event.label + "\n" + placement.get<std::string>() + "\n" + score.task, 0,
+    rows.push_back(row<ScoreEvent>(event.label + "\n" + placement.get<std::string>() + "\n" + score.task + manner, 0,
                                    {{"label", event.label},
                                     {"placement", placement},
                                     {"task", score.task},

@@ -246,13 +246,13 @@ class QueueTest final : public QObject {
     scene.window.runs().select(1);
     QCOMPARE(scene.window.runs().chosen(), std::vector<RunId>{1});
     const QString file = scene.folder.filePath(QStringLiteral("report.html"));
-    scene.studio.writeReport(file.toStdString(), scene.window.runs().chosen());
+    scene.studio.writeReport(file.toStdString(), scene.window.runs().chosen(), "1");
     QTRY_COMPARE_WITH_TIMEOUT(notices.count(), 1, 60000);
     QVERIFY(QFileInfo(file).size() > 10000);
-    scene.studio.writeReport("/no/such/folder/report.html", {1});
+    scene.studio.writeReport("/no/such/folder/report.html", {1}, {});
     QTRY_COMPARE_WITH_TIMEOUT(problems.count(), 1, 60000);
     scene.studio.report().setProgram(QStringLiteral("/no/such/program"));
-    scene.studio.writeReport(file.toStdString(), {1});
+    scene.studio.writeReport(file.toStdString(), {1}, {});
     QTRY_COMPARE(problems.count(), 2);
   }
 };

@@ -11,6 +11,7 @@
 
 #include "backend/core/error.h"
 #include "gui/report/report.h"
+#include "gui/report/report_document.h"
 #include "gui/report/report_methods.h"
 #include "gui/style/format.h"
 #include "support.h"
