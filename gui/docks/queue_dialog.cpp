@@ -24,6 +24,17 @@ QStringList wordsIn(const QString& list) {
   return words;
 }
 
+/// "uniform:8, uniform:4": for each budget of layers, as far as they can be read.
+QString uniformOf(const QString& budgets) {
+  QStringList placements;
+  for (const QString& word : wordsIn(budgets)) {
+    bool layers = false;
+    if (const int count = word.toInt(&layers); layers && count > 0)
+      placements << QStringLiteral("uniform:%1").arg(count);
+  }
+  return placements.join(QStringLiteral(", "));
+}
+
 std::uint64_t seedFrom(const QString& word) {
   bool number = false;
   const std::uint64_t seed = word.trimmed().toULongLong(&number);
@@ -70,10 +81,10 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   budgets_->setPlaceholderText(tr("each preset's own"));
   budgets_->setToolTip(tr("Layers with full attention, or cache bytes at a context length: 8, 4, 54MB@8k"));
   seeds_->setToolTip(tr("Whole numbers and ranges: 0, 3-5"));
-  placements_->setText(tr("uniform:%1")
-                           .arg(studio.setup().budget().unit == Budget::Unit::FullLayers
-                                    ? qt(studio.setup().budget().text())
-                                    : QStringLiteral("8")));
+  placements_->setText(uniformOf(budgets_->text()));
+  connect(budgets_, &QLineEdit::textChanged, this, [this](const QString& text) {
+    if (!placements_->isModified()) placements_->setText(uniformOf(text));  // else the user's choice stands
+  });
   placements_->setAccessibleName(tr("Placements to judge"));
   placements_->setToolTip(tr("Files, or uniform:K, first:K, last:K, random:K:SEED, all, none; separated by commas"));
   judge_->setChecked(true);

@@ -78,7 +78,8 @@ void QueuePane::refresh() {
   start_->setEnabled(queue.active() || queue.queue().next().has_value());
   retry_->setEnabled(count(BatchQueue::State::Failed) > 0);
   for (QPushButton* button : {up_, down_, remove_}) button->setEnabled(runs > 0);
-  left_->setText(runs == 0 ? QString() : tr("time left: %1").arg(estimateText(queue.remaining())));
+  left_->setText(!queue.active() && !queue.queue().next() ? QString()
+                                                          : tr("time left: %1").arg(estimateText(queue.remaining())));
   setHint(runs == 0 ? tr("methods × budgets × seeds, one after another")
                     : tr("%1 of %2 done").arg(count(BatchQueue::State::Done)).arg(runs));
 }

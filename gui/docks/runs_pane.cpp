@@ -12,6 +12,7 @@
 #include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -166,7 +167,8 @@ QStringList RunsPane::referenceNames(const std::vector<RunId>& runs) const {
 }
 
 void RunsPane::askReport() {
-  const std::vector<RunId> runs = chosen();
+  std::vector<RunId> runs = chosen();
+  std::ranges::sort(runs);  // the oldest first, however the list is sorted
   if (runs.empty()) return studio_.attempt(tr("Report"), [] { throw usageError("runs", "select some in Runs first"); });
   QString file = QFileDialog::getSaveFileName(
       this, runs.size() == 1 ? tr("Report of 1 run") : tr("Report of %1 runs").arg(runs.size()), {},

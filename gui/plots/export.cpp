@@ -82,10 +82,9 @@ void exportView(QWidget& view, const QString& file) {
   if (!written) throw Error(ErrorKind::Failed, file.toStdString(), "", "cannot be written");
 }
 
-QByteArray viewSvg(QWidget& view, QSize size) {
-  auto* figure = qobject_cast<Figure*>(&view);
-  if (figure != nullptr) figure->canvas().settleAt(size);
-  view.resize(size);
+QByteArray figureSvg(Figure& figure, QSize size) {
+  figure.canvas().settleAt(size);
+  figure.resize(size);
   QByteArray text;
   QBuffer buffer(&text);
   QSvgGenerator svg;
@@ -93,11 +92,7 @@ QByteArray viewSvg(QWidget& view, QSize size) {
   svg.setSize(size);
   svg.setViewBox(QRect(QPoint(), size));
   QCPPainter painter(&svg);
-  if (figure != nullptr) {
-    figure->canvas().draw(painter);
-  } else {
-    view.render(&painter, QPoint(), QRegion(), QWidget::DrawChildren);
-  }
+  figure.canvas().draw(painter);
   painter.end();
   return text;
 }

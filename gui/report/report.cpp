@@ -7,6 +7,8 @@
 #include <QPdfWriter>
 #include <QRegularExpression>
 #include <QSvgRenderer>
+#include <QTextBlock>
+#include <QTextCursor>
 #include <QTextDocument>
 #include <QTextObjectInterface>
 #include <algorithm>
@@ -29,7 +31,7 @@ QString sharedStyle() {
   return uR"(
 h1 { font-size: 18pt; } h2 { font-size: 14pt; margin-top: 22px; } h3 { font-size: 10pt; margin-top: 12px; }
 .muted { color: #5f6670; } .bad { color: #c23b00; } .inferred { color: #a66f00; }
-td, th { text-align: left; vertical-align: middle; padding: 2px 10px 2px 0; }
+td, th { text-align: left; padding: 2px 10px 2px 0; }
 th { color: #5f6670; font-weight: normal; }
 )"_s;
 }
@@ -42,10 +44,21 @@ body { font: 10pt/1.4 "DejaVu Sans", "Segoe UI", Roboto, sans-serif; color: #1c1
   max-width: 800px; margin: 24px auto; padding: 0 16px; }
 h2 { border-top: 1px solid #d3d7dd; padding-top: 14px; }
 table { border-collapse: collapse; font-size: 9pt; margin: 6px 0; }
-td { overflow-wrap: anywhere; } .data td, .data th { border-bottom: 1px solid #e8ebef; }
+td, th { vertical-align: middle; } .facts td { overflow-wrap: anywhere; } .data td { overflow-wrap: break-word; } .data td, .data th { border-bottom: 1px solid #e8ebef; }
 svg { max-width: 100%; height: auto; vertical-align: middle; }
 @media print { body { margin: 0; max-width: none; } tr, .figure { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 )"_s;
+}
+
+/// Gives the lines of tables the height of a small picture, so that a page's end cuts all cells of a row alike.
+void levelRows(QTextDocument& document, double height) {
+  for (QTextBlock block = document.begin(); block.isValid(); block = block.next()) {
+    QTextCursor cursor(block);
+    if (cursor.currentTable() == nullptr) continue;
+    QTextBlockFormat format = block.blockFormat();
+    format.setLineHeight(height, QTextBlockFormat::MinimumHeight);
+    cursor.setBlockFormat(format);
+  }
 }
 
 /// An SVG document as an element of a page: without its prolog and its names of outside places.
@@ -110,10 +123,12 @@ QByteArray reportPdf(const ReportDocument& page, const QString& title) {
   document.setDefaultFont(font);
   document.setDocumentMargin(0);
   document.setDefaultStyleSheet(sharedStyle());
-  Pictures pictures(page, paper.width() / 780);
+  const double scale = paper.width() / ReportFigures::kWidth;
+  Pictures pictures(page, scale);
   document.documentLayout()->setPaintDevice(&pdf);
   document.documentLayout()->registerHandler(QTextFormat::ImageObject, &pictures);
   document.setHtml(bodyHtml(page));
+  levelRows(document, ReportFigures::kStripHeight * scale);
   document.setPageSize(paper.size() - QSizeF(0, kFoot));
   QPainter painter(&pdf);
   for (int number = 0; number < document.pageCount(); ++number) {
@@ -142,10 +157,11 @@ void writeMarkdown(const ReportDocument& document, const std::filesystem::path& 
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   if (problem) throw Error(ErrorKind::Failed, folder.string(), {}, "cannot be made: " + problem.message());
+  int number = 0;
   for (const auto& block : document.blocks) {
     const auto* picture = std::get_if<ReportDocument::Picture>(&block);
     if (picture == nullptr) continue;
-    write(folder / std::to_string(picture->figure + 1).append(".svg"), document.figures.at(picture->figure).svg);
+    write(folder / std::to_string(++number).append(".svg"), document.figures.at(picture->figure).svg);
   }
   write(file, markdown(document, qt(folder.filename().string())).toUtf8());
 }

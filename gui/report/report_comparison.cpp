@@ -89,9 +89,10 @@ QString meanOver(const MethodRow& row, int decimals, Value value) {
 Row rowHead(const MethodRow& row) {
   QStringList seeds;
   for (const ReportRun* run : row.runs) seeds << QString::number(run->summary.seed);
-  const QString method =
-      row.searched_at == row.budget ? row.method : tr("%1, searched at %2").arg(row.method, qt(row.searched_at.text()));
-  return {{method}, {qt(row.budget.text())}, {seeds.join(u", "_s)}};
+  const QString budget = qt(row.budget.text());
+  const QString told =
+      row.searched_at == row.budget ? budget : tr("%1 (run at %2)").arg(budget, qt(row.searched_at.text()));
+  return {{row.method}, {told}, {seeds.join(u", "_s)}};
 }
 
 bool hasSeveralSeeds(const std::vector<MethodRow>& rows) {

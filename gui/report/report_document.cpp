@@ -77,7 +77,9 @@ class Html {
     return u"<span class=\"%1\">%2</span>"_s.arg(classOf(look), escaped(text));
   }
   QString content(const ReportDocument::Cell& cell) const {
-    return cell.figure ? figureTag(document_, *cell.figure) : styled(cell.text, cell.look);
+    if (cell.figure) return figureTag(document_, *cell.figure);
+    // Qt takes away the space that follows a table whose last cell is empty.
+    return cell.text.isEmpty() ? u"&#160;"_s : styled(cell.text, cell.look);
   }
 
   const ReportDocument& document_;
@@ -95,7 +97,7 @@ class Markdown {
   void operator()(const ReportDocument::Paragraph& paragraph) { text_ += plain(paragraph.text) + u"\n\n"_s; }
   void operator()(const ReportDocument::Picture& picture) {
     const QString alt = plain(document_.figures.at(picture.figure).text).remove(u'[').remove(u']');
-    text_ += u"![%1](<%2/%3.svg>)\n\n"_s.arg(alt, figures_).arg(picture.figure + 1);
+    text_ += u"![%1](<%2/%3.svg>)\n\n"_s.arg(alt, figures_).arg(++pictures_);
   }
   void operator()(const ReportDocument::Table& table) {
     std::size_t columns = table.head.size();
@@ -133,6 +135,7 @@ class Markdown {
 
   const ReportDocument& document_;
   QString figures_, text_;
+  int pictures_ = 0;
 };
 
 }  // namespace

@@ -17,6 +17,9 @@ namespace interleave::gui {
 /// window's thread, and in the theme that is set.
 class ReportFigures final {
  public:
+  static constexpr int kWidth = 780;       ///< Pixels: a page's width at a readable size of text.
+  static constexpr int kMostHeight = 960;  ///< That fits on a printed page.
+  static constexpr int kStripHeight = 20;  ///< Of placements in tables.
   explicit ReportFigures(Workshop& workshop);
 
   /// Logits over the steps and the curves; those of candidates where there was no step. None of a run without either.

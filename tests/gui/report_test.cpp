@@ -13,6 +13,7 @@
 #include "gui/report/report.h"
 #include "gui/report/report_document.h"
 #include "gui/report/report_methods.h"
+#include "gui/report/report_page.h"
 #include "gui/style/format.h"
 #include "support.h"
 
@@ -261,6 +262,34 @@ class ReportTest final : public QObject {
          {"loss, one layer restored", "Each example", "Mean loss of the placements tried", "Text against prompts"}) {
       QVERIFY2(text.contains(QLatin1String(drawn)), drawn);
     }
+  }
+
+  void aRunOfOneStepHasNoEmptyCurvesAndManyPlacementsFitAPage() {
+    const std::filesystem::path store = file("many.sqlite");
+    {
+      StoreWriter writer(store);
+      const RunId id = record(writer, "one", 0, {.steps = 1});
+      for (int i = 0; i < 90; ++i) {
+        const Placement placement = Placement::random(30, 4 + i % 3 * 4, static_cast<std::uint64_t>(i), MixerKind::Gdn);
+        const double value = 0.1 + 0.01 * (i % 7);
+        writer.record(id, ScoreEvent{"random " + std::to_string(i),
+                                     placement,
+                                     {interleave::scoreOf("kl", "nats", {value, value + 0.1}, "same"),
+                                      interleave::scoreOf("passkey", "share", {0, 1}, "prompts")},
+                                     "held out"});
+      }
+    }
+    const std::vector<ReportRun> runs = reportRuns(store, {});
+    ReportFigures draw(workshop_);
+    std::shared_ptr<RunRecord> bare = std::make_shared<RunRecord>(*runs[0].record);
+    for (StepEvent& step : bare->steps) step.metrics = noMetrics();
+    QCOMPARE(draw.ofRun(runs[0].record).size(), std::size_t{2});
+    QCOMPARE(draw.ofRun(bare).size(), std::size_t{1});
+    ReportPage page(workshop_);
+    page.addComparison(comparisonsOf(runs).at(0), {});
+    QVERIFY(page.document().figures.size() > 90);
+    for (const ReportFigure& figure : page.document().figures)
+      QVERIFY(figure.size.height() <= ReportFigures::kMostHeight);
   }
 
   void markdownHasTheSameTablesAndItsFiguresBesideIt() {
