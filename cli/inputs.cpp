@@ -7,7 +7,6 @@
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/mapped_file.h"
-#include "backend/formats/placement_io.h"
 
 namespace interleave::cli {
 namespace {
@@ -131,15 +130,6 @@ std::vector<std::string> restOperatorNames() {
   return names;
 }
 
-nlohmann::json provenanceOf(const std::string& text) {
-  const std::filesystem::path file = placementFile(text);
-  if (!std::filesystem::is_regular_file(file)) return nlohmann::json::object();
-  const nlohmann::json document = readJson(file);
-  const nlohmann::json origin =
-      document.is_object() ? document.value("provenance", nlohmann::json()) : nlohmann::json();
-  return origin.is_object() ? origin : nlohmann::json::object();
-}
-
 void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank) {
   if (asked.json() == made.json()) return;
   throw usageError("--set", "the bank in " + bank.string() + " was made otherwise; choose another folder");
@@ -181,16 +171,6 @@ Placement HybridOptions::placement(const std::string& text, const ModelFiles& mo
 
 Workbench::Candidates HybridOptions::candidates(const std::string& placement) const {
   return candidatesFor(bank, placement, changes);
-}
-
-void checkOrigin(const std::string& text, const ModelFiles& model) {
-  const nlohmann::json origin = provenanceOf(text);
-  const auto fingerprint = origin.find("model_fingerprint");
-  if (fingerprint != origin.end() && *fingerprint != model.fingerprint()) {
-    throw badInput(text, "provenance.model_fingerprint",
-                   "the placement is of another model (" + fingerprint->dump() + "; " + model.path().string() +
-                       " has \"" + model.fingerprint() + "\")");
-  }
 }
 
 }  // namespace interleave::cli

@@ -11,6 +11,7 @@
 #include "backend/core/placement.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/model_files.h"
+#include "backend/formats/placement_io.h"
 #include "backend/formats/tokenizer.h"
 
 namespace interleave::cli {
@@ -59,9 +60,6 @@ MixerKind restOperator(const std::optional<std::string>& named, const std::files
 /// The names that --operator takes.
 std::vector<std::string> restOperatorNames();
 
-/// What a placement's file says of its origin; an empty object where it, or the file, says nothing.
-nlohmann::json provenanceOf(const std::string& text);
-
 /// Usage error where what --set `asked` for is not how the bank was `made`: a bank that is there is used as it is.
 void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank);
 
@@ -72,6 +70,7 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
 
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
+
 /// --bank, --set and --operator: where the operators of hybrids come from.
 struct HybridOptions {
   std::string bank;
@@ -85,8 +84,5 @@ struct HybridOptions {
 /// What --placement takes.
 inline constexpr const char* kPlacementHelp =
     "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none";
-
-/// BadInput where the placement's file names another model by its fingerprint.
-void checkOrigin(const std::string& text, const ModelFiles& model);
 
 }  // namespace interleave::cli

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "backend/core/error.h"
+#include "backend/engine/workbench.h"
 
 namespace interleave::cli {
 namespace {
@@ -32,6 +33,14 @@ json toJson(const PlacementEvent& event) {
   object["soft_loss"] = number(event.soft_loss);
   object["hard_loss"] = number(event.hard_loss);
   return object;
+}
+
+/// What a score's task must be called beside its name: "RULER-style"; "" for most.
+std::string labelOf(const Score& score) {
+  for (const TaskInfo& task : evaluationTasks()) {
+    if (std::ranges::find(task.scores, score.task, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
+  }
+  return {};
 }
 
 }  // namespace
@@ -74,6 +83,7 @@ json toJson(const std::vector<Score>& scores) {
     tasks[score.task] = {{"value", number(score.value)}, {"standard_error", number(score.standard_error)},
                          {"samples", score.samples},     {"unit", score.unit},
                          {"per_sample", per_sample},     {"samples_id", score.samples_id}};
+    if (const std::string label = labelOf(score); !label.empty()) tasks[score.task]["label"] = label;
   }
   return tasks;
 }
@@ -141,6 +151,22 @@ RunReport storedReport(const Store& store, RunId run) {
   }
   if (!last.empty()) report.last_step = std::move(last.back());
   return report;
+}
+
+std::string scoreHeader() {
+  return fmt::format("{:<28} {:>2}  {:<22} {:>10}   {:<8} {:<6} {:>8}", "placement", "K", "task", "value", "error",
+                     "unit", "samples");
+}
+
+std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
+  std::string text;
+  for (const Score& score : scores) {
+    const std::string task_label = labelOf(score);
+    text += fmt::format("\n{:<28} {:>2}  {:<22} {:>10.4f} ± {:<8.4f} {:<6} {:>8}{}{}", label, placement.fullCount(),
+                        score.task, score.value, score.standard_error, score.unit, score.samples,
+                        task_label.empty() ? "" : "  ", task_label);
+  }
+  return text;
 }
 
 const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,

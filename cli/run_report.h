@@ -27,8 +27,12 @@ RunReport storedReport(const Store& store, RunId run);
 nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
 nlohmann::json toJson(const RunSummary& run);
-/// By task: value, standard_error, samples, unit, per_sample, samples_id.
+/// By task: value, standard_error, samples, unit, per_sample, samples_id, and a label where the task must be called so.
 nlohmann::json toJson(const std::vector<Score>& scores);
+
+/// Scores as lines, each with a newline before it, below the header.
+std::string scoreHeader();
+std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores);
 
 /// The placement that a stored run proposes at its own budget, or at another that it extracted. Usage error otherwise.
 const PlacementEvent& placementOf(const std::vector<PlacementEvent>& placements, const std::optional<Budget>& budget,

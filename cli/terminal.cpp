@@ -39,11 +39,6 @@ std::string cut(std::string text, std::size_t columns) {
   return text;
 }
 
-std::string clock(double seconds) {
-  const auto whole = std::llround(seconds);
-  return fmt::format("{}:{:02}", whole / 60, whole % 60);
-}
-
 spdlog::level::level_enum spdlogLevel(LogEvent::Level level) {
   switch (level) {
     case LogEvent::Level::Debug:
@@ -83,6 +78,12 @@ double fraction(std::int64_t done, std::int64_t all) {
 
 }  // namespace
 
+std::string clockText(double seconds) {
+  const auto whole = std::llround(seconds);
+  return whole < 3600 ? fmt::format("{}:{:02}", whole / 60, whole % 60)
+                      : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
 Terminal::Terminal() : on_terminal_(isatty(STDERR_FILENO) == 1) {
   auto logger = spdlog::stderr_color_mt("interleave");
   logger->set_pattern("%^%l:%$ %v");
@@ -107,6 +108,11 @@ void Terminal::log(LogEvent::Level level, const std::string& text) {
   const std::lock_guard lock(mutex_);
   clearBar();
   spdlog::log(spdlogLevel(level), "{}", text);
+}
+
+void Terminal::setHeadline(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  headline_ = text;
 }
 
 void Terminal::report(std::string_view title, double fraction) { show(std::string(title), {}, fraction); }
@@ -147,7 +153,7 @@ void Terminal::show(const std::string& title, const std::string& detail, double 
   shown_ = now;
   shown_fraction_ = fraction;
 
-  std::string line = title_;
+  std::string line = headline_.empty() ? title_ : headline_ + "  " + title_;
   if (fraction >= 0 && on_terminal_) {
     const int filled = static_cast<int>(std::lround(std::min(fraction, 1.0) * kBarWidth));
     for (int i = 0; i < kBarWidth; ++i) line += i == 0 ? (filled > 0 ? " █" : " ░") : (i < filled ? "█" : "░");
@@ -166,7 +172,7 @@ void Terminal::show(const std::string& title, const std::string& detail, double 
 std::string Terminal::remaining(double fraction) const {
   const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
   if (fraction <= 0.02 || fraction >= 1 || elapsed < 1) return {};
-  return ", " + clock(elapsed * (1 - fraction) / fraction) + " left";
+  return ", " + clockText(elapsed * (1 - fraction) / fraction) + " left";
 }
 
 void Terminal::clearBar() {

@@ -12,6 +12,9 @@
 
 namespace interleave::cli {
 
+/// "1:02", "1:02:03".
+std::string clockText(double seconds);
+
 /// Where a command's words go: results to standard output, as text or as one JSON document; progress and log to
 /// standard error, as a bar that is redrawn on a terminal and as plain lines elsewhere. Progress and events may come
 /// from any thread.
@@ -28,6 +31,8 @@ class Terminal final : public Progress, public EventSink {
   /// Bytes as they are.
   void printRaw(std::string_view text);
   void log(LogEvent::Level level, const std::string& text);
+  /// Stands before every line of progress: which of several jobs this is.
+  void setHeadline(const std::string& text);
 
   void report(std::string_view title, double fraction) override;
   bool stopRequested() const override;
@@ -42,7 +47,7 @@ class Terminal final : public Progress, public EventSink {
   const bool on_terminal_;
   bool json_ = false;
   std::mutex mutex_;  ///< Guards all below.
-  std::string title_, detail_;
+  std::string headline_, title_, detail_;
   Clock::time_point began_{}, shown_{};
   double shown_fraction_ = -1;
   bool bar_ = false;  ///< A bar stands on the last line.

@@ -170,8 +170,10 @@ void decode(const Json& json, PlacementEvent& event) {
 std::vector<EventRow> rows(const ScoreEvent& event) {
   std::vector<EventRow> rows;
   const Json placement = encoded(event.placement.kinds());
+  // What is measured anew replaces what was measured in that manner.
+  const std::string manner = event.manner.empty() ? "" : "\n" + event.manner;
   for (const Score& score : event.scores) {
-    rows.push_back(row<ScoreEvent>(event.label + "\n" + placement.get<std::string>() + "\n" + score.task, 0,
+    rows.push_back(row<ScoreEvent>(event.label + "\n" + placement.get<std::string>() + "\n" + score.task + manner, 0,
                                    {{"label", event.label},
                                     {"placement", placement},
                                     {"task", score.task},
@@ -180,7 +182,9 @@ std::vector<EventRow> rows(const ScoreEvent& event) {
                                     {"standard_error", encoded(score.standard_error)},
                                     {"samples", score.samples},
                                     {"per_sample", encoded(score.per_sample)},
-                                    {"samples_id", score.samples_id}}));
+                                    {"samples_id", score.samples_id},
+                                    {"manner", event.manner},
+                                    {"seconds", encoded(event.seconds)}}));
   }
   return rows;
 }
@@ -194,7 +198,10 @@ void decode(const Json& json, ScoreEvent& event) {
   score.standard_error = number(json.at("standard_error"));
   json.at("samples").get_to(score.samples);
   score.per_sample = numbers<double>(json.at("per_sample"));
-  score.samples_id = json.value("samples_id", std::string());  // Older stores do not say it.
+  // Older stores do not say these.
+  score.samples_id = json.value("samples_id", std::string());
+  event.manner = json.value("manner", std::string());
+  event.seconds = number(json.value("seconds", Json()));
 }
 
 std::vector<EventRow> rows(const InterventionEvent& event) {
@@ -215,7 +222,9 @@ std::vector<EventRow> rows(const EnvironmentEvent& event) {
                                  {"model_name", event.model_name},
                                  {"model_fingerprint", event.model_fingerprint},
                                  {"operators", encoded(std::span<const MixerKind>(event.operators))},
-                                 {"costs", encoded(event.costs)}})};
+                                 {"costs", encoded(event.costs)},
+                                 {"machine", event.machine},
+                                 {"program", event.program}})};
 }
 void decode(const Json& json, EnvironmentEvent& event) {
   json.at("device").get_to(event.device);
@@ -230,6 +239,8 @@ void decode(const Json& json, EnvironmentEvent& event) {
   json.at("model_fingerprint").get_to(event.model_fingerprint);
   event.operators = kinds(json.at("operators"));
   event.costs = costs(json.at("costs"));
+  event.machine = json.value("machine", std::string());  // older programs did not tell it
+  event.program = json.value("program", std::string());
 }
 
 std::vector<EventRow> rows(const LogEvent& event) {
@@ -302,7 +313,7 @@ Event eventFrom(std::size_t kind, const std::string& data, const std::string& pl
 }
 
 bool join(ScoreEvent& event, const ScoreEvent& next) {
-  if (event.label != next.label || event.placement != next.placement) return false;
+  if (event.label != next.label || event.placement != next.placement || event.manner != next.manner) return false;
   event.scores.insert(event.scores.end(), next.scores.begin(), next.scores.end());
   return true;
 }

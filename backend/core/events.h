@@ -95,6 +95,8 @@ struct ScoreEvent {
   std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
   Placement placement;
   std::vector<Score> scores;
+  std::string manner = {};  ///< How it was measured: only scores of one manner may be compared; "": not told.
+  double seconds = std::numeric_limits<double>::quiet_NaN();  ///< That it took.
 };
 
 /// One example's score of every layer, from a method that scores layers: larger, if full attention is worth more there.
@@ -118,13 +120,15 @@ struct InterventionEvent {
   Intervention change;
 };
 
-/// Facts of the run that only the engine knows, once after loading: device, kernel, precision, sizes.
+/// Facts of the run that only the engine knows, once after loading: device, kernel, precision, sizes, machine.
 struct EnvironmentEvent {
   std::string device, kernel, precision, library;
   int layers = 0, heads = 0, kv_heads = 0, threads = 0;
   std::string model_name, model_fingerprint;
   std::vector<MixerKind> operators;
   std::vector<CostTable> costs;  ///< At the context lengths that KV views draw.
+  std::string machine = {};      ///< "Xeon …, 2 cores, 7.8 GiB"; "" of older runs.
+  std::string program = {};      ///< "interleave 0.1.0", likewise.
 };
 
 struct LogEvent {

@@ -69,6 +69,12 @@ bool RunSpec::startsFork() const {
   return resume_from && forked_from.ends_with(std::string("@").append(std::to_string(resume_from->step)));
 }
 
+std::string standardTitle(const RunSpec& spec) {
+  const bool layers = spec.budget.unit == Budget::Unit::FullLayers;
+  std::string title = spec.method;
+  return title.append(layers ? "-k" : "-").append(spec.budget.text()).append("-s").append(std::to_string(spec.seed));
+}
+
 Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step) {
   Pins pins;
   for (const Intervention& change : changes) {

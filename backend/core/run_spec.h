@@ -66,6 +66,9 @@ struct RunSpec {
   bool startsFork() const;
 };
 
+/// "dash-k8-s0": what a run is called that nobody has named.
+std::string standardTitle(const RunSpec& spec);
+
 /// Layers with the operator that each is pinned to.
 using Pins = std::map<int, MixerKind>;
 Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);  ///< In force at a step.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -54,6 +55,29 @@ double correlation(std::span<const double> a, std::span<const double> b) {
   return square_a > 0 && square_b > 0 ? both / std::sqrt(square_a * square_b) : kNone;
 }
 
+/// P(|T| ≤ t) of Student's t with `freedom` degrees of it: Abramowitz and Stegun 26.7.3 and 26.7.4.
+double studentShare(double t, std::size_t freedom) {
+  const double angle = std::atan(t / std::sqrt(static_cast<double>(freedom)));
+  const double square = std::cos(angle) * std::cos(angle);
+  const bool odd = freedom % 2 == 1;
+  double term = odd ? std::cos(angle) : 1, sum = 0;
+  for (std::size_t i = odd ? 3 : 2; i <= freedom; i += 2) {
+    sum += term;
+    term *= square * static_cast<double>(i - 1) / static_cast<double>(i);
+  }
+  return odd ? (angle + std::sin(angle) * sum) * 2 / std::numbers::pi : std::sin(angle) * sum;
+}
+
+/// Where 95 % of it lie within; by bisection, for it grows with t.
+double studentReach(std::size_t freedom) {
+  double low = 0, high = 16;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (studentShare(middle, freedom) < 0.95 ? low : high) = middle;
+  }
+  return low;
+}
+
 }  // namespace
 
 double meanOf(std::span<const double> samples) {
@@ -79,6 +103,15 @@ Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed) {
   }
   std::ranges::sort(means);
   return {means[kTail], means[kBootstrapResamples - 1 - kTail]};
+}
+
+Interval studentMean(std::span<const double> samples) {
+  if (samples.size() < 2) return {kNone, kNone};
+  const double mean = meanOf(samples), count = static_cast<double>(samples.size());
+  double squares = 0;
+  for (const double sample : samples) squares += (sample - mean) * (sample - mean);
+  const double reach = studentReach(samples.size() - 1) * std::sqrt(squares / (count - 1) / count);
+  return {mean - reach, mean + reach};
 }
 
 bool PairedDifference::carries() const { return excludesZero() && won + lost >= kLeastPairs; }

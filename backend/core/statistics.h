@@ -22,6 +22,10 @@ inline constexpr int kBootstrapResamples = 1000;
 /// 1979), the same for the same samples and seed. NaN of none.
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed = 0);
 
+/// The 95 % interval of the mean of normally distributed samples, by Student's t (1908): for a handful, of which there
+/// is nothing to draw anew. NaN of fewer than two.
+Interval studentMean(std::span<const double> samples);
+
 enum class Better { Lower, Higher };
 
 /// Two placements judged on the same samples, the one less the other.

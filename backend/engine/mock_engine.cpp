@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backend/core/random.h"
+#include "backend/engine/machine.h"
 #include "backend/engine/thread_engine.h"
 
 namespace interleave {
@@ -82,6 +83,8 @@ class Mock {
   EnvironmentEvent environment() const {
     EnvironmentEvent event{"cpu", "mock", "fp32", "none", script_.layers, 9, 3, 1, "Mock model", "mock", {}, {}};
     event.operators = script_.operators;
+    event.machine = machineText();
+    event.program = programVersion();
     for (const std::int64_t tokens : drawnContextLengths()) event.costs.push_back(mockCosts(tokens, script_.layers));
     return event;
   }
@@ -316,7 +319,8 @@ class Mock {
             placement,
             {score("kl", "nats", teacher ? 0 : 0.3 - 0.2 * overlap, teacher ? 0 : 0.02),
              score("nll", "nats", teacher ? 2.9 : 3.2 - 0.2 * overlap, 0.1),
-             score("passkey", "share", overlap > 0.5 ? 1 : 0, 0)}};
+             score("passkey", "share", overlap > 0.5 ? 1 : 0, 0)},
+            "mock"};
   }
 
   MockScript script_;

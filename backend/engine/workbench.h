@@ -24,6 +24,8 @@
 
 namespace interleave {
 
+class RunCatalog;
+
 /// The doors of the backend for those who may not see LibTorch: windows and the command line.
 
 /// The engine that runs searches on this machine.
@@ -56,6 +58,9 @@ struct PromptPreview {
 };
 /// The first that the run looks at; nothing where it looks at text alone. Reads the model's tokenizer, and no weight.
 std::optional<PromptPreview> previewPrompt(const RunSpec& spec);
+
+/// What is known of runs before they begin; see run_catalog.h.
+std::unique_ptr<RunCatalog> makeRunCatalog();
 
 /// What is running: "cpu"/"cuda", kernel names, LibTorch version, threads.
 struct DeviceReport {

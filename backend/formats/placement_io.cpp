@@ -392,6 +392,24 @@ Placement readPlacement(const std::filesystem::path& path, int layers, MixerKind
   return placementFromDocument(readJson(file), file, layers, rest);
 }
 
+json provenanceOf(const std::filesystem::path& path) {
+  const std::filesystem::path file = placementFile(path);
+  if (!std::filesystem::is_regular_file(file)) return json::object();
+  const json document = readJson(file);
+  const json origin = document.is_object() ? document.value("provenance", json()) : json();
+  return origin.is_object() ? origin : json::object();
+}
+
+void checkOrigin(const std::filesystem::path& path, const ModelFiles& model) {
+  const json origin = provenanceOf(path);
+  const auto fingerprint = origin.find("model_fingerprint");
+  if (fingerprint != origin.end() && *fingerprint != model.fingerprint()) {
+    throw badInput(path, "provenance.model_fingerprint",
+                   "the placement is of another model (" + fingerprint->dump() + "; " + model.path().string() +
+                       " has \"" + model.fingerprint() + "\")");
+  }
+}
+
 std::string placementFileName(const std::string& format) {
   return (format == "interleave" ? "placement" : format) + ".json";
 }

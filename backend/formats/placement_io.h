@@ -8,6 +8,7 @@
 
 #include "backend/core/placement.h"
 #include "backend/formats/model_config.h"
+#include "backend/formats/model_files.h"
 
 namespace interleave {
 
@@ -42,6 +43,12 @@ std::filesystem::path placementFile(const std::filesystem::path& path);
 
 /// placementFromDocument() of a JSON file, or of the placement.json or else config.json in a folder.
 Placement readPlacement(const std::filesystem::path& path, int layers, MixerKind rest);
+
+/// What a placement's file says of its origin; an empty object where it, or the file, says nothing.
+nlohmann::json provenanceOf(const std::filesystem::path& path);
+
+/// BadInput where the placement's file names another model than `model` by its fingerprint.
+void checkOrigin(const std::filesystem::path& path, const ModelFiles& model);
 
 /// What the one file of a format is called in an export's folder: "placement.json" for ours, "fla.json", ….
 std::string placementFileName(const std::string& format);

@@ -14,6 +14,7 @@ using Declare = void (*)(CLI::App& app, Terminal& terminal);
 void declareModel(CLI::App& app, Terminal& terminal);
 void declareCandidates(CLI::App& app, Terminal& terminal);
 void declareSearch(CLI::App& app, Terminal& terminal);
+void declareBatch(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
 void declareGenerate(CLI::App& app, Terminal& terminal);
@@ -24,8 +25,8 @@ void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{declareModel,     declareCandidates, declareSearch, declareRuns,
-                                      declareEvaluate,  declareGenerate,   declareCost,   declareExchange,
-                                      declarePlacement, declareRegret,     declareBench};
+inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch,   declareBatch,
+                                      declareRuns,     declareEvaluate,   declareGenerate, declareCost,
+                                      declareExchange, declarePlacement,  declareRegret,   declareBench};
 
 }  // namespace interleave::cli

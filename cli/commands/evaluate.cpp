@@ -21,33 +21,6 @@ struct EvaluateOptions {
   std::string out, against;
 };
 
-/// What a score's task must be called beside its name: "RULER-style"; "" for most.
-std::string labelOf(const Score& score) {
-  for (const TaskInfo& task : evaluationTasks()) {
-    if (std::ranges::find(task.scores, score.task, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
-  }
-  return {};
-}
-
-std::string rowsOf(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
-  std::string text;
-  for (const Score& score : scores) {
-    const std::string task_label = labelOf(score);
-    text += fmt::format("{:<28} {:>2}  {:<22} {:>10.4f} ± {:<8.4f} {:<6} {:>8}{}{}\n", label, placement.fullCount(),
-                        score.task, score.value, score.standard_error, score.unit, score.samples,
-                        task_label.empty() ? "" : "  ", task_label);
-  }
-  return text;
-}
-
-nlohmann::json labelled(const std::vector<Score>& scores) {
-  nlohmann::json tasks = toJson(scores);
-  for (const Score& score : scores) {
-    if (const std::string label = labelOf(score); !label.empty()) tasks[score.task]["label"] = label;
-  }
-  return tasks;
-}
-
 std::vector<std::string> taskNames() {
   std::vector<std::string> names;
   for (const TaskInfo& task : evaluationTasks()) names.push_back(task.name);
@@ -75,17 +48,16 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   Workbench workbench;
   std::vector<Judged> judged;
   nlohmann::json results = nlohmann::json::array();
-  std::string text = fmt::format("{:<28} {:>2}  {:<22} {:>10}   {:<8} {:<6} {:>8}\n", "placement", "K", "task", "value",
-                                 "error", "unit", "samples");
+  std::string text = scoreHeader();
   for (std::size_t i = 0; i < placements.size(); ++i) {
     Workbench::EvaluationRequest request = options.request;
     request.candidates = options.hybrid.candidates(options.placements[i]);
     std::vector<Score> scores = workbench.evaluate(request, placements[i], terminal);
     nlohmann::json result = toJson(placements[i]);
     result["placement"] = options.placements[i];
-    result["tasks"] = labelled(scores);
+    result["tasks"] = toJson(scores);
     results.push_back(std::move(result));
-    text += rowsOf(options.placements[i], placements[i], scores);
+    text += scoreRows(options.placements[i], placements[i], scores);
     judged.push_back({options.placements[i], placements[i], std::move(scores), {}});
   }
   nlohmann::json document = results.front();
@@ -93,9 +65,7 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     const Comparison comparison(std::move(judged), reference);
     document = comparison.json();
     document["results"] = std::move(results);
-    text += "\n" + comparison.text();
-  } else {
-    text.pop_back();
+    text += "\n\n" + comparison.text();
   }
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);

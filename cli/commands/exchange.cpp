@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "backend/core/error.h"
+#include "backend/engine/machine.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
 #include "backend/formats/published.h"
@@ -98,7 +99,7 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
     }
     fillFromFile(options, request);
   }
-  request.provenance["program"] = "interleave " INTERLEAVE_VERSION;
+  request.provenance["program"] = programVersion();
   const std::vector<std::string> files = Workbench().exportPlacement(request, terminal);
   if (options.run != 0) {
     const std::string folder = std::filesystem::absolute(options.out).lexically_normal();

@@ -49,8 +49,10 @@ void show(const RunOptions& options, Terminal& terminal) {
   std::string text = report.text(true) + "\nmodel  " + spec.model_path + "\nbank   " + spec.bank_dir + "\nmethod " +
                      spec.method + ", preset " + spec.preset + ", seed " + std::to_string(spec.seed);
   for (const ScoreEvent& event : store.scores(options.run)) {
-    document["scores"].push_back(
-        {{"label", event.label}, {"placement", toJson(event.placement)}, {"tasks", toJson(event.scores)}});
+    document["scores"].push_back({{"label", event.label},
+                                  {"placement", toJson(event.placement)},
+                                  {"manner", event.manner},
+                                  {"tasks", toJson(event.scores)}});
     for (const Score& score : event.scores) {
       text += fmt::format("\n{:<24} {:<12} {:.4f} ± {:.4f} {} ({} samples)", event.label, score.task, score.value,
                           score.standard_error, score.unit, score.samples);

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <memory>
 #include <string_view>
-#include <thread>
 
 #include "backend/core/error.h"
-#include "backend/engine/mailbox.h"
+#include "backend/engine/run_catalog.h"
 #include "cli/commands/commands.h"
 #include "cli/inputs.h"
+#include "cli/recorded_run.h"
 #include "cli/run_report.h"
-#include "cli/stop_signals.h"
 #include "sessions/store.h"
 
 namespace interleave::cli {
@@ -27,54 +23,12 @@ struct SearchOptions {
   PresetOptions preset;
 };
 
-/// Keeps a run's last step, which the report shows.
-class LastStep final : public EventSink {
- public:
-  void onEvent(const Event& event) override {
-    if (const auto* step = std::get_if<StepEvent>(&event)) step_ = *step;
-  }
-  const std::optional<StepEvent>& step() const { return step_; }
-
- private:
-  std::optional<StepEvent> step_;
-};
-
-/// A budget that this model cannot meet with the operators searched is bad input, told before anything is written.
-void checkBudget(const Budget& budget, const ModelFiles& files, const Settings& search, const Settings& bank) {
-  const int layers = files.config().layers;
-  if (budget.unit == Budget::Unit::FullLayers) {
-    if (budget.amount <= layers) return;
-    throw badInput(files.path(), "--budget", "keeps " + budget.text() + " layers of " + std::to_string(layers));
-  }
-  const CostTable costs = Workbench().costs(files.path(), bank, std::span(&budget.context_tokens, 1)).at(0);
-  std::int64_t least = 0, most = 0;
-  for (const std::vector<MixerCost>& row : costs.rows) {
-    std::vector<std::int64_t> bytes;
-    for (const std::string& word : wordsOf(search.text("operators"))) {
-      bytes.push_back(row.at(static_cast<std::size_t>(mixerKindNamed(word).value())).cache_bytes);
-    }
-    least += std::ranges::min(bytes);
-    most += std::ranges::max(bytes);
-  }
-  if (budget.amount >= least && budget.amount <= most) return;
-  throw badInput(files.path(), "--budget",
-                 budget.text() + " is outside what these operators take at that length: " + std::to_string(least) +
-                     " to " + std::to_string(most) + " bytes");
-}
-
 /// A bank that is there is used as it is, so its recipe is what the run records; it must not contradict the command
 /// line.
-void takeRecipe(Preset& preset, const SearchOptions& options, const ModelFiles& files) {
-  const std::filesystem::path file = std::filesystem::path(options.bank) / "card.json";
-  if (!std::filesystem::exists(file)) return;
-  const nlohmann::json card = readBankCard(options.bank);
-  const nlohmann::json& key = card.at("key");
-  if (key.at("model") != files.fingerprint()) {
-    throw badInput(file, "key.model",
-                   "the bank was made for " + card.at("model_name").dump() + ", fingerprint " + key.at("model").dump() +
-                       "; " + files.path().string() + " has \"" + files.fingerprint() + "\"");
-  }
-  preset.bank.merge(key.at("settings"), file);
+void takeRecipe(Preset& preset, const SearchOptions& options, RunCatalog& catalog) {
+  const std::optional<Settings> stored = catalog.bankRecipe(options.bank, options.model);
+  if (!stored) return;
+  preset.bank = *stored;
   Settings search = preset.search, asked = preset.bank;
   for (const std::string& change : options.preset.changes) assignSetting(search, asked, change);
   checkMadeAs(preset.bank, asked, options.bank);
@@ -84,10 +38,11 @@ RunSpec newSpec(const SearchOptions& options) {
   if (options.model.empty() || options.bank.empty()) {
     throw usageError("search", "MODEL and --bank are needed, unless a run is resumed or forked");
   }
-  const ModelFiles files = ModelFiles::open(options.model);
+  const std::unique_ptr<RunCatalog> catalog = makeRunCatalog();
+  catalog->model(options.model);  // what is no model is told first
   Preset preset = loadPreset(options.preset.name(), options.preset.method);
   for (const std::string& change : options.preset.changes) assignSetting(preset.search, preset.bank, change);
-  takeRecipe(preset, options, files);
+  takeRecipe(preset, options, *catalog);
   RunSpec spec;
   spec.title = options.title;
   spec.model_path = std::filesystem::absolute(options.model).lexically_normal();
@@ -99,9 +54,7 @@ RunSpec newSpec(const SearchOptions& options) {
   spec.bank_settings = preset.bank.json();
   spec.search_settings = preset.search.json();
   spec.device = options.device;
-  checkSearchSettings(spec.method, preset.search);
-  checkKinds(preset.search, preset.bank);
-  checkBudget(spec.budget, files, preset.search, preset.bank);
+  catalog->check(spec);
   return spec;
 }
 
@@ -176,9 +129,8 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   if (options.budget) spec.budget = Budget::parse(*options.budget);
   const auto [search, bank] = changedSettings(options, spec);
   if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
-  checkSearchSettings(spec.method, search);
-  checkBudget(spec.budget, ModelFiles::open(spec.model_path), search, bank);
   changeFork(spec, search.json());
+  makeRunCatalog()->check(spec);
   spec.title = options.title;
   return spec;
 }
@@ -187,21 +139,6 @@ RunSpec specOf(const SearchOptions& options, const CLI::App& command) {
   if (options.resume != 0) return resumedSpec(options, command, Store::open(options.store));
   if (options.fork) return forkedSpec(options, command, Store::open(options.store));
   return newSpec(options);
-}
-
-/// Runs the engine to its end; the stop signals stop it.
-Outcome runToEnd(RunSpec spec, EventSink& sink) {
-  const std::unique_ptr<Engine> engine = makeEngine();
-  engine->start(std::move(spec), sink);
-  const std::jthread watch([&](const std::stop_token& over) {
-    bool asked = false;
-    while (!over.stop_requested() && !asked) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      asked = stopSignalled();
-      if (asked) engine->stop();
-    }
-  });
-  return engine->wait();
 }
 
 void search(const SearchOptions& options, const CLI::App& command, Terminal& terminal) {
@@ -213,35 +150,22 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
       return terminal.print(report.json(), report.text(false));
     }
   }
-  RunReport report;
-  std::string problem;
-  Outcome outcome;
+  RecordedRun done;
   {
     StoreWriter writer(options.store);
-    report.run = options.resume != 0 ? options.resume : writer.addRun(spec);
-    Recorder recorder(writer, report.run);
-    LastStep last;
-    FanOut sinks({&recorder, &last, &terminal});
-    outcome = runToEnd(std::move(spec), sinks);
-    writer.flush();
-    const StoreWriter::Status status = writer.status();
-    if (!status.problem.empty())
-      problem = "not all of the run could be stored: " + status.problem;
-    else if (status.dropped > 0)
-      problem = fmt::format("{} of the run's events are not in it", status.dropped);
-    report.last_step = last.step();
+    done = recordRun(writer, std::move(spec), options.resume, terminal);
   }
-  if (!report.last_step) {  // It began behind its last step: a fork of the end, or stopped before its placements.
-    report.last_step = storedReport(Store::open(options.store), report.run).last_step;
+  if (!done.last_step) {  // It began behind its last step: a fork of the end, or stopped before its placements.
+    done.last_step = storedReport(Store::open(options.store), done.run).last_step;
   }
+  const Outcome& outcome = done.outcome;
   if (outcome.phase == Phase::Failed) throw Error(outcome.error, {}, {}, outcome.reason);
-  report.phase = outcome.phase;
-  report.placements = std::move(outcome.placements);
+  const RunReport report{done.run, outcome.phase, done.last_step, outcome.placements};
   terminal.print(report.json(), report.text(false));
-  if (!problem.empty()) throw failure(options.store, problem);
+  if (!done.problem.empty()) throw failure(options.store, done.problem);
   if (outcome.phase == Phase::Stopped) {
     throw Error(ErrorKind::Stopped, options.store, {},
-                "stopped; search --resume " + std::to_string(report.run) + " goes on");
+                "stopped; search --resume " + std::to_string(done.run) + " goes on");
   }
 }
 

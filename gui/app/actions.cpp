@@ -32,6 +32,9 @@ Actions makeActions(MainWindow& window) {
       make(*w, tr("Open &store…"), tr("Open store"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, w, &MainWindow::openStore);
   a.export_placement =
       make(*w, tr("&Export placement…"), tr("Export"), Qt::CTRL | Qt::Key_E, w, &MainWindow::exportPlacement);
+  a.open_batch = make(*w, tr("Open &batch…"), tr("Open batch"), {}, w, &MainWindow::openBatch);
+  a.report = make(*w, tr("&Report of the selected runs…"), tr("Report"), Qt::CTRL | Qt::Key_R, w,
+                  [w] { w->runs().askReport(); });
   a.quit = make(*w, tr("&Quit"), tr("Quit"), QKeySequence::Quit, w, &QWidget::close);
   a.undo = window.undoGroup().createUndoAction(w, tr("&Undo"));
   a.undo->setShortcut(QKeySequence::Undo);

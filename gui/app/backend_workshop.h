@@ -10,6 +10,8 @@ class BackendWorkshop final : public Workshop {
  public:
   std::unique_ptr<Engine> makeEngine() override { return interleave::makeEngine(); }
 
+  std::unique_ptr<RunCatalog> makeCatalog() override { return makeRunCatalog(); }
+
   std::span<const SettingSpec> bankSettings() const override { return bankSettingSpecs(); }
   std::span<const SettingSpec> searchSettings(const std::string& method) const override {
     return searchSettingSpecs(method);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/app/evaluation_queue.h"
 
+#include <QElapsedTimer>
 #include <utility>
+
+#include "sessions/batch.h"
 
 namespace interleave::gui {
 
@@ -46,8 +49,11 @@ void EvaluationQueue::next() {
   waiting_.erase(waiting_.begin());
   jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
               [this, &workshop = workshop_, wanted, request, thorough](Progress& progress) -> std::function<void()> {
+                QElapsedTimer clock;
+                clock.start();
                 std::vector<Score> scores = workshop.evaluate(request, wanted.placement, progress);
-                const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores)};
+                const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores),
+                                        mannerOf(request), static_cast<double>(clock.elapsed()) / 1000};
                 return [this, result, wanted, thorough] {
                   book_.add(wanted.label, result.placement, result.scores, thorough);
                   Q_EMIT judged(result, wanted.result_of);

@@ -26,6 +26,7 @@
 #include "gui/docks/front_pane.h"
 #include "gui/docks/log_pane.h"
 #include "gui/docks/method_pane.h"
+#include "gui/docks/queue_pane.h"
 #include "gui/docks/setup_pane.h"
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
@@ -89,6 +90,7 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   addPane(new ComparePane(studio_), u"compare"_s);
   addPane(new EvaluationPane(studio_), u"evaluation"_s);
   addPane(new FrontPane(studio_), u"front"_s);
+  addPane(new QueuePane(studio_), u"queue"_s);
   addPane(new LogPane(studio_), u"log"_s);
 
   auto* bar = new QToolBar(tr("Run"));
@@ -178,9 +180,9 @@ void MainWindow::setThemeChoice(ThemeChoice choice) {
 
 void MainWindow::buildMenus() {
   QMenu* file = menuBar()->addMenu(tr("&File"));
-  file->addActions({actions_.open_model, actions_.open_store});
+  file->addActions({actions_.open_model, actions_.open_store, actions_.open_batch});
   file->addSeparator();
-  file->addAction(actions_.export_placement);
+  file->addActions({actions_.export_placement, actions_.report});
   file->addSeparator();
   file->addAction(actions_.quit);
   QMenu* edit = menuBar()->addMenu(tr("&Edit"));
@@ -337,6 +339,11 @@ void MainWindow::openStore() {
                                                     tr("Stores (*.interleave *.store *.sqlite *.db);;All files (*)"),
                                                     nullptr, QFileDialog::DontConfirmOverwrite);
   if (!file.isEmpty()) studio_.openStore(file.toStdString());
+}
+
+void MainWindow::openBatch() {
+  const QString file = QFileDialog::getOpenFileName(this, tr("Open a batch of runs"), {}, tr("Batches (*.json)"));
+  if (!file.isEmpty()) studio_.openBatch(file.toStdString());
 }
 
 void MainWindow::startOrPause() {

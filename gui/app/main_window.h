@@ -42,6 +42,7 @@ class MainWindow final : public QMainWindow {
 
   void openModel();
   void openStore();
+  void openBatch();
   void startOrPause();
   void forkShown();
   void exportPlacement();

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <initializer_list>
 #include <span>
@@ -50,8 +51,37 @@ void take(int milliseconds, std::string_view title, Progress& progress) {
   progress.throwIfStopped();
 }
 
+/// Knows the mock model, and of placements "uniform:K" alone.
+class MockCatalog final : public RunCatalog {
+ public:
+  MockCatalog(MockWorkshop& workshop, int layers) : workshop_(workshop), layers_(layers) {}
+
+  Model model(const std::filesystem::path&) override { return {"Mock model", "mock", layers_}; }
+  Preset preset(const std::string& name, const std::string& method) override {
+    return workshop_.preset(name.empty() ? "laptop" : name, method);
+  }
+  std::optional<Settings> bankRecipe(const std::filesystem::path&, const std::filesystem::path&) override {
+    return std::nullopt;
+  }
+  void check(const RunSpec& run) override {
+    if (run.budget.unit == Budget::Unit::FullLayers && run.budget.amount > layers_) {
+      throw badInput(run.model_path, "budget", "keeps more layers than the mock has");
+    }
+  }
+  void check(const Workbench::EvaluationRequest&) override {}
+  Placement placement(const std::string& text, const std::filesystem::path&, MixerKind rest) override {
+    if (!text.starts_with("uniform:")) throw usageError("placement", "\"" + text + "\": the mock knows uniform:K");
+    return Placement::uniform(layers_, std::atoi(text.c_str() + 8), 0, rest);
+  }
+
+ private:
+  MockWorkshop& workshop_;
+  int layers_;
+};
+
 }  // namespace
 
+std::unique_ptr<RunCatalog> MockWorkshop::makeCatalog() { return std::make_unique<MockCatalog>(*this, script_.layers); }
 std::span<const SettingSpec> MockWorkshop::bankSettings() const { return bankTable(); }
 std::span<const SettingSpec> MockWorkshop::searchSettings(const std::string&) const { return searchTable(); }
 

@@ -13,7 +13,9 @@ class MockWorkshop final : public Workshop {
   explicit MockWorkshop(MockScript script = {}, int evaluation_milliseconds = 0)
       : script_(std::move(script)), evaluation_milliseconds_(evaluation_milliseconds) {}
 
+  bool invents() const override { return true; }
   std::unique_ptr<Engine> makeEngine() override { return makeMockEngine(script_); }
+  std::unique_ptr<RunCatalog> makeCatalog() override;
   std::span<const SettingSpec> bankSettings() const override;
   std::span<const SettingSpec> searchSettings(const std::string& method) const override;
   std::vector<std::string> methods() const override { return {"dash"}; }

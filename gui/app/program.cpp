@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QIcon>
+#include <QLocale>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QTimer>
@@ -13,11 +14,14 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "backend/core/error.h"
 #include "gui/app/main_window.h"
 #include "gui/app/mock_workshop.h"
 #include "gui/app/studio.h"
 #include "gui/app/tour.h"
+#include "gui/report/report.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -26,7 +30,8 @@ namespace {
 using namespace Qt::StringLiterals;
 
 struct Options {
-  std::string model, store, bank, preset, tour;
+  std::string model, store, bank, preset, tour, report, against;
+  QString runs;
   bool mock = false, told = false;  ///< told: help or version was asked for, and printed.
 };
 
@@ -37,12 +42,14 @@ void chooseScreen(std::span<char*> arguments) {
     if (!qEnvironmentVariableIsEmpty(variable)) return;
   }
   const bool windowless = std::ranges::any_of(arguments, [](std::string_view word) {
-    return word.starts_with("--tour") || word == "--help" || word == "-h" || word == "--version" || word == "-v";
+    return word.starts_with("--tour") || word.starts_with("--report") || word == "--help" || word == "-h" ||
+           word == "--version" || word == "-v";
   });
   if (windowless) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
   } else {
-    std::fputs("interleave: there is no display; use interleave-cli, or --tour DIR for pictures\n", stderr);
+    std::fputs("interleave: there is no display; use interleave-cli, --tour DIR for pictures, or --report FILE\n",
+               stderr);
   }
 #endif
 }
@@ -63,8 +70,15 @@ std::optional<Options> optionsFrom() {
   const QCommandLineOption preset(u"preset"_s, text("A preset by name, or a file."), u"NAME"_s, u"laptop"_s);
   const QCommandLineOption tour(u"tour"_s, text("Go through the demonstration, write pictures of every view, and end."),
                                 u"DIR"_s);
+  const QCommandLineOption report(
+      u"report"_s, text("Write a report of the store's runs, as .html, .pdf or .md, and end."), u"FILE"_s);
+  const QCommandLineOption runs(u"runs"_s, text("The runs of the report: 1,2,5. Without it, all."), u"LIST"_s);
+  const QCommandLineOption against(u"against"_s,
+                                   text("What the report's differences are from: a run's number, a method, or a "
+                                        "placement that was judged (uniform:8; uniform). Without it, the first."),
+                                   u"NAME"_s);
   const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
-  parser.addOptions({model, store, bank, preset, tour, mock});
+  parser.addOptions({model, store, bank, preset, tour, report, runs, against, mock});
   if (!parser.parse(QApplication::arguments())) {
     std::fprintf(stderr, "interleave: %s\n", qPrintable(parser.errorText()));
     return std::nullopt;
@@ -73,8 +87,16 @@ std::optional<Options> optionsFrom() {
   if (help) std::fputs(qPrintable(parser.helpText()), stdout);
   if (version) std::puts("interleave " INTERLEAVE_VERSION);
   const auto value = [&](const QCommandLineOption& option) { return parser.value(option).toStdString(); };
-  return Options{value(model), value(store),       value(bank),    value(preset),
-                 value(tour),  parser.isSet(mock), help || version};
+  return Options{.model = value(model),
+                 .store = value(store),
+                 .bank = value(bank),
+                 .preset = value(preset),
+                 .tour = value(tour),
+                 .report = value(report),
+                 .against = value(against),
+                 .runs = parser.value(runs),
+                 .mock = parser.isSet(mock),
+                 .told = help || version};
 }
 
 /// Where runs go that were given no store: the user's own data, so that none is lost.
@@ -104,6 +126,29 @@ void writeMessage(QtMsgType type, const QMessageLogContext& context, const QStri
   std::fprintf(stderr, "%s\n", qPrintable(qFormatLogMessage(type, context, message)));
 }
 
+/// "1,2,5". Usage error.
+std::vector<RunId> runsOf(const QString& list) {
+  std::vector<RunId> runs;
+  for (const QString& word : list.split(u',', Qt::SkipEmptyParts)) {
+    bool number = false;
+    runs.push_back(word.trimmed().toLongLong(&number));
+    if (!number) throw usageError("--runs", "\"" + word.toStdString() + "\" is no run's number");
+  }
+  return runs;
+}
+
+/// The report of --report; the exit code.
+int report(Workshop& workshop, const Options& options) {
+  try {
+    if (options.store.empty()) throw usageError("--report", "is of the runs of a store: name it with --store");
+    writeReport(workshop, {options.store, runsOf(options.runs), options.report, options.against});
+    return 0;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "interleave: %s\n", error.what());
+    return static_cast<int>(error.kind());
+  }
+}
+
 }  // namespace
 
 int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Workshop>()>& make_workshop) {
@@ -122,18 +167,22 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
     std::fputs("interleave: this build has no backend; only --mock works\n", stderr);
     return 2;
   }
-  const bool touring = !options.tour.empty();
+  const bool touring = !options.tour.empty(), reporting = !options.report.empty();
   if (touring && options.model.empty() && !options.mock) {
     std::fputs("interleave: --tour goes through a search: name a --model\n", stderr);
     return 2;
   }
-  applyTheme(application,
-             touring ? ThemeChoice::Light : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
+  applyTheme(application, touring || reporting ? ThemeChoice::Light
+                                               : static_cast<ThemeChoice>(QSettings().value(u"theme"_s, 0).toInt()));
   std::unique_ptr<Workshop> workshop;
   if (options.mock) {
     workshop = std::make_unique<MockWorkshop>(MockScript{.steps_per_second = 60}, 200);
   } else {
     workshop = make_workshop();
+  }
+  if (reporting) {
+    QLocale::setDefault(QLocale::c());
+    return report(*workshop, options);
   }
   Studio studio(*workshop);
   MainWindow window(studio, !touring);

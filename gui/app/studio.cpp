@@ -48,7 +48,9 @@ Studio::Studio(Workshop& workshop)
       what_if_(workshop, jobs_, book_,
                {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
                [this] { return evaluationRequest(); }),
-      measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }) {
+      measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }),
+      queue_(workshop, jobs_, library_, controller_,
+             [this](const PlannedRun& planned, RunId run, bool goes_on) { launchPlanned(planned, run, goes_on); }) {
   clock_.addSource([this] {
     const bool going_on = controller_.drain();
     drainPreparation();
@@ -64,8 +66,32 @@ Studio::Studio(Workshop& workshop)
   connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
   connect(&run_, &RunModel::changed, this, &Studio::runChanged);
   connect(&editor_, &PlacementEditor::changed, this, &Studio::editorChanged);
+  connect(&report_, &ReportProcess::failed, this, [this](const QString& reason) { tellProblem(tr("Report"), reason); });
+  connect(&report_, &ReportProcess::written, this, [this](const QString& file) {
+    const QString text = tr("The report is written: %1").arg(file);
+    log_.add(LogEvent::Level::Info, text);
+    Q_EMIT notice(text);
+  });
   connectRun();
+  connectQueue();
   since_reload_.start();
+}
+
+void Studio::connectQueue() {
+  connect(&queue_, &RunQueue::judged, this, [this](RunId run, const ScoreEvent& result) {
+    if (run_.record().id == run) {
+      run_.shared()->scores.push_back(result);
+      run_.recordChanged();
+    }
+    flushStore(run);
+  });
+  connect(&queue_, &RunQueue::ended, this, [this] {
+    const std::size_t failed = queue_.queue().count(BatchQueue::State::Failed);
+    const QString text =
+        failed > 0 ? tr("The queue is done; %1 of its runs failed.").arg(failed) : tr("The queue is done.");
+    log_.add(failed > 0 ? LogEvent::Level::Warning : LogEvent::Level::Info, text);
+    Q_EMIT notice(text);
+  });
 }
 
 void Studio::connectRun() {
@@ -95,7 +121,7 @@ void Studio::runFinished() {
   if (phase.phase == Phase::Failed) tellProblem(tr("The run failed"), qt(phase.title));
   if (controller_.recorded()) flushStore(controller_.record()->id);
   const bool shown = run_.shared() == controller_.record() && !editor_.edited();
-  if (phase.phase != Phase::Done || !searching_ || !shown) return;
+  if (phase.phase != Phase::Done || !searching_ || !shown || queue_.active()) return;  // the queue judges itself
   run_.setKept(-1);  // what was found, not what the slider asked "what if" of
   if (!run_.record().placements.empty()) judgeShown();
 }
@@ -172,6 +198,19 @@ void Studio::openStore(const std::filesystem::path& file) {
     setupChanged();
     log_.add(LogEvent::Level::Info, tr("store %1: %2 runs").arg(qt(file.string())).arg(library_.rowCount()));
     if (!library_.readOnlyReason().isEmpty()) log_.add(LogEvent::Level::Warning, library_.readOnlyReason());
+  });
+}
+
+void Studio::openBatch(const std::filesystem::path& file) {
+  attempt(tr("Open batch"), [&] {
+    Batch batch = readBatch(file);
+    std::error_code unlike;
+    const bool open = library_.isOpen() && std::filesystem::equivalent(batch.store, library_.file(), unlike);
+    if (!open) openStore(batch.store);
+    if (!library_.isOpen() || !std::filesystem::equivalent(batch.store, library_.file(), unlike)) {
+      throw usageError("batch", "its store " + batch.store.string() + " is not open");
+    }
+    queue_.add(std::move(batch));
   });
 }
 
@@ -260,6 +299,15 @@ void Studio::launchFrom(RunId id, const QString& what, std::function<Launch(cons
                 auto found = std::make_shared<Launch>(load(Store::open(file)));
                 return [this, found] { launch(std::move(*found)); };
               });
+}
+
+void Studio::launchPlanned(const PlannedRun& planned, RunId run, bool goes_on) {
+  if (!goes_on) return launch({.spec = planned.spec, .into = run});
+  launchFrom(run, tr("Resume"), [planned, run](const Store& store) {
+    Launch found{.spec = resumedSpec(planned, run, store), .into = run};
+    found.so_far = std::make_shared<RunRecord>(loadRecord(store, run));
+    return found;
+  });
 }
 
 std::vector<Intervention> Studio::pinChanges(const Pins& before, const Pins& after, std::int64_t step) {
@@ -394,6 +442,11 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
                   }
                 };
               });
+}
+
+void Studio::writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs,
+                         const std::string& against) {
+  report_.start({library_.file(), runs, file, against}, workshop_.invents());
 }
 
 const std::vector<CostTable>& Studio::costs() const {

@@ -22,7 +22,9 @@
 #include "gui/model/placement_book.h"
 #include "gui/model/placement_editor.h"
 #include "gui/model/run_model.h"
+#include "gui/model/run_queue.h"
 #include "gui/model/setup_model.h"
+#include "gui/report/report_process.h"
 
 namespace interleave::gui {
 
@@ -39,6 +41,8 @@ class Studio final : public QObject {
   LogModel& log() { return log_; }
   RunLibrary& library() { return library_; }
   RunController& controller() { return controller_; }
+  RunQueue& queue() { return queue_; }
+  ReportProcess& report() { return report_; }
   RunModel& run() { return run_; }
   SetupModel& setup() { return setup_; }
   OpenModel& model() { return model_; }
@@ -51,6 +55,7 @@ class Studio final : public QObject {
   /// The store that is open already is read anew. Refused while something is written to the open one.
   void openStore(const std::filesystem::path& file);
   void openModel(const std::filesystem::path& path);
+  void openBatch(const std::filesystem::path& file);  ///< Its runs into the queue, and its store open.
   void prepareCandidates();
 
   void startRun();                            ///< What Setup says.
@@ -61,6 +66,8 @@ class Studio final : public QObject {
   void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
   void judgeCompared();                       ///< The placements ticked in Compare.
   void judgeShown();                          ///< What Placement shows, and what it is compared with.
+  /// Of these runs of the store; see ReportRequest. A notice says when it is written.
+  void writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs, const std::string& against);
   void exportShown(const std::string& format, const std::filesystem::path& folder);
 
   /// Every budget from the same run: shows the `kept` layers with the largest advantage.
@@ -89,6 +96,7 @@ class Studio final : public QObject {
  private:
   void tellProblem(const QString& what, const QString& reason);
   void connectRun();
+  void connectQueue();
   void runFinished();
   void setupChanged();
   void refreshSubject();
@@ -107,6 +115,7 @@ class Studio final : public QObject {
   };
   void launchFrom(RunId id, const QString& what, std::function<Launch(const Store&)> load);
   void launch(Launch what);
+  void launchPlanned(const PlannedRun& planned, RunId run, bool goes_on);
   /// What leads from the pins of a checkpoint to those wanted, at `step`; told in the log.
   std::vector<Intervention> pinChanges(const Pins& before, const Pins& after, std::int64_t step);
   void runShown();
@@ -133,7 +142,9 @@ class Studio final : public QObject {
   OpenModel model_;
   EvaluationQueue judging_, what_if_;
   CostMeasurement measured_cost_;
-  RunController controller_;            // first to go: its engine records into the library
+  RunController controller_;  // first to go: its engine records into the library
+  RunQueue queue_;            // before that: it watches the controller
+  ReportProcess report_;
   std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
   std::shared_ptr<RunRecord> prepared_;
   bool searching_ = false;        ///< The run going on, or the last one, is a search, not a replay.

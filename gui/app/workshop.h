@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/engine/run_catalog.h"
 #include "backend/engine/workbench.h"
 
 namespace interleave::gui {
@@ -21,7 +22,10 @@ class Workshop {
  public:
   virtual ~Workshop() = default;
 
+  virtual bool invents() const { return false; }  ///< As the program does with --mock.
   virtual std::unique_ptr<Engine> makeEngine() = 0;
+
+  virtual std::unique_ptr<RunCatalog> makeCatalog() = 0;  ///< For one thread.
 
   virtual std::span<const SettingSpec> bankSettings() const = 0;
   virtual std::span<const SettingSpec> searchSettings(const std::string& method) const = 0;

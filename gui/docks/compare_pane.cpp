@@ -21,10 +21,6 @@ namespace {
 
 enum ListColumn { Name, Layers, Kept, Bytes, kListColumns };
 
-QString shortLabel(int index) {
-  return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString());
-}
-
 /// ".27", "1", "−.40": short, for a cell.
 QString cellText(double value) {
   const double size = std::abs(value);
@@ -95,6 +91,10 @@ class StripDelegate final : public QStyledItemDelegate {
 };
 
 }  // namespace
+
+QString shortLabel(int index) {
+  return QString(QChar(u'A' + index % 26)) + (index >= 26 ? QString::number(index / 26) : QString());
+}
 
 ComparePane::ComparePane(Studio& studio)
     : Pane(tr("Compare"), studio.clock()),

@@ -10,6 +10,9 @@ class QTreeWidgetItem;
 
 namespace interleave::gui {
 
+/// How the compared placements are called beside each other: A, B, … Z, A1, ….
+QString shortLabel(int index);
+
 /// Placements side by side: their layers with the differences from the first, how much they overlap and their runs rank
 /// the layers alike, and quality against bytes.
 class ComparePane final : public Pane {

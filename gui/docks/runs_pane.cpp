@@ -2,6 +2,8 @@
 #include "gui/docks/runs_pane.h"
 
 #include <QAction>
+#include <QFileDialog>
+#include <QFileInfo>
 #include <QHeaderView>
 #include <QInputDialog>
 #include <QLineEdit>
@@ -10,6 +12,7 @@
 #include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -89,6 +92,7 @@ RunsPane::RunsPane(Studio& studio)
   list_->setModel(&filter_);
   list_->setRootIsDecorated(false);
   list_->setAllColumnsShowFocus(true);
+  list_->setSelectionMode(QAbstractItemView::ExtendedSelection);
   list_->setUniformRowHeights(true);
   list_->setItemDelegate(new RunDelegate(list_));
   list_->setAccessibleName(tr("Runs"));
@@ -140,6 +144,45 @@ void RunsPane::select(RunId id) {
   }
 }
 
+std::vector<RunId> RunsPane::chosen() const {
+  std::vector<RunId> runs;
+  for (int row = 0; row < filter_.rowCount(); ++row) {
+    const QModelIndex index = filter_.index(row, 0);
+    if (list_->selectionModel()->isSelected(index)) runs.push_back(index.data(RunLibrary::RunRole).toLongLong());
+  }
+  return runs;
+}
+
+QString RunsPane::firstName() { return tr("the first"); }
+
+/// What a report's differences may be from, of these runs.
+QStringList RunsPane::referenceNames(const std::vector<RunId>& runs) const {
+  QStringList names{firstName(), QStringLiteral("uniform")};
+  for (const RunId id : runs) {
+    const RunSummary* run = studio_.library().find(id);
+    if (run != nullptr && !names.contains(qt(run->method))) names << qt(run->method);
+  }
+  for (const RunId id : runs) names << QString::number(id);
+  return names;
+}
+
+void RunsPane::askReport() {
+  std::vector<RunId> runs = chosen();
+  std::ranges::sort(runs);  // the oldest first, however the list is sorted
+  if (runs.empty()) return studio_.attempt(tr("Report"), [] { throw usageError("runs", "select some in Runs first"); });
+  QString file = QFileDialog::getSaveFileName(
+      this, runs.size() == 1 ? tr("Report of 1 run") : tr("Report of %1 runs").arg(runs.size()), {},
+      tr("Reports (*.html *.pdf *.md)"));
+  if (file.isEmpty()) return;
+  if (QFileInfo(file).suffix().isEmpty()) file += QStringLiteral(".html");
+  bool chosen_reference = false;
+  const QString against = QInputDialog::getItem(
+      this, tr("Report"), tr("Differences from: a run's number, a method, or a placement that was judged"),
+      referenceNames(runs), 0, true, &chosen_reference);
+  if (!chosen_reference) return;
+  studio_.writeReport(file.toStdString(), runs, against == firstName() ? std::string() : against.toStdString());
+}
+
 void RunsPane::refresh() {
   const int count = studio_.library().rowCount();
   const QString runs = count == 1 ? tr("1 run") : tr("%1 runs").arg(count);
@@ -162,6 +205,7 @@ void RunsPane::openMenu(const QPoint& position) {
   add(tr("Re&play"), idle, [this, id] { studio_.replayRun(id, 4); });
   add(tr("Its &settings into Setup"), idle, [this, id] { studio_.takeSettings(id); });
   add(tr("&Fork from its last step"), writable && idle, [this, id, step = run->step] { studio_.forkRun(id, step); });
+  add(tr("Rep&ort of the selected runs…"), true, [this] { askReport(); });
   menu->addSeparator();
   add(run->baseline ? tr("No longer the &baseline") : tr("Pin as &baseline"), writable,
       [this, id, attempt] { attempt(tr("Baseline"), [this, id] { studio_.library().setBaseline(id); }); });

@@ -18,6 +18,8 @@ class RunsPane final : public Pane {
   explicit RunsPane(Studio& studio);
   RunId selected() const;  ///< 0: none.
   void select(RunId id);
+  std::vector<RunId> chosen() const;  ///< All that are selected, in the order of the list.
+  void askReport();                   ///< Of those, into a file that the user names.
   QTreeView& list() { return *list_; }
   QString csv() const override;
 
@@ -28,6 +30,8 @@ class RunsPane final : public Pane {
   void openMenu(const QPoint& position);
   void editTags(RunId id);
   void rename(RunId id);
+  static QString firstName();  ///< Of the reference that a report takes unasked.
+  QStringList referenceNames(const std::vector<RunId>& runs) const;
 
   Studio& studio_;
   QSortFilterProxyModel filter_;

@@ -85,10 +85,4 @@ RunSpec SetupModel::spec() const {
   return spec;
 }
 
-std::string standardTitle(const RunSpec& spec) {
-  const bool layers = spec.budget.unit == Budget::Unit::FullLayers;
-  std::string title = spec.method;
-  return title.append(layers ? "-k" : "-").append(spec.budget.text()).append("-s").append(std::to_string(spec.seed));
-}
-
 }  // namespace interleave::gui

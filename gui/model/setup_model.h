@@ -56,7 +56,4 @@ class SetupModel final : public QObject {
   Settings bank_, search_;
 };
 
-/// "dash-k8-s0": what a run is called that nobody has named.
-std::string standardTitle(const RunSpec& spec);
-
 }  // namespace interleave::gui

@@ -558,6 +558,13 @@ void Figure::Canvas::restyle() {
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 
+void Figure::Canvas::settleAt(QSize size) {
+  plot_->resize(size);
+  plot_->setViewport(QRect(QPoint(), size));
+  plot_->replot(QCustomPlot::rpImmediateRefresh);  // finds how many ticks fit, …
+  plot_->replot(QCustomPlot::rpImmediateRefresh);  // … and draws those
+}
+
 void Figure::Canvas::draw(QCPPainter& painter) {
   painter.setMode(QCPPainter::pmVectorized);
   plot_->toPainter(&painter, plot_->width(), plot_->height());

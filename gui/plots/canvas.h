@@ -26,6 +26,7 @@ class Figure::Canvas final {
   void zoom(double factor);
   void moveCrosshair(int columns, int rows);
   void changePanel(int by);        ///< Moves the crosshair to the middle of another panel, around the ends.
+  void settleAt(QSize size);       ///< Lays out as at that size on screen, for a figure that is on none.
   void draw(QCPPainter& painter);  ///< At the widget's size, as vectors.
 
  private:

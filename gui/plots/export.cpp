@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/plots/export.h"
 
+#include <QBuffer>
 #include <QFileInfo>
 #include <QPageSize>
 #include <QPainter>
@@ -79,6 +80,21 @@ void exportView(QWidget& view, const QString& file) {
     throw usageError(file.toStdString(), "pictures are written as .png, .svg or .pdf");
   }
   if (!written) throw Error(ErrorKind::Failed, file.toStdString(), "", "cannot be written");
+}
+
+QByteArray figureSvg(Figure& figure, QSize size) {
+  figure.canvas().settleAt(size);
+  figure.resize(size);
+  QByteArray text;
+  QBuffer buffer(&text);
+  QSvgGenerator svg;
+  svg.setOutputDevice(&buffer);
+  svg.setSize(size);
+  svg.setViewBox(QRect(QPoint(), size));
+  QCPPainter painter(&svg);
+  figure.canvas().draw(painter);
+  painter.end();
+  return text;
 }
 
 QString viewCsv(const QWidget& view) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include "backend/core/error.h"
@@ -56,6 +57,34 @@ PairedDifference noisyPairs(int count, double shift, std::uint64_t seed) {
     values.push_back(reference.back() + shift + random.uniform() - 0.5);
   }
   return pairedDifference(values, reference, Better::Lower, seed);
+}
+
+TEST(StudentMean, ReachesAsFarAsTheTablesSay) {
+  for (const auto& [count, reach] : std::map<std::size_t, double>{{2, 12.706205},
+                                                                  {3, 4.302653},
+                                                                  {4, 3.182446},
+                                                                  {5, 2.776445},
+                                                                  {11, 2.228139},
+                                                                  {31, 2.042272},
+                                                                  {1001, 1.962339}}) {
+    std::vector<double> samples(count);
+    for (std::size_t i = 0; i < count; ++i) samples[i] = i % 2 == 0 ? 5 : 7;
+    const double mean = meanOf(samples);
+    double squares = 0;
+    for (const double sample : samples) squares += (sample - mean) * (sample - mean);
+    const double error = std::sqrt(squares / static_cast<double>(count - 1) / static_cast<double>(count));
+    const Interval interval = studentMean(samples);
+    EXPECT_NEAR((interval.high - mean) / error, reach, 1e-5) << count;
+    EXPECT_NEAR(interval.high - mean, mean - interval.low, 1e-12) << count;
+  }
+}
+
+TEST(StudentMean, OfEqualSamplesIsThatAndOfOneNothing) {
+  const Interval equal = studentMean(std::vector{2.5, 2.5, 2.5});
+  EXPECT_EQ(equal.low, 2.5);
+  EXPECT_EQ(equal.high, 2.5);
+  EXPECT_TRUE(std::isnan(studentMean(std::vector{2.5}).low));
+  EXPECT_TRUE(std::isnan(studentMean({}).high));
 }
 
 TEST(PairedDifference, IsThatOfThePairsAndCountsThem) {

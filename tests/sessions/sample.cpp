@@ -44,7 +44,8 @@ bool same(const Score& a, const Score& b) {
          same(a.value, b.value) && same(a.standard_error, b.standard_error) && sameNumbers(a.per_sample, b.per_sample);
 }
 bool same(const ScoreEvent& a, const ScoreEvent& b) {
-  return std::tie(a.label, a.placement) == std::tie(b.label, b.placement) &&
+  return std::tie(a.label, a.placement, a.manner) == std::tie(b.label, b.placement, b.manner) &&
+         same(a.seconds, b.seconds) &&
          std::equal(a.scores.begin(), a.scores.end(), b.scores.begin(), b.scores.end(),
                     [](const Score& x, const Score& y) { return same(x, y); });
 }
@@ -52,7 +53,7 @@ bool same(const InterventionEvent& a, const InterventionEvent& b) { return a.cha
 bool same(const EnvironmentEvent& a, const EnvironmentEvent& b) {
   const auto facts = [](const EnvironmentEvent& e) {
     return std::tie(e.device, e.kernel, e.precision, e.library, e.layers, e.heads, e.kv_heads, e.threads, e.model_name,
-                    e.model_fingerprint, e.operators);
+                    e.model_fingerprint, e.operators, e.machine, e.program);
   };
   const auto flat = [](const EnvironmentEvent& e) {
     std::vector<std::int64_t> numbers;
@@ -128,6 +129,8 @@ std::vector<Event> sampleEvents() {
   environment.model_name = "Sample 30";
   environment.model_fingerprint = "abc";
   environment.operators = {MixerKind::Full, MixerKind::GdnWindow};
+  environment.machine = "a machine";
+  environment.program = "interleave 0";
   environment.costs = {{8192, {{{1, 2, 3}, {}, {}, {}}, {{4, 5, 6}, {1, 1, 1}, {1, 1, 7}, {}}}}};
   AlignmentEvent alignment{MixerKind::GdnWindow, 1, 20, 512, 0.5, false, {0.1f, 0.7f}, {0.9f, 1.0f}};
   AlignmentEvent held_out = alignment;
@@ -152,7 +155,7 @@ std::vector<Event> sampleEvents() {
               "found K=8",
               found,
               {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}, "0123456789abcdef"}, {"passkey", "share", 1, 0, 8, {}}}},
-          ScoreEvent{"teacher", all, {{"nll", "nats", 2.5, kNaN, 0, {}}}},
+          ScoreEvent{"teacher", all, {{"nll", "nats", 2.5, kNaN, 0, {}}}, "nll; 3072 tokens", 1.5},
           PhaseEvent{Phase::Done, "Done", 1, 12, 0}};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/engine/machine.h"
 #include "backend/model/device.h"
 #include "kernels/gated_delta_rule.h"
 
@@ -71,6 +72,8 @@ EnvironmentEvent environmentOf(const Model& model, const Execution& execution, c
   event.model_name = config.name;
   event.model_fingerprint = model.fingerprint();
   event.operators = std::move(operators);
+  event.machine = machineText();
+  event.program = programVersion();
   for (std::int64_t tokens : drawnContextLengths()) event.costs.push_back(costTable(config, windows, tokens));
   return event;
 }

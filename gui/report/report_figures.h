@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "gui/app/studio.h"
+#include "gui/docks/compare_pane.h"
+#include "gui/docks/curves_pane.h"
+#include "gui/docks/evaluation_pane.h"
+#include "gui/docks/logits_pane.h"
+#include "gui/report/report_document.h"
+
+namespace interleave::gui {
+
+/// Draws what the studio's views show of runs and placements, with the views themselves, off the screen. In the
+/// window's thread, and in the theme that is set.
+class ReportFigures final {
+ public:
+  static constexpr int kWidth = 780;       ///< Pixels: a page's width at a readable size of text.
+  static constexpr int kMostHeight = 960;  ///< That fits on a printed page.
+  static constexpr int kStripHeight = 20;  ///< Of placements in tables.
+  explicit ReportFigures(Workshop& workshop);
+
+  /// Logits over the steps and the curves; those of candidates where there was no step. None of a run without either.
+  std::vector<ReportFigure> ofRun(const std::shared_ptr<RunRecord>& run);
+  /// Overlaps and quality against bytes, then the scores where there are any. Costs are those of the run `like`.
+  std::vector<ReportFigure> ofPlacements(const std::vector<KnownPlacement>& placements,
+                                         const std::shared_ptr<RunRecord>& like);
+  static ReportFigure ofPlacement(const Placement& placement);
+
+ private:
+  static ReportFigure draw(Pane& pane, int height);
+
+  Studio studio_;
+  LogitsPane logits_;
+  CurvesPane curves_;
+  ComparePane compare_;
+  EvaluationPane evaluation_;
+  int subjects_ = 0;  ///< How many comparisons were drawn.
+};
+
+}  // namespace interleave::gui

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/batch.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "backend/core/error.h"
+
+namespace interleave {
+namespace {
+
+constexpr std::size_t kMostRuns = 4096;
+const char* const kExtract = "extract";  ///< The setting that lists further budgets.
+
+/// Runs `body`; what is wrong is told by where in the batch it stands.
+template <class Body>
+auto at(const Batch& batch, const std::string& place, Body body) {
+  try {
+    return body();
+  } catch (const Error& problem) {
+    if (batch.file.empty() || problem.kind() == ErrorKind::Failed) throw;
+    throw badInput(batch.file, place, problem.what());
+  }
+}
+
+/// A name that may be that of a file, as seen from the batch's folder.
+std::string seenFrom(const Batch& batch, const std::string& name) {
+  if (batch.file.empty() || name.empty()) return name;
+  const std::filesystem::path path = std::filesystem::absolute(batch.file).parent_path() / name;
+  std::error_code ignored;
+  const bool file = name.find('/') != std::string::npos || std::filesystem::is_regular_file(path, ignored);
+  return file ? path.lexically_normal().string() : name;
+}
+
+/// Changes to settings, with the files that they name as seen from the batch's folder.
+void change(Settings& settings, nlohmann::json changes, const Batch& batch) {
+  for (const SettingSpec& spec : settings.specs()) {
+    const auto value = changes.find(spec.key);
+    const bool path = value != changes.end() && spec.type == SettingSpec::Type::Path && value->is_string();
+    if (path && !batch.file.empty() && !value->get_ref<const std::string&>().empty()) {
+      *value = (std::filesystem::absolute(batch.file).parent_path() / value->get<std::string>()).string();
+    }
+  }
+  settings.merge(changes, {});
+}
+
+/// Every budget that a run tells a placement for, its own first.
+std::vector<Budget> budgetsOf(const RunSpec& spec) {
+  std::vector<Budget> all{spec.budget};
+  const auto extract = spec.search_settings.find(kExtract);
+  if (extract == spec.search_settings.end() || !extract->is_string()) return all;
+  for (const std::string& word : wordsOf(*extract)) {
+    try {
+      all.push_back(Budget::parse(word));
+    } catch (const Error&) {  // of a store that was tampered with: the run tells no such placement
+    }
+  }
+  return all;
+}
+
+bool contains(const std::vector<Budget>& all, const Budget& one) { return std::ranges::find(all, one) != all.end(); }
+
+/// Asks a planned run for further budgets.
+void extend(PlannedRun& run, const std::vector<Budget>& budgets) {
+  std::vector<Budget> told = budgetsOf(run.spec);
+  for (const Budget& budget : budgets) {
+    if (!contains(run.budgets, budget)) run.budgets.push_back(budget);
+    if (contains(told, budget)) continue;
+    told.push_back(budget);
+    auto& list = run.spec.search_settings[kExtract].get_ref<std::string&>();
+    list.append(list.empty() ? "" : ",").append(budget.text());
+  }
+}
+
+/// What a run's result depends on, but for the further budgets that it tells.
+nlohmann::json essenceOf(const RunSpec& spec) {
+  nlohmann::json search = spec.search_settings;
+  if (search.is_object()) search.erase(kExtract);
+  return {{"method", spec.method},
+          {"budget", spec.budget.text()},
+          {"seed", spec.seed},
+          {"device", spec.device},
+          {"search", std::move(search)},
+          {"bank", std::filesystem::path(spec.bank_dir).filename().string()},
+          {"bank_settings", spec.bank_settings}};
+}
+
+class Planner {
+ public:
+  Planner(const Batch& batch, RunCatalog& catalog)
+      : batch_(batch), catalog_(catalog), model_(at(batch, "model", [&] { return catalog.model(batch.model); })) {}
+
+  BatchPlan plan() {
+    takeRecipe();
+    for (std::size_t i = 0; i < batch_.runs.size(); ++i) addGrid(batch_.runs[i], "runs[" + std::to_string(i) + "]");
+    plan_.prepares_bank = !bank_is_there_ && isTrained(restOperator());
+    if (batch_.evaluation) judge();
+    return std::move(plan_);
+  }
+
+ private:
+  Preset presetOf(const Batch::Method& method) { return catalog_.preset(seenFrom(batch_, method.preset), method.name); }
+
+  /// One recipe for all runs: that of the bank which is there, else of the first method's preset.
+  void takeRecipe() {
+    const Preset first = at(batch_, "runs[0].methods[0]", [&] { return presetOf(batch_.runs.at(0).methods.at(0)); });
+    at(batch_, "bank_settings", [&] {
+      const std::optional<Settings> stored = catalog_.bankRecipe(batch_.bank, batch_.model);
+      recipe_ = stored ? *stored : first.bank;
+      change(recipe_, batch_.bank_settings, batch_);
+      if (stored && stored->json() != recipe_.json()) {
+        throw usageError("bank", "the one in " + batch_.bank.string() + " was made otherwise; name another folder");
+      }
+      bank_is_there_ = stored.has_value();
+    });
+  }
+
+  void addGrid(const Batch::Grid& grid, const std::string& place) {
+    for (const std::uint64_t seed : grid.seeds) {
+      for (std::size_t i = 0; i < grid.methods.size(); ++i) {
+        at(batch_, place + ".methods[" + std::to_string(i) + "]", [&] { addRuns(grid, grid.methods[i], seed); });
+      }
+    }
+  }
+
+  void addRuns(const Batch::Grid& grid, const Batch::Method& method, std::uint64_t seed) {
+    Preset preset = presetOf(method);
+    change(preset.search, method.settings, batch_);
+    RunSpec spec;
+    spec.model_path = std::filesystem::absolute(batch_.model).lexically_normal().string();
+    spec.bank_dir = std::filesystem::absolute(batch_.bank).lexically_normal().string();
+    spec.method = method.name;
+    spec.preset = preset.name;
+    spec.seed = seed;
+    spec.bank_settings = recipe_.json();
+    spec.search_settings = preset.search.json();
+    spec.device = batch_.device;
+    spec.model_fingerprint = model_.fingerprint;
+    const std::vector<Budget> budgets = grid.budgets.empty() ? std::vector{preset.budget} : grid.budgets;
+    for (const Budget& budget : budgets) {
+      spec.budget = budget;
+      spec.title = standardTitle(spec);
+      catalog_.check(spec);
+      if (grid.per_budget || !spec.search_settings.contains(kExtract)) addRun(spec, {budget});
+    }
+    if (grid.per_budget || !spec.search_settings.contains(kExtract)) return;
+    spec.budget = budgets.front();
+    spec.title = standardTitle(spec);
+    addRun(spec, budgets);
+  }
+
+  /// Adds a run, unless it is there already; then the budgets are asked of that one.
+  void addRun(const RunSpec& spec, const std::vector<Budget>& budgets) {
+    const auto [place, fresh] = known_.try_emplace(essenceOf(spec), plan_.runs.size());
+    if (fresh) {
+      if (plan_.runs.size() >= kMostRuns) throw usageError("runs", "they are more than " + std::to_string(kMostRuns));
+      plan_.runs.push_back({.spec = spec, .budgets = {spec.budget}});
+      std::string& title = plan_.runs.back().spec.title;
+      if (const int used = ++titles_[title]; used > 1) title.append("-").append(std::to_string(used));
+    }
+    extend(plan_.runs[place->second], budgets);
+  }
+
+  /// The best of the operators that the runs choose from: what stands in a baseline's other layers.
+  MixerKind restOperator() const {
+    MixerKind best = MixerKind::SlidingWindow;
+    for (const PlannedRun& run : plan_.runs) {
+      for (const std::string& word : wordsOf(run.spec.search_settings.value("operators", std::string()))) {
+        best = std::max(best, mixerKindNamed(word).value_or(best));
+      }
+    }
+    return best;
+  }
+
+  void judge() {
+    auto judging = std::make_shared<Judging>();
+    judging->request = *batch_.evaluation;
+    judging->request.model = plan_.runs.front().spec.model_path;
+    judging->request.candidates = {plan_.runs.front().spec.bank_dir, recipe_.json()};
+    judging->request.execution.device = batch_.device;
+    at(batch_, "evaluation", [&] { catalog_.check(judging->request); });
+    judging->manner = mannerOf(judging->request);
+    for (std::size_t i = 0; i < batch_.placements.size(); ++i) {
+      at(batch_, "placements[" + std::to_string(i) + "]", [&] {
+        const std::string& text = batch_.placements[i];
+        judging->references.push_back({text, catalog_.placement(seenFrom(batch_, text), batch_.model, restOperator())});
+      });
+    }
+    plan_.judging = std::move(judging);
+  }
+
+  const Batch& batch_;
+  RunCatalog& catalog_;
+  const RunCatalog::Model model_;
+  Settings recipe_;
+  bool bank_is_there_ = false;
+  BatchPlan plan_;
+  std::map<nlohmann::json, std::size_t> known_;  // by essence: where in the plan
+  std::map<std::string, int> titles_;            // how often each was given
+};
+
+}  // namespace
+
+BatchPlan planBatch(const Batch& batch, RunCatalog& catalog) { return Planner(batch, catalog).plan(); }
+
+std::string mannerOf(const Workbench::EvaluationRequest& request) {
+  std::string text;
+  for (const std::string& task : request.tasks) text.append(text.empty() ? "" : ", ").append(task);
+  const auto add = [&text](const char* before, std::int64_t count, const char* after) {
+    text.append(before).append(std::to_string(count)).append(after);
+  };
+  add("; ", request.text_tokens, " tokens of text");
+  add(" in sequences of ", request.sequence_length, "");
+  add("; ", request.prompts, " prompts");
+  add(" of ", request.prompt_tokens, " tokens, wording ");
+  text.append(request.wording).append("; seed ").append(std::to_string(request.seed));
+  if (!request.generate) text.append("; answers by their NLL alone");
+  for (const std::filesystem::path& file :
+       {std::filesystem::path(request.hay_file), request.squad_file, request.hotpot_file}) {
+    if (!file.empty()) text.append("; ").append(file.string());
+  }
+  const Workbench::EvaluationRequest usual;
+  if (request.passkeys != usual.passkeys || request.passkey_words != usual.passkey_words) {
+    add("; ", request.passkeys, " pass keys");
+    add(" of ", request.passkey_words, " words");
+  }
+  return text.append("; ").append(request.execution.precision).append(" on ").append(request.execution.device);
+}
+
+bool answers(const RunSpec& stored, const PlannedRun& planned) {
+  const RunSpec& wanted = planned.spec;
+  if (!stored.forked_from.empty() || !stored.interventions.empty()) return false;
+  // A run that was cut off before it had loaded its model knows only where that lies.
+  const bool same_model = stored.model_fingerprint.empty() ? stored.model_path == wanted.model_path
+                                                           : stored.model_fingerprint == wanted.model_fingerprint;
+  if (!same_model || essenceOf(stored) != essenceOf(wanted)) return false;
+  const std::vector<Budget> told = budgetsOf(stored);
+  return std::ranges::all_of(planned.budgets, [&](const Budget& budget) { return contains(told, budget); });
+}
+
+}  // namespace interleave

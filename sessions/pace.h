@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/core/run_spec.h"
+
+namespace interleave {
+
+/// How long a step takes, told from runs of the same method, model and device. Not thread-safe.
+class Pace {
+ public:
+  /// `steps` of a run took `seconds`. What was measured `now` counts for more than what a store remembers: it is of
+  /// this machine as it is, and of whole runs, not of their steps alone.
+  void learn(const RunSpec& run, std::int64_t steps, double seconds, bool now);
+
+  /// Remembers what `other` learned of a store, instead of what this one did.
+  void takePast(const Pace& other);
+
+  /// Seconds a step of `run`, from runs with the same settings where there are any; nothing where no run like it is
+  /// known.
+  std::optional<double> secondsPerStep(const RunSpec& run) const;
+
+ private:
+  struct Sample {
+    std::string method, model, device;
+    nlohmann::json settings;  ///< Those that say what a step costs.
+    std::int64_t steps = 0;
+    double seconds = 0;
+    bool now = false;
+  };
+  static Sample sampleOf(const RunSpec& run);
+  std::vector<Sample> samples_;
+};
+
+/// The steps that a run will take, by its settings; nothing where they do not say.
+std::optional<std::int64_t> plannedSteps(const RunSpec& run);
+
+}  // namespace interleave
