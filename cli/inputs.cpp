@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/inputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -32,6 +34,21 @@ std::vector<std::int32_t> idsIn(const nlohmann::json& list, std::int64_t vocabul
 
 bool hasKey(const Settings& settings, const std::string& key) {
   return std::ranges::any_of(settings.specs(), [&](const SettingSpec& spec) { return spec.key == key; });
+}
+
+std::vector<std::string> taskNames() {
+  std::vector<std::string> names;
+  for (const TaskInfo& task : evaluationTasks()) names.push_back(task.name);
+  return names;
+}
+
+/// The tasks and what they are, for the help.
+std::string taskTable() {
+  std::string text = "Tasks:\n";
+  for (const TaskInfo& task : evaluationTasks()) {
+    text += fmt::format("  {:<20} {}{}{}\n", task.name, task.title, task.label.empty() ? "" : "; ", task.label);
+  }
+  return text;
 }
 
 }  // namespace
@@ -79,6 +96,34 @@ void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request) 
       ->check(CLI::IsMember(promptWordings()))
       ->capture_default_str();
   command.add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
+}
+
+void addEvaluationOptions(CLI::App& command, Workbench::EvaluationRequest& request) {
+  command.add_option("--tasks", request.tasks, "What to measure; the list is below")
+      ->delimiter(',')
+      ->check(CLI::IsMember(taskNames()))
+      ->capture_default_str();
+  command.add_option("--tokens", request.text_tokens, "Held-out tokens in all")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--sequence", request.sequence_length, "Tokens a sequence")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  addPromptOptions(command, request);
+  command.add_flag_callback(
+      "--nll-only", [&request] { request.generate = false; },
+      "Of long-context tasks, the NLL of the answer alone: nothing is generated");
+  command.add_option("--hay", request.hay_file, "A text that needles hide in, instead of the bundled one");
+  command.add_option("--squad", request.squad_file, "Questions for qa_1: a SQuAD file");
+  command.add_option("--hotpot", request.hotpot_file, "Questions for qa_2: a HotpotQA file");
+  command.add_option("--passkeys", request.passkeys, "Of flashmorph_passkey")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--passkey-words", request.passkey_words, "Words of each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  addExecutionOptions(command, request.execution);
+  command.footer(taskTable);
 }
 
 void addRecipeOption(CLI::App& command, std::vector<std::string>& changes) {

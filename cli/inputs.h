@@ -31,6 +31,9 @@ void addExecutionOptions(CLI::App& command, Execution& execution);
 /// --prompts, --prompt-tokens, --wording and --seed: of the pass key prompts.
 void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request);
 
+/// --tasks, and what they are measured on; --device and --precision; the list of tasks below the help.
+void addEvaluationOptions(CLI::App& command, Workbench::EvaluationRequest& request);
+
 /// --set for the recipe of what needs no bank.
 void addRecipeOption(CLI::App& command, std::vector<std::string>& changes);
 

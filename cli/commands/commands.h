@@ -21,12 +21,13 @@ void declareGenerate(CLI::App& app, Terminal& terminal);
 void declareCost(CLI::App& app, Terminal& terminal);
 void declareExchange(CLI::App& app, Terminal& terminal);
 void declarePlacement(CLI::App& app, Terminal& terminal);
+void declareTransfer(CLI::App& app, Terminal& terminal);
 void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch,   declareBatch,
-                                      declareRuns,     declareEvaluate,   declareGenerate, declareCost,
-                                      declareExchange, declarePlacement,  declareRegret,   declareBench};
+inline constexpr std::array kCommands{
+    declareModel, declareCandidates, declareSearch,    declareBatch,    declareRuns,   declareEvaluate, declareGenerate,
+    declareCost,  declareExchange,   declarePlacement, declareTransfer, declareRegret, declareBench};
 
 }  // namespace interleave::cli

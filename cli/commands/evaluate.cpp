@@ -21,21 +21,6 @@ struct EvaluateOptions {
   std::string out, against;
 };
 
-std::vector<std::string> taskNames() {
-  std::vector<std::string> names;
-  for (const TaskInfo& task : evaluationTasks()) names.push_back(task.name);
-  return names;
-}
-
-/// The tasks and what they are, for the help.
-std::string taskTable() {
-  std::string text = "Tasks:\n";
-  for (const TaskInfo& task : evaluationTasks()) {
-    text += fmt::format("  {:<20} {}{}{}\n", task.name, task.title, task.label.empty() ? "" : "; ", task.label);
-  }
-  return text;
-}
-
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
   const ModelFiles files = ModelFiles::open(options.request.model);
   std::vector<Placement> placements;
@@ -85,32 +70,8 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
       ->allow_extra_args(false);
   command->add_option("--against", options->against,
                       "The placement that others are compared with: as given, or its number from 1 on; the first");
-  command->add_option("--tasks", request.tasks, "What to measure; the list is below")
-      ->delimiter(',')
-      ->check(CLI::IsMember(taskNames()))
-      ->capture_default_str();
-  command->add_option("--tokens", request.text_tokens, "Held-out tokens in all")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--sequence", request.sequence_length, "Tokens a sequence")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  addPromptOptions(*command, request);
-  command->add_flag_callback(
-      "--nll-only", [options] { options->request.generate = false; },
-      "Of long-context tasks, the NLL of the answer alone: nothing is generated");
-  command->add_option("--hay", request.hay_file, "A text that needles hide in, instead of the bundled one");
-  command->add_option("--squad", request.squad_file, "Questions for qa_1: a SQuAD file");
-  command->add_option("--hotpot", request.hotpot_file, "Questions for qa_2: a HotpotQA file");
-  command->add_option("--passkeys", request.passkeys, "Of flashmorph_passkey")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--passkey-words", request.passkey_words, "Words of each")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  addEvaluationOptions(*command, request);
   command->add_option("--output", options->out, "A file to write the results to as well, as JSON");
-  addExecutionOptions(*command, request.execution);
-  command->footer(taskTable);
   command->callback([options, &terminal] { evaluate(*options, terminal); });
 }
 
