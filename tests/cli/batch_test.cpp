@@ -76,6 +76,11 @@ TEST_F(BatchCommand, RunsAllAndJudgesAllAlikeAndDoesNothingTwice) {
   EXPECT_EQ(baselines.at(1).at("placement"), "all");
   EXPECT_EQ(baselines.at(1).at("tasks").at("kl").at("value"), 0);
   EXPECT_EQ(run({"store", "check", store_}).code, 0);
+  const CommandResult compared = run({"runs", "compare", "--store", store_, "--against", "run 1: uniform:2", "--json"});
+  ASSERT_EQ(compared.code, 0) << compared.log;
+  for (const nlohmann::json& row : compared.json().at("differences")) {
+    EXPECT_EQ(row.at("pairs"), 2) << "what the batch judged is on the same samples: " << row;
+  }
 
   const CommandResult again = run({"batch", file, "--json"});
   ASSERT_EQ(again.code, 0) << again.log;
