@@ -79,10 +79,9 @@ TEST_F(BatchCommand, RunsAllAndJudgesAllAlikeAndDoesNothingTwice) {
   EXPECT_EQ(baselines.at(1).at("tasks").at("kl").at("value"), 0);
   EXPECT_EQ(run({"store", "check", store_}).code, 0);
   for (const char* id : {"1", "2"}) {  // whether or not the run found one of them itself
+    const nlohmann::json shown = run({"runs", "show", id, "--store", store_, "--json"}).json();
     std::set<std::string> labels;
-    for (const nlohmann::json& score : run({"runs", "show", id, "--store", store_, "--json"}).json().at("scores")) {
-      labels.insert(score.at("label"));
-    }
+    for (const nlohmann::json& score : shown.at("scores")) labels.insert(score.at("label"));
     EXPECT_THAT(labels, IsSupersetOf({"uniform:2", "all"}));
   }
   const CommandResult compared =
