@@ -55,6 +55,11 @@ std::string labelOf(const Entry& entry, const PlacementEvent& found) {
   return label.append(layers ? ", K = " : ", ").append(found.budget.text());
 }
 
+bool failedIn(const Entry& entry, const Placement& placement) {
+  return std::ranges::find(entry.unjudged, placement, &std::pair<Placement, std::string>::first) !=
+         entry.unjudged.end();
+}
+
 bool waits(const Entry& entry) { return entry.state == State::Pending || entry.state == State::Stopped; }
 
 }  // namespace
@@ -147,13 +152,20 @@ std::vector<BatchQueue::Evaluation> BatchQueue::due(const Entry& entry) const {
   std::vector<Evaluation> due;
   if (entry.state != State::Done || !entry.judging) return due;
   const auto want = [&](const std::string& label, const Placement& placement) {
-    const bool failed = std::ranges::any_of(entry.unjudged, [&](const auto& one) { return one.first == placement; });
-    if (failed || scoreOf(entry.scores, placement) != nullptr) return;
+    if (failedIn(entry, placement)) return;
     const ScoreEvent* measured = known(*entry.judging, placement);
     due.push_back({label, placement, measured != nullptr ? std::optional(*measured) : std::nullopt});
   };
-  for (const PlacementEvent& found : entry.found) want(labelOf(entry, found), found.placement);
-  for (const Judging::Reference& reference : entry.judging->references) want(reference.label, reference.placement);
+  for (const PlacementEvent& found : entry.found) {
+    if (scoreOf(entry.scores, found.placement) == nullptr) want(labelOf(entry, found), found.placement);
+  }
+  // A reference has its name in the store also where a run found just that.
+  for (const Judging::Reference& reference : entry.judging->references) {
+    const auto named = [&](const ScoreEvent& score) {
+      return score.placement == reference.placement && score.label == reference.label;
+    };
+    if (std::ranges::none_of(entry.scores, named)) want(reference.label, reference.placement);
+  }
   return due;
 }
 
@@ -261,10 +273,8 @@ void BatchQueue::addBanks(Estimate& estimate) const {
 /// What of an entry is still to be measured, its references left out.
 std::size_t BatchQueue::unmeasured(const Entry& entry) const {
   if (entry.state != State::Done) return entry.planned.budgets.size();
-  const std::vector<Evaluation> open = due(entry);
-  return static_cast<std::size_t>(std::ranges::count_if(open, [&](const Evaluation& evaluation) {
-    return !evaluation.known &&
-           std::ranges::find(entry.found, evaluation.placement, &PlacementEvent::placement) != entry.found.end();
+  return static_cast<std::size_t>(std::ranges::count_if(entry.found, [&](const PlacementEvent& found) {
+    return !failedIn(entry, found.placement) && known(*entry.judging, found.placement) == nullptr;
   }));
 }
 

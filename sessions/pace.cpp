@@ -10,8 +10,9 @@
 namespace interleave {
 namespace {
 
-/// The settings that say how many steps a run takes: gradient searches count steps, scores count examples.
-constexpr std::array<const char*, 2> kStepSettings{"steps", "examples"};
+/// The settings that say how many steps a run takes: gradient searches count steps, scores count examples, an
+/// enumeration the placements that it draws (0: all, however many they are).
+constexpr std::array<const char*, 3> kStepSettings{"steps", "examples", "sample"};
 
 }  // namespace
 
@@ -60,7 +61,8 @@ std::optional<double> Pace::secondsPerStep(const RunSpec& run) const {
 std::optional<std::int64_t> plannedSteps(const RunSpec& run) {
   for (const char* key : kStepSettings) {
     const auto found = run.search_settings.find(key);
-    if (found != run.search_settings.end() && found->is_number_integer()) return found->get<std::int64_t>();
+    if (found == run.search_settings.end() || !found->is_number_integer()) continue;
+    if (const auto steps = found->get<std::int64_t>(); steps > 0) return steps;
   }
   return std::nullopt;
 }

@@ -55,7 +55,7 @@ void addRun(Comparison& comparison, const ReportRun& run) {
     auto& all = comparison.placements;
     const auto known = std::ranges::find(all, event.placement, &ComparedPlacement::placement);
     ComparedPlacement& entry = its ? *known : entryOf(comparison, qt(event.label), event.placement);
-    if (!its) entry.names.insert(entry.names.end(), {event.label, event.label.substr(0, event.label.find(':'))});
+    entry.names.insert(entry.names.end(), {event.label, event.label.substr(0, event.label.find(':'))});
     addScores(entry, event);
   }
 }

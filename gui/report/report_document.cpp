@@ -97,7 +97,7 @@ class Markdown {
   void operator()(const ReportDocument::Paragraph& paragraph) { text_ += plain(paragraph.text) + u"\n\n"_s; }
   void operator()(const ReportDocument::Picture& picture) {
     const QString alt = plain(document_.figures.at(picture.figure).text).remove(u'[').remove(u']');
-    text_ += u"![%1](<%2/%3.svg>)\n\n"_s.arg(alt, figures_).arg(++pictures_);
+    text_ += u"![%1](<%2/%3.svg>)\n\n"_s.arg(alt, figures_, QString::number(++pictures_));
   }
   void operator()(const ReportDocument::Table& table) {
     std::size_t columns = table.head.size();

@@ -19,6 +19,9 @@ nlohmann::json settingsOf(const RunSpec& spec) {
   return settings;
 }
 
+/// Whether it is one of the draws that seeds stand for: nobody changed it on its way.
+bool isDraw(const ReportRun& run) { return run.record->changes.empty() && run.record->spec.forked_from.empty(); }
+
 /// What tells settings from others of the same method: "steps = 200".
 QString differing(const nlohmann::json& settings, const std::vector<nlohmann::json>& others) {
   QStringList words;
@@ -38,12 +41,14 @@ QString differing(const nlohmann::json& settings, const std::vector<nlohmann::js
 std::vector<MethodRow> methodRowsOf(const Comparison& comparison) {
   std::map<std::string, std::vector<nlohmann::json>> settings;  // by method, each once
   for (const ReportRun& run : comparison.runs) {
+    if (!isDraw(run)) continue;
     std::vector<nlohmann::json>& known = settings[run.summary.method];
     const nlohmann::json own = settingsOf(run.record->spec);
     if (std::ranges::find(known, own) == known.end()) known.push_back(own);
   }
   std::vector<MethodRow> rows;
   for (const ReportRun& run : comparison.runs) {
+    if (!isDraw(run)) continue;
     QString method = qt(run.summary.method);
     const QString own = differing(settingsOf(run.record->spec), settings[run.summary.method]);
     if (!own.isEmpty()) method += QStringLiteral(" (%1)").arg(own);

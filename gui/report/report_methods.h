@@ -15,7 +15,8 @@ struct MethodRow {
   std::vector<const ComparedPlacement*> found;  ///< By seed; those of a Comparison.
   std::vector<const ReportRun*> runs;           ///< Likewise.
 };
-/// Of one comparison, which outlives them; in the order of budgets, then of runs.
+/// Of one comparison, which outlives them; in the order of budgets, then of runs. Without runs that were changed on
+/// their way.
 std::vector<MethodRow> methodRowsOf(const Comparison& comparison);
 
 /// How alike the placements of a row are: means over all pairs of seeds. NaN where there are none, or no layer scores.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <set>
 
 #include "tests/cli/command.h"
 
@@ -14,6 +15,7 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 class BatchCommand : public ::testing::Test {
@@ -76,6 +78,18 @@ TEST_F(BatchCommand, RunsAllAndJudgesAllAlikeAndDoesNothingTwice) {
   EXPECT_EQ(baselines.at(1).at("placement"), "all");
   EXPECT_EQ(baselines.at(1).at("tasks").at("kl").at("value"), 0);
   EXPECT_EQ(run({"store", "check", store_}).code, 0);
+  for (const char* id : {"1", "2"}) {  // whether or not the run found one of them itself
+    const nlohmann::json shown = run({"runs", "show", id, "--store", store_, "--json"}).json();
+    std::set<std::string> labels;
+    for (const nlohmann::json& score : shown.at("scores")) labels.insert(score.at("label"));
+    EXPECT_THAT(labels, IsSupersetOf({"uniform:2", "all"}));
+  }
+  const CommandResult compared =
+      run({"runs", "compare", "--store", store_, "--against", "run 1: dash-k2-s0, K = 2", "--json"});
+  ASSERT_EQ(compared.code, 0) << compared.log;
+  for (const nlohmann::json& row : compared.json().at("differences")) {
+    EXPECT_EQ(row.at("pairs"), 2) << "what the batch judged is on the same samples: " << row;
+  }
 
   const CommandResult again = run({"batch", file, "--json"});
   ASSERT_EQ(again.code, 0) << again.log;

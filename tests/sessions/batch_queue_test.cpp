@@ -312,6 +312,10 @@ TEST(Pace, PrefersWhatIsNearest) {
   EXPECT_EQ(plannedSteps(run), 48);
   run.search_settings = {{"examples", 16}};
   EXPECT_EQ(plannedSteps(run), 16);
+  run.search_settings = {{"sample", 300}};
+  EXPECT_EQ(plannedSteps(run), 300);
+  run.search_settings = {{"sample", 0}};
+  EXPECT_FALSE(plannedSteps(run));
   run.search_settings = {{"steps", "many"}};
   EXPECT_FALSE(plannedSteps(run));
 }

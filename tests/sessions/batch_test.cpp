@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/sessions/fake_catalog.h"
 #include "tests/support/error_of.h"
@@ -65,6 +66,30 @@ TEST_F(BatchTest, ReadsEverythingThatAFileSays) {
   EXPECT_EQ(mannerOf(*batch.evaluation),
             "kl; 10 tokens of text in sequences of 20; 30 prompts of 40 tokens, wording w; seed 50; bf16 on cpu");
   EXPECT_THAT(batch.placements, ElementsAre("first:3"));
+}
+
+TEST_F(BatchTest, ReadsWhatLongContextTasksAreJudgedBy) {
+  const Batch batch = with(R"("runs": [{"methods": ["gates"]}],
+    "evaluation": {"tasks": ["qa_1"], "nll_only": true, "hay": "hay.txt", "squad": "../squad.json",
+                   "hotpot": "/data/hotpot.json", "passkeys": 3, "passkey_words": 4})");
+  const Workbench::EvaluationRequest& request = batch.evaluation.value();
+  EXPECT_FALSE(request.generate);
+  EXPECT_EQ(request.hay_file, folder_ / "hay.txt");
+  EXPECT_EQ(request.squad_file, std::filesystem::path(folder_ / "../squad.json").lexically_normal());
+  EXPECT_EQ(request.hotpot_file, "/data/hotpot.json");
+  EXPECT_EQ(request.passkeys, 3);
+  EXPECT_EQ(request.passkey_words, 4);
+  Workbench::EvaluationRequest other = request;
+  const auto differs = [&] { return mannerOf(std::exchange(other, request)) != mannerOf(request); };
+  EXPECT_FALSE(differs());
+  other.generate = true;
+  EXPECT_TRUE(differs());
+  other.hay_file = "another";
+  EXPECT_TRUE(differs());
+  other.hotpot_file = "another";
+  EXPECT_TRUE(differs());
+  other.passkey_words = 5;
+  EXPECT_TRUE(differs());
 }
 
 TEST_F(BatchTest, NamesWhatIsWrongAndWhere) {
