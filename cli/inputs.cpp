@@ -12,7 +12,7 @@
 namespace interleave::cli {
 namespace {
 
-constexpr std::string_view kBank = "bank.";
+constexpr std::string_view kBank = "bank.", kHealed = "healed:";
 
 bool hasKey(const Settings& settings, const std::string& key) {
   return std::ranges::any_of(settings.specs(), [&](const SettingSpec& spec) { return spec.key == key; });
@@ -128,7 +128,9 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
     for (const std::string& change : changes) assignSetting(asked, change);
     checkMadeAs(made, asked, bank);
   }
-  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json()};
+  const bool healed = placement.starts_with(kHealed);
+  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json(),
+          healed ? placement.substr(kHealed.size()) : std::string()};
 }
 
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {

@@ -23,10 +23,9 @@ double matchOf(std::string_view answer, std::span<const std::string> references,
   return static_cast<double>(found) / static_cast<double>(references.size());
 }
 
-LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const CandidateBank> bank,
-                                             std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task,
+LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task,
                                              std::int64_t prompts, bool generate, const Progress& progress)
-    : bank_(std::move(bank)), tokenizer_(std::move(tokenizer)), info_(task.info()), generate_(generate) {
+    : tokenizer_(std::move(tokenizer)), info_(task.info()), generate_(generate) {
   for (std::int64_t i = 0; i < std::min(prompts, task.count()); ++i) {
     progress.throwIfStopped();
     prompts_.push_back(task.prompt(i));
@@ -37,21 +36,20 @@ LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const CandidateBank
   samples_id_ = samplesId(prompts_);
 }
 
-std::string LongContextEvaluation::continuation(const MixerRow& row, const LongContextPrompt& prompt) const {
+std::string LongContextEvaluation::continuation(const Student& student, const LongContextPrompt& prompt) const {
   const auto asked = std::span(prompt.ids).first(static_cast<std::size_t>(prompt.answer_begin));
-  return tokenizer_->decode(generateGreedy({bank_, &bank_->model()}, row, asked, prompt.most_new, tokenizer_->endIds()),
+  return tokenizer_->decode(generateGreedy(student.model, student.mixers, asked, prompt.most_new, tokenizer_->endIds()),
                             true);
 }
 
-std::vector<Score> LongContextEvaluation::scores(const Placement& placement, Progress& progress) {
-  const MixerRow row = bank_->row(placement);
+std::vector<Score> LongContextEvaluation::scores(const Student& student, Progress& progress) {
   const std::string name(info_.name);
   std::vector<double> matches, likelihoods;
   for (const LongContextPrompt& prompt : prompts_) {
     progress.throwIfStopped();
-    likelihoods.push_back(readAnswer(bank_->model(), row, prompt).nll);
+    likelihoods.push_back(readAnswer(student, prompt).nll);
     progress.throwIfStopped();
-    if (generate_) matches.push_back(matchOf(continuation(row, prompt), prompt.references, info_.match));
+    if (generate_) matches.push_back(matchOf(continuation(student, prompt), prompt.references, info_.match));
     progress.report("Measuring on " + name + " (" + std::string(info_.label) + ")",
                     static_cast<double>(likelihoods.size()) / static_cast<double>(prompts_.size()));
   }

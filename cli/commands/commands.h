@@ -14,6 +14,7 @@ using Declare = void (*)(CLI::App& app, Terminal& terminal);
 void declareModel(CLI::App& app, Terminal& terminal);
 void declareCandidates(CLI::App& app, Terminal& terminal);
 void declareSearch(CLI::App& app, Terminal& terminal);
+void declareHeal(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
 void declareExchange(CLI::App& app, Terminal& terminal);
@@ -22,7 +23,7 @@ void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch, declareRuns, declareEvaluate,
+inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch, declareHeal, declareRuns, declareEvaluate,
                                       declareExchange, declarePlacement,  declareRegret, declareBench};
 
 }  // namespace interleave::cli

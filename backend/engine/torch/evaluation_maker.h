@@ -18,7 +18,7 @@ std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request);
 /// Makes what judges placements as a request wants. Texts and questions are read at first use, and once.
 class EvaluationMaker {
  public:
-  EvaluationMaker(const Workbench::EvaluationRequest& request, std::shared_ptr<const CandidateBank> bank,
+  EvaluationMaker(const Workbench::EvaluationRequest& request, Student teacher,
                   std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress);
 
   /// Equal keys tell that make() would give an equal evaluation. Those of "kl" and "nll" are one.
@@ -26,12 +26,10 @@ class EvaluationMaker {
   std::unique_ptr<Evaluation> make(const std::string& task);
 
  private:
-  std::unique_ptr<Evaluation> makeText() const;
-  std::unique_ptr<Evaluation> makePasskey() const;
   std::unique_ptr<Evaluation> makeLongContext(const LongContextInfo& info);
 
   const Workbench::EvaluationRequest& request_;
-  std::shared_ptr<const CandidateBank> bank_;
+  Student teacher_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   const Progress& progress_;
   std::string data_key_;

@@ -18,6 +18,10 @@ class Watcher final : public MethodContext {
   void emit(const Event& event) override {
     if (const auto* step = std::get_if<StepEvent>(&event)) steps.push_back(*step);
     if (const auto* trial = std::get_if<TrialEvent>(&event)) trials.push_back(*trial);
+    if (const auto* scores_told = std::get_if<ScoreEvent>(&event)) scores.push_back(*scores_told);
+    if (const auto* line = std::get_if<LogEvent>(&event); line && line->level == LogEvent::Level::Warning) {
+      logs.push_back(line->text);
+    }
     if (const auto* placement = std::get_if<PlacementEvent>(&event)) placements.push_back(*placement);
   }
   Progress& progress() override { return progress_; }
@@ -26,6 +30,8 @@ class Watcher final : public MethodContext {
   std::vector<StepEvent> steps;
   std::vector<TrialEvent> trials;
   std::vector<PlacementEvent> placements;
+  std::vector<ScoreEvent> scores;
+  std::vector<std::string> logs;  ///< Warnings.
 
  private:
   NoProgress progress_;
