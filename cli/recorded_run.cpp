@@ -10,7 +10,6 @@
 
 #include "backend/core/error.h"
 #include "backend/engine/mailbox.h"
-#include "backend/formats/model_files.h"
 #include "cli/stop_signals.h"
 
 namespace interleave::cli {

@@ -8,6 +8,7 @@
 #include "backend/core/run_spec.h"
 #include "backend/engine/engine.h"
 #include "backend/engine/workbench.h"
+#include "backend/formats/model_files.h"
 #include "cli/terminal.h"
 #include "sessions/store.h"
 

@@ -72,8 +72,8 @@ struct TaskInfo {
 std::vector<TaskInfo> evaluationTasks();
 
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
-/// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), or healed:DIR, the placement that
-/// a heal's folder is of. BadInput or Usage error.
+/// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), or healed:DIR, the placement
+/// that a heal's folder is of. BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
@@ -90,9 +90,9 @@ class Workbench {
 
   /// Where a hybrid's operators come from.
   struct Candidates {
-    std::filesystem::path bank;    ///< A finished bank's folder; may be empty or absent where none need training.
-    nlohmann::json bank_settings;  ///< The recipe (windows) of what needs no training where there is no bank.
-    std::filesystem::path healed;  ///< A finished heal's folder: its weights instead, for its placement; or empty.
+    std::filesystem::path bank;         ///< A finished bank's folder; may be empty or absent where none need training.
+    nlohmann::json bank_settings;       ///< The recipe (windows) of what needs no training where there is no bank.
+    std::filesystem::path healed = {};  ///< A finished heal's folder: its weights, for its placement; or empty.
   };
 
   /// Logits [T, V] in fp32 of one sequence, row-major; of the teacher where `placement` is null.

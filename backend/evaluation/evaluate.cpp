@@ -106,8 +106,8 @@ std::unique_ptr<Evaluation> makeTextEvaluation(Student teacher, const std::share
 std::unique_ptr<Evaluation> makePasskeyEvaluation(const std::shared_ptr<const Tokenizer>& tokenizer,
                                                   std::int64_t prompts, std::int64_t prompt_tokens,
                                                   const std::string& wording, std::uint64_t seed) {
-  auto filler = std::make_shared<TextSource>(tokenizer, heldOutText({}), prompt_tokens,
-                                             derivedSeed(seed, kFillerPurpose));
+  auto filler =
+      std::make_shared<TextSource>(tokenizer, heldOutText({}), prompt_tokens, derivedSeed(seed, kFillerPurpose));
   const PasskeyTask task(tokenizer, std::move(filler), prompt_tokens, wording, derivedSeed(seed, kPromptPurpose));
   return std::make_unique<PasskeyEvaluation>(task, prompts);
 }

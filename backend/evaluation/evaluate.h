@@ -16,8 +16,8 @@
 
 namespace interleave {
 
-/// Judges hybrids on samples of its own: every one sees the same ones in the same order, so that differences are paired.
-/// Not thread-safe.
+/// Judges hybrids on samples of its own: every one sees the same ones in the same order, so that differences are
+/// paired. Not thread-safe.
 class Evaluation {
  public:
   virtual ~Evaluation() = default;

@@ -23,7 +23,8 @@ class LongContextEvaluation final : public Evaluation {
  public:
   /// At most as many prompts as the task has. `generate`: false leaves the match out, which takes most of the time.
   /// Usage error: a prompt whose own words do not fit.
-  LongContextEvaluation(std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task, std::int64_t prompts, bool generate, const Progress& progress);
+  LongContextEvaluation(std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task, std::int64_t prompts,
+                        bool generate, const Progress& progress);
   /// "TASK" in units of "match" unless left out, and "TASK_nll" in nats an answer.
   std::vector<Score> scores(const Student& student, Progress& progress) override;
 

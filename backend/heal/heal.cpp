@@ -49,16 +49,17 @@ const std::vector<SettingSpec>& table() {
     for (SettingSpec& spec : SearchData::settings({.prompt_share = 0, .text_tokens = 512, .text_positions = 1 << 20})) {
       if (!spec.key.ends_with("_loss")) all.push_back(std::move(spec));
     }
-    all.insert(all.end(),
-               {path("held_out_file", "Held-out text while it trains; empty: the bundled one."),
-                integer("held_out_every", 20, 0, 1e7, "Measure the held-out loss every so many steps; 0: never."),
-                integer("held_out_batches", 4, 1, 1e6, "Held-out sequences and prompts that it is measured on."),
-                integer("save_every", 25, 1, 1e7, "Keep the state of the training every so many steps."),
-                integer("judge_tokens", 3072, 0, 1 << 30, "Held-out text before and after, in sequences of 512; 0: none."),
-                integer("judge_prompts", 16, 0, 1 << 20, "Pass keys asked for before and after; 0: none."),
-                integer("judge_prompt_tokens", 600, 32, 1 << 20, "Tokens of each."),
-                flag("recompute", false, "Run each layer again for its gradient instead of keeping activations."),
-                choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products.")});
+    all.insert(
+        all.end(),
+        {path("held_out_file", "Held-out text while it trains; empty: the bundled one."),
+         integer("held_out_every", 20, 0, 1e7, "Measure the held-out loss every so many steps; 0: never."),
+         integer("held_out_batches", 4, 1, 1e6, "Held-out sequences and prompts that it is measured on."),
+         integer("save_every", 25, 1, 1e7, "Keep the state of the training every so many steps."),
+         integer("judge_tokens", 3072, 0, 1 << 30, "Held-out text before and after, in sequences of 512; 0: none."),
+         integer("judge_prompts", 16, 0, 1 << 20, "Pass keys asked for before and after; 0: none."),
+         integer("judge_prompt_tokens", 600, 32, 1 << 20, "Tokens of each."),
+         flag("recompute", false, "Run each layer again for its gradient instead of keeping activations."),
+         choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products.")});
     return all;
   }();
   return specs;
@@ -280,12 +281,11 @@ class Healing {
     const std::int64_t tokens = settings_.integer("judge_tokens"), prompts = settings_.integer("judge_prompts");
     if (tokens > 0) {
       const Student teacher = input_.bank->student(Placement(placement_.layers(), MixerKind::Full));
-      all.push_back(
-          makeTextEvaluation(teacher, input_.tokenizer, tokens, std::min(tokens, kSequence), kJudgeSeed));
+      all.push_back(makeTextEvaluation(teacher, input_.tokenizer, tokens, std::min(tokens, kSequence), kJudgeSeed));
     }
     if (prompts > 0) {
       all.push_back(makePasskeyEvaluation(input_.tokenizer, prompts, settings_.integer("judge_prompt_tokens"),
-                                                   "standard", kJudgeSeed));
+                                          "standard", kJudgeSeed));
     }
     return all;
   }

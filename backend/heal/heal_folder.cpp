@@ -132,7 +132,8 @@ HealProgress HealFolder::read(const fs::path& file, const NamedTensors& state) c
     throw badInput(file.string(), "metadata", "what the state is of is missing, or no number");
   }
   if (stepOf(file.filename().string()) != progress.step) throw badInput(file.string(), "step", "is not the name's");
-  if (stored.names().size() != state.size()) throw badInput(file.string(), {}, "it holds other tensors than the heal's");
+  if (stored.names().size() != state.size())
+    throw badInput(file.string(), {}, "it holds other tensors than the heal's");
   std::vector<at::Tensor> values;  // all are read before one is taken over
   for (const auto& [name, tensor] : state) {
     values.push_back(readTensor(stored, name));

@@ -13,8 +13,8 @@
 namespace interleave {
 namespace {
 
-constexpr std::array<std::string_view, 9> kCardKeys{
-    "format", "version", "model_name", "placement", "bank_settings", "key", "complete", "tokens", "seconds"};
+constexpr std::array<std::string_view, 9> kCardKeys{"format", "version",  "model_name", "placement", "bank_settings",
+                                                    "key",    "complete", "tokens",     "seconds"};
 constexpr std::array<std::string_view, 5> kKeyKeys{"model", "settings", "seed", "bank", "text"};
 
 Placement placementIn(const nlohmann::json& card, const std::string& file) {
@@ -117,9 +117,9 @@ StoredHealed StoredHealed::open(const std::filesystem::path& dir, const ModelCon
   }
   StoredHealed stored(dir, std::move(card));
   if (stored.placement_.layers() != config.layers) {
-    throw badInput(file, "placement",
-                   "it has " + std::to_string(stored.placement_.layers()) + " layers, the model " +
-                       std::to_string(config.layers));
+    throw badInput(
+        file, "placement",
+        "it has " + std::to_string(stored.placement_.layers()) + " layers, the model " + std::to_string(config.layers));
   }
   return stored;
 }

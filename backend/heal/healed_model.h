@@ -26,9 +26,9 @@ Placement healedPlacement(const std::filesystem::path& dir, int layers);
 /// What stands before the folder where a placement is named: "healed:DIR".
 inline constexpr std::string_view kHealedPrefix = "healed:";
 
-/// A finished heal as it lies on disk: the card, and the weights that healing changed, in fp32. Those of the model go by
-/// their Hugging Face names, those of a Gated DeltaNet by StoredBank::tensorName(). With the model they are the whole
-/// hybrid: no bank is needed. Safe to read from any thread.
+/// A finished heal as it lies on disk: the card, and the weights that healing changed, in fp32. Those of the model go
+/// by their Hugging Face names, those of a Gated DeltaNet by StoredBank::tensorName(). With the model they are the
+/// whole hybrid: no bank is needed. Safe to read from any thread.
 class StoredHealed {
  public:
   /// Checks that it is finished and was made for the model with this fingerprint. BadInput names both models otherwise.

@@ -27,7 +27,8 @@ struct TraineeOptions {
 /// what moves is kept in fp32 (fp64 for a teacher in fp64), beside its gradient and AdamW's moments:
 ///
 ///   full   W itself, a copy
-///   LoRA   W + (α/r) · B A with A [r, n] drawn uniformly within ±1/√n and B [m, r] zero at first (arXiv 2106.09685), so
+///   LoRA   W + (α/r) · B A with A [r, n] drawn uniformly within ±1/√n and B [m, r] zero at first (arXiv 2106.09685),
+///   so
 ///          that the first loss is the hybrid's own
 ///
 /// A layer's weights are made when it runs, so of LoRA's sums no more than one layer's are held with `recompute`. Not
@@ -65,11 +66,11 @@ class Trainee {
   /// A weight of the hybrid and what of it moves: itself, or a pair A, B.
   struct Weight {
     std::string name;
-    int layer;           // −1: of none
-    at::Tensor* into;    // where the hybrid reads it
+    int layer;            // −1: of none
+    at::Tensor* into;     // where the hybrid reads it
     at::ScalarType type;  // in which it computes with it
-    at::Tensor base;     // what a pair is added to; undefined without one
-    std::size_t first;   // in moving_
+    at::Tensor base;      // what a pair is added to; undefined without one
+    std::size_t first;    // in moving_
   };
   struct Pass {
     at::Tensor in, out;

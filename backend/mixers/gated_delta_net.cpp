@@ -46,7 +46,7 @@ std::vector<std::pair<std::string, at::Tensor>> GdnParameters::named() const {
 }
 
 std::vector<std::pair<std::string, at::Tensor*>> GdnParameters::slots() {
-  return {{"projections", &projections}, {"qkv_bias", &qkv_bias}, {"dt_bias", &dt_bias},
+  return {{"projections", &projections}, {"qkv_bias", &qkv_bias},   {"dt_bias", &dt_bias},
           {"write_bias", &write_bias},   {"log_decay", &log_decay}, {"scale", &scale},
           {"window_bias", &window_bias}, {"output", &output}};
 }

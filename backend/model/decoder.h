@@ -16,8 +16,8 @@ namespace interleave {
 
 /// Runs a model with an operator in each layer.
 
-/// A model and what stands in its layers: the teacher itself, or a hybrid of it, whose weights may have been healed. The
-/// mixers are not owned.
+/// A model and what stands in its layers: the teacher itself, or a hybrid of it, whose weights may have been healed.
+/// The mixers are not owned.
 struct Student {
   std::shared_ptr<const Model> model;
   MixerRow mixers;

@@ -23,7 +23,8 @@ void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{declareModel,    declareCandidates, declareSearch, declareHeal, declareRuns, declareEvaluate,
-                                      declareExchange, declarePlacement,  declareRegret, declareBench};
+inline constexpr std::array kCommands{declareModel,  declareCandidates, declareSearch,   declareHeal,
+                                      declareRuns,   declareEvaluate,   declareExchange, declarePlacement,
+                                      declareRegret, declareBench};
 
 }  // namespace interleave::cli

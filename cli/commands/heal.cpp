@@ -88,7 +88,8 @@ void report(const std::string& file, RunId run, const std::string& folder, Termi
   const double last_loss =
       told.last_step ? told.last_step->metrics[static_cast<std::size_t>(Metric::Loss)] : std::nan("");
   nlohmann::json document = told.json();
-  for (const char* key : {"placements", "logit_operators", "logits", "probabilities", "soft_loss", "hard_loss", "margin"}) {
+  for (const char* key :
+       {"placements", "logit_operators", "logits", "probabilities", "soft_loss", "hard_loss", "margin"}) {
     document.erase(key);
   }
   document["loss"] = number(last_loss);
@@ -110,9 +111,9 @@ void report(const std::string& file, RunId run, const std::string& folder, Termi
       if (then == before->scores.end()) continue;
       text += fmt::format("\n{:<14} {:>10.4f} {:>10.4f} {}", score.task, then->value, score.value, score.unit);
     }
-    const Comparison comparison({{before->label, before->placement, before->scores, {}},
-                                 {after->label, after->placement, after->scores, {}}},
-                                0);
+    const Comparison comparison(
+        {{before->label, before->placement, before->scores, {}}, {after->label, after->placement, after->scores, {}}},
+        0);
     document["comparison"] = comparison.json();
     text += "\n\n" + comparison.text();
   }

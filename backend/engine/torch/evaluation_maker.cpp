@@ -113,8 +113,7 @@ std::unique_ptr<Evaluation> EvaluationMaker::makeLongContext(const LongContextIn
   const LongContextTask task(tokenizer_, info.name, request_.prompt_tokens,
                              derivedSeed(request_.seed, kLongContextPurpose),
                              {hay_, std::move(questions), request_.passkeys, request_.passkey_words});
-  return std::make_unique<LongContextEvaluation>(tokenizer_, task, request_.prompts, request_.generate,
-                                                 progress_);
+  return std::make_unique<LongContextEvaluation>(tokenizer_, task, request_.prompts, request_.generate, progress_);
 }
 
 }  // namespace interleave

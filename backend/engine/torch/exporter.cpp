@@ -76,14 +76,14 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     provenance["healed"] = healed->card().at("key");
   }
   if (bank && !healed) provenance["bank"] = bank->card().at("key");
-  return exportHuggingFace({.model = *model,
-                            .bank = bank ? &*bank : nullptr,
-                            .windows = healed ? healed->windows()
-                                              : windowsOf(request.candidates).value_or(OperatorWindows{}),
-                            .healed = healed ? &*healed : nullptr,
-                            .placement = request.placement,
-                            .provenance = std::move(provenance)},
-                           request.out, progress);
+  return exportHuggingFace(
+      {.model = *model,
+       .bank = bank ? &*bank : nullptr,
+       .windows = healed ? healed->windows() : windowsOf(request.candidates).value_or(OperatorWindows{}),
+       .healed = healed ? &*healed : nullptr,
+       .placement = request.placement,
+       .provenance = std::move(provenance)},
+      request.out, progress);
 }
 
 std::vector<std::string> exportFormats() {

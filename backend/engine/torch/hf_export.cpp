@@ -81,7 +81,8 @@ std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::stri
                 : "Its model code comes with it, since " + config.needs_code +
                       ", which no model class of `transformers` can express.";
   text += " It computes in fp32 unless a `dtype` is asked for, and then gives the logits that Interleave gives.\n";
-  if (hybrid.healed != nullptr) text += "\nIts weights were healed: trained towards the original model's predictions.\n";
+  if (hybrid.healed != nullptr)
+    text += "\nIts weights were healed: trained towards the original model's predictions.\n";
   if (!no_tokenizer.empty()) text += "\nThere is no tokenizer here: " + no_tokenizer + ".\n";
   return text +
          "\n`placement.json` is the placement in Interleave's own format; `provenance.json` says where it came "

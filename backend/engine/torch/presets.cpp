@@ -39,7 +39,9 @@ std::span<const SettingSpec> bankSettingSpecs() { return bankSettings(); }
 
 std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { return runMethodNamed(method).settings; }
 
-void checkSearchSettings(const std::string& method, const Settings& settings) { runMethodNamed(method).check(settings); }
+void checkSearchSettings(const std::string& method, const Settings& settings) {
+  runMethodNamed(method).check(settings);
+}
 
 void checkKinds(const Settings& search, const Settings& bank) {
   const std::vector<MixerKind> made = kindsListed(bank.text("kinds"), "kinds");

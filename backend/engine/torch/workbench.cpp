@@ -118,7 +118,8 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
     progress.throwIfStopped();
     const at::NoGradGuard no_grad;
     const at::Tensor batch = tokenBatch(ids, loaded.device());
-    const at::Tensor result = interleave::logits(*student.model, student.mixers, batch)[0].to(at::kCPU, at::kFloat).contiguous();
+    const at::Tensor result =
+        interleave::logits(*student.model, student.mixers, batch)[0].to(at::kCPU, at::kFloat).contiguous();
     const float* values = result.const_data_ptr<float>();
     return {values, values + result.numel()};
   });

@@ -108,8 +108,8 @@ Placement bestOfAll(const std::filesystem::path& model_path) {
   const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(model_path)));
   const auto bank = CandidateBank::untrained(teacher.model, {.sliding = {2, 0}});
   const int layers = teacher.model->config().layers;
-  TextEvaluation text(bank->student(Placement(layers, MixerKind::Full)),
-                      TextSource(tokenizer, heldOutText({}), 64, 3), 4);
+  TextEvaluation text(bank->student(Placement(layers, MixerKind::Full)), TextSource(tokenizer, heldOutText({}), 64, 3),
+                      4);
   NoProgress progress;
   double least = std::numeric_limits<double>::infinity();
   Placement best;

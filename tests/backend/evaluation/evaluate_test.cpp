@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/candidates/bank.h"
 #include "backend/model/decoder.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/candidates/bank.h"
 #include "backend/data/text_source.h"
 #include "backend/model/decoder.h"
 #include "tests/backend/support/teacher.h"
@@ -128,8 +129,7 @@ TEST_F(LongContextEvaluationTest, LikelihoodsAreHadWithoutGeneration) {
 }
 
 TEST_F(LongContextEvaluationTest, TooShortALengthIsRefused) {
-  const Error error =
-      test::errorOf([&] { LongContextEvaluation(tokenizer_, task("cwe", 300), 2, true, progress_); });
+  const Error error = test::errorOf([&] { LongContextEvaluation(tokenizer_, task("cwe", 300), 2, true, progress_); });
   EXPECT_EQ(error.kind(), ErrorKind::Usage);
   EXPECT_THAT(error.what(), HasSubstr("cwe"));
 }

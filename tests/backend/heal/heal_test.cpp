@@ -20,10 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using testing::Watcher;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using testing::Watcher;
 
 std::string bytesOf(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -36,7 +36,8 @@ class HealTest : public ::testing::Test {
     input_.model = teacher_.model;
     input_.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(folder_ / "model")));
     const json windows{{"window", 6}, {"sinks", 2}, {"sliding_window", 4}, {"sliding_sinks", 0}};
-    input_.bank = CandidateBank::load(testing::writeTinyBank(folder_ / "bank", teacher_.model, windows), teacher_.model);
+    input_.bank =
+        CandidateBank::load(testing::writeTinyBank(folder_ / "bank", teacher_.model, windows), teacher_.model);
     input_.spec.method = kHealMethod;
     input_.spec.seed = 3;
   }
@@ -207,7 +208,8 @@ TEST_F(HealTest, RefusesWhatCannotBeBeforeAnythingIsWritten) {
   EXPECT_THAT(refused(out, {{"learning_rate", 1e-3}}).what(), HasSubstr("learning_rate"));
   EXPECT_THAT(refused(out, {{"learning_rate", 1e-3}}, run.steps.back().checkpoint).what(), HasSubstr("another heal"));
   NoProgress progress;
-  EXPECT_THAT(test::errorOf([&] { HealedModel::load(out, teacher_.model, progress); }).what(), HasSubstr("was stopped"));
+  EXPECT_THAT(test::errorOf([&] { HealedModel::load(out, teacher_.model, progress); }).what(),
+              HasSubstr("was stopped"));
   EXPECT_THAT(refused(folder_ / "gone", {}, run.steps.back().checkpoint).what(), HasSubstr("not there"));
   heal(out);
   EXPECT_THAT(refused(out).what(), HasSubstr("finished"));

@@ -35,10 +35,10 @@ class TraineeTest : public ::testing::TestWithParam<Family> {
     changes["num_hidden_layers"] = 4;
     path_ = writeTinyModel(folder_ / "model", tinyConfig(GetParam().type, changes));
     teacher_ = std::make_unique<Teacher>(path_);
-    bank_ = CandidateBank::load(
-        writeTinyBank(folder_ / "bank", teacher_->model,
-                      {{"window", 6}, {"sinks", 2}, {"sliding_window", 8}, {"sliding_sinks", 3}}),
-        teacher_->model);
+    bank_ =
+        CandidateBank::load(writeTinyBank(folder_ / "bank", teacher_->model,
+                                          {{"window", 6}, {"sinks", 2}, {"sliding_window", 8}, {"sliding_sinks", 3}}),
+                            teacher_->model);
     batch_ = randomBatch(teacher_->model->config(), 33, 7);
   }
 
@@ -145,20 +145,24 @@ TEST_P(TraineeTest, WhatIsWrittenIsWhatWasTrained) {
     const at::NoGradGuard no_grad;
     const at::Tensor teacher =
         at::log_softmax(logits(*teacher_->model, teacher_->row, tokenBatch(batch_.ids, at::kCPU))[0], -1);
-    const at::Tensor own = at::log_softmax(logits(*student.model, student.mixers, tokenBatch(batch_.ids, at::kCPU))[0], -1);
+    const at::Tensor own =
+        at::log_softmax(logits(*student.model, student.mixers, tokenBatch(batch_.ids, at::kCPU))[0], -1);
     const at::Tensor each = (teacher.exp() * (teacher - own)).sum(-1).slice(0, 0, -1);
     const double wanted = again.loss(batch_);
-    EXPECT_NEAR(each.mean().item<double>(), wanted, 2e-5 * (1 + wanted)) << "LoRA's pairs merged are as they were applied";
+    EXPECT_NEAR(each.mean().item<double>(), wanted, 2e-5 * (1 + wanted))
+        << "LoRA's pairs merged are as they were applied";
     EXPECT_GT(std::abs(wanted - hybridLoss()), 1e-3) << "nothing moved";
     for (const auto& [name, tensor] : again.weights()) {
-      EXPECT_EQ(name.find("self_attn") != std::string::npos || name.starts_with("layers.") || options.all, true) << name;
+      EXPECT_EQ(name.find("self_attn") != std::string::npos || name.starts_with("layers.") || options.all, true)
+          << name;
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, TraineeTest,
                          ::testing::Values(Family{"llama", {{"tie_word_embeddings", true}, {"attention_bias", true}}},
-                                           Family{"qwen3", {{"head_dim", 12}}}, Family{"gemma3_text", {{"head_dim", 10}}}),
+                                           Family{"qwen3", {{"head_dim", 12}}},
+                                           Family{"gemma3_text", {{"head_dim", 10}}}),
                          [](const auto& family) { return std::string(family.param.type); });
 
 TEST(Trainee, LoraHoldsFewNumbers) {
