@@ -183,7 +183,7 @@ TEST_F(HealTest, ADamagedStateIsToldAndTheOneBeforeServes) {
   for (const char* name : {"state-3.safetensors", "state-6.safetensors"}) fs::resize_file(lost / name, 40);
   EXPECT_THAT(refused(lost, {}, other.steps.back().checkpoint).what(), HasSubstr("state-3.safetensors"));
   for (const char* name : {"state-3.safetensors", "state-6.safetensors"}) fs::remove(lost / name);
-  EXPECT_THAT(refused(lost, {}, other.steps.back().checkpoint).what(), HasSubstr("state-3.safetensors"));
+  EXPECT_THAT(refused(lost, {}, other.steps.back().checkpoint).what(), HasSubstr("state-6.safetensors"));
   fs::copy_file(cut / kHealedWeights, lost / "state-6.safetensors");
   EXPECT_THAT(refused(lost, {}, other.steps.back().checkpoint).what(), HasSubstr("state-6.safetensors"));
 }
