@@ -80,6 +80,26 @@ const ScoreEvent* labelled(const std::vector<ScoreEvent>& scores, std::string_vi
   return found == scores.end() ? nullptr : &*found;
 }
 
+/// Each task before and after, and the difference pair by pair.
+std::string tableOf(const ScoreEvent& before, const ScoreEvent& after) {
+  std::string text = fmt::format("\n\n{:<14} {:>10} {:>10}  {:<6} {:>10}  {:<22} {:>4} {:>4} {:>4}", "task", "before",
+                                 "after", "unit", "difference", "95 % interval", "won", "lost", "tied");
+  for (const Score& score : after.scores) {
+    const auto then = std::ranges::find(before.scores, score.task, &Score::task);
+    if (then == before.scores.end()) continue;
+    text += fmt::format("\n{:<14} {:>10.4f} {:>10.4f}  {:<6}", score.task, then->value, score.value, score.unit);
+    const ScoreDifference found = differenceOf(score, *then);
+    if (!found.paired) {
+      text += " " + found.why_not;
+      continue;
+    }
+    const PairedDifference& paired = *found.paired;
+    text += fmt::format(" {:>+10.4f}  [{:>+9.4f}, {:>+9.4f}] {:>4} {:>4} {:>4}  {}", paired.mean, paired.interval.low,
+                        paired.interval.high, paired.won, paired.lost, paired.tied, paired.verdict());
+  }
+  return text;
+}
+
 /// What the store says of the run: its own cost, and the scores before and after with their differences, pair by pair.
 void report(const std::string& file, RunId run, const std::string& folder, Terminal& terminal) {
   const Store store = Store::open(file);
@@ -94,7 +114,7 @@ void report(const std::string& file, RunId run, const std::string& folder, Termi
   }
   document["loss"] = number(last_loss);
   document["folder"] = folder;
-  document["before"] = document["after"] = document["comparison"] = nullptr;
+  document["before"] = document["after"] = document["differences"] = nullptr;
   std::string text = fmt::format("run {}, {}", run, name(told.phase));
   if (told.last_step) {
     text += fmt::format(": healed {} steps on {} tokens in {:.0f} s, loss {:.4f}, {}", told.last_step->step,
@@ -105,17 +125,11 @@ void report(const std::string& file, RunId run, const std::string& folder, Termi
   if (before != nullptr) document["before"] = toJson(before->scores);
   if (before != nullptr && after != nullptr) {
     document["after"] = toJson(after->scores);
-    text += fmt::format("\n{:<14} {:>10} {:>10}", "task", "before", "after");
-    for (const Score& score : after->scores) {
-      const auto then = std::ranges::find(before->scores, score.task, &Score::task);
-      if (then == before->scores.end()) continue;
-      text += fmt::format("\n{:<14} {:>10.4f} {:>10.4f} {}", score.task, then->value, score.value, score.unit);
-    }
     const Comparison comparison(
         {{before->label, before->placement, before->scores, {}}, {after->label, after->placement, after->scores, {}}},
         0);
-    document["comparison"] = comparison.json();
-    text += "\n\n" + comparison.text();
+    document["differences"] = comparison.json().at("differences");
+    text += tableOf(*before, *after);
   }
   terminal.print(document, text);
 }
