@@ -76,7 +76,8 @@ using Pins = std::map<int, MixerKind>;
 Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);  ///< In force at a step.
 
 /// What a fork of run `run` begins with at one of its checkpoints. `origin` comes with the changes that the run took:
-/// budget and settings are as those up to the checkpoint left them, the pins are told again. Without a title.
+/// budget and settings are as those up to the checkpoint left them, the pins are told again. Without a title. Usage
+/// error: a heal, whose state is too large for a checkpoint.
 RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at);
 /// Other settings of the method for a fork. Usage error: other operators, or fewer steps than are done.
 void changeFork(RunSpec& fork, const nlohmann::json& search_settings);

@@ -44,6 +44,7 @@ class MainWindow final : public QMainWindow {
   void openStore();
   void startOrPause();
   void forkShown();
+  void healShown();
   void exportPlacement();
   void saveLayout();
   void about();
