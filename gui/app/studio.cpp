@@ -474,7 +474,8 @@ std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
 
 void Studio::judgeCompared() {
   std::vector<EvaluationQueue::Wanted> list;
-  for (const KnownPlacement* entry : book_.compared()) list.push_back(wanted(entry->label, entry->placement, entry->healed));
+  for (const KnownPlacement* entry : book_.compared())
+    list.push_back(wanted(entry->label, entry->placement, entry->healed));
   judging_.want(std::move(list));
 }
 

@@ -25,8 +25,8 @@ struct KnownPlacement {
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made, what others have
-/// published. Equal placements are one entry, and one more for each time they were healed; all have as many layers as the first. Scores are of one model with one
-/// bank.
+/// published. Equal placements are one entry, and one more for each time they were healed; all have as many layers as
+/// the first. Scores are of one model with one bank.
 class PlacementBook final : public QObject {
   Q_OBJECT
  public:
