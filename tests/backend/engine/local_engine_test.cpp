@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "backend/engine/workbench.h"
+#include "backend/candidates/bank.h"
 #include "backend/evaluation/evaluate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"

@@ -186,6 +186,25 @@ TEST(Trainee, LoraHoldsFewNumbers) {
             2 * config.vocabulary * hidden + hidden + 3 * (3 * hidden * inner + 2 * hidden));
 }
 
+TEST(Trainee, LearnsInBf16AsWell) {
+  test::TemporaryFolder folder;
+  const auto path = writeTinyModel(folder / "model", tinyConfig("llama", {{"tie_word_embeddings", true}}));
+  const Teacher teacher(path, {.precision = at::kBFloat16});
+  const auto bank = CandidateBank::load(writeTinyBank(folder / "bank", Teacher(path).model, {}), teacher.model);
+  const Placement placement(std::vector<MixerKind>{GdnWindow, Full, Gdn});
+  const SearchBatch batch = randomBatch(teacher.model->config(), 33, 7);
+  for (TraineeOptions options : allOptions()) {
+    options.recompute = options.lora;
+    Trainee student(teacher.model, *bank, placement, options);
+    const double before = student.loss(batch);
+    for (std::int64_t step = 1; step <= 5; ++step) {
+      student.accumulate(batch, 1);
+      student.descend(step, {.rate = 3e-3, .beta1 = 0.9, .beta2 = 0.99, .weight_decay = 0.01});
+    }
+    EXPECT_LT(student.loss(batch), 0.95 * before);
+  }
+}
+
 TEST(HealedModel, RefusesWhatDoesNotFit) {
   test::TemporaryFolder folder;
   const Teacher teacher(writeTinyModel(folder / "model", tinyConfig("llama")));
