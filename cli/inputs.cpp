@@ -13,7 +13,7 @@
 namespace interleave::cli {
 namespace {
 
-constexpr std::string_view kBank = "bank.";
+constexpr std::string_view kBank = "bank.", kHealed = "healed:";
 constexpr JsonLimits kIdLists{.bytes = 512 << 20, .values = 20'000'000, .depth = 4};
 
 std::vector<std::int32_t> idsIn(const nlohmann::json& list, std::int64_t vocabulary, const std::filesystem::path& file,
@@ -194,7 +194,9 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
     for (const std::string& change : changes) assignSetting(asked, change);
     checkMadeAs(made, asked, bank);
   }
-  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json()};
+  const bool healed = placement.starts_with(kHealed);
+  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json(),
+          healed ? placement.substr(kHealed.size()) : std::string()};
 }
 
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {

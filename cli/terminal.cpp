@@ -57,6 +57,7 @@ std::string describe(const StepEvent& event) {
   const auto metric = [&](Metric which) { return event.metrics[static_cast<std::size_t>(which)]; };
   std::string text = fmt::format("step {}/{}  {}", event.step, event.steps, event.if_stopped_now.line());
   if (std::isfinite(metric(Metric::Loss))) text += fmt::format("  loss {:.3f}", metric(Metric::Loss));
+  if (std::isfinite(metric(Metric::HeldOutLoss))) text += fmt::format("  held out {:.3f}", metric(Metric::HeldOutLoss));
   if (std::isfinite(metric(Metric::Margin))) text += fmt::format("  margin {:.2f}", metric(Metric::Margin));
   if (std::isfinite(metric(Metric::TokensPerSecond))) {
     text += fmt::format("  {:.0f} tokens/s", metric(Metric::TokensPerSecond));
@@ -121,9 +122,13 @@ bool Terminal::stopRequested() const { return stopSignalled(); }
 
 void Terminal::onEvent(const Event& event) {
   if (const auto* phase = std::get_if<PhaseEvent>(&event)) {
+    if (phase->phase == Phase::Searching && phase->fraction < 0) {
+      const std::lock_guard lock(mutex_);
+      work_ = phase->title;
+    }
     if (phase->phase != Phase::Failed) show(phase->title, {}, phase->fraction);
   } else if (const auto* step = std::get_if<StepEvent>(&event)) {
-    show("Searching", describe(*step), fraction(step->step, step->steps));
+    show(work_, describe(*step), fraction(step->step, step->steps));
   } else if (const auto* alignment = std::get_if<AlignmentEvent>(&event)) {
     if (alignment->steps == 0) return;  // of a bank that was there
     show("Preparing candidates", describe(*alignment), fraction(alignment->step, alignment->steps));

@@ -48,6 +48,7 @@ class Terminal final : public Progress, public EventSink {
   bool json_ = false;
   std::mutex mutex_;  ///< Guards all below.
   std::string headline_, title_, detail_;
+  std::string work_ = "Searching";  ///< What a run's steps are called.
   Clock::time_point began_{}, shown_{};
   double shown_fraction_ = -1;
   bool bar_ = false;  ///< A bar stands on the last line.

@@ -144,7 +144,7 @@ struct FusedGatedProduct : torch::autograd::Function<FusedGatedProduct> {
 at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, const RmsNormOptions& options) {
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1), "a norm's weight of ", weight.sizes(),
               " does not fit ", x.sizes());
-  if (!isFused(x) || !isFused(options.result)) return reference::rmsNorm(x, weight, options);
+  if (!isFused(x) || !isFused(options.result) || needsGradient({weight})) return reference::rmsNorm(x, weight, options);
   const at::Tensor wide = weight.to(at::kFloat).contiguous(), factor = options.plus_one ? wide + 1 : wide;
   if (needsGradient({x})) return FusedRmsNorm::apply(x, factor, options.epsilon, options.result);
   return FusedRmsNorm::run(x, factor, options.epsilon, options.result).first;

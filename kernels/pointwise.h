@@ -6,7 +6,7 @@
 namespace interleave::kernels {
 
 /// The small operators between a decoder's products. Arithmetic inside is fp32 (fp64 for fp64 inputs) whatever the
-/// inputs' type. Differentiable once in the activations, never in the weights. Any strides.
+/// inputs' type. Differentiable once in the activations. Any strides.
 
 struct RmsNormOptions {
   double epsilon = 1e-6;
@@ -14,7 +14,8 @@ struct RmsNormOptions {
   at::ScalarType result = at::kFloat;  ///< Type returned.
 };
 
-/// RMS norm over the last dimension: x / sqrt(mean(x²) + ε) · w. x: [..., n], weight: [n].
+/// RMS norm over the last dimension: x / sqrt(mean(x²) + ε) · w. x: [..., n], weight: [n]. Differentiable in the weight
+/// as well, where it asks for a gradient: then as the reference.
 at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, const RmsNormOptions& options);
 
 /// Rotary embedding in GPT-NeoX form: with x = (a, b) halves of the last dimension, (a·cos − b·sin, b·cos + a·sin).

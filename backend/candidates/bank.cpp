@@ -192,6 +192,16 @@ std::string StoredBank::tensorName(int layer, const std::string& label) {
   return "layers." + std::to_string(layer) + "." + label;
 }
 
+std::unique_ptr<GatedDeltaNet> readCandidate(const SafetensorsFile& file, const std::shared_ptr<const Model>& model,
+                                             int layer, MixerKind kind, const Window& window) {
+  GdnParameters values;
+  for (const auto& [label, into] : values.slots()) {
+    const std::string full = StoredBank::tensorName(layer, label);
+    if (file.has(full)) *into = readTensor(file, full).to(model->device());
+  }
+  return GatedDeltaNet::withParameters(model, layer, kind, window, std::move(values), file.path().string());
+}
+
 std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::path& dir,
                                                          std::shared_ptr<const Model> model) {
   const StoredBank stored = StoredBank::open(dir, model->config(), model->fingerprint());
@@ -201,20 +211,7 @@ std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::
   for (MixerKind kind : stored.kinds()) {
     const SafetensorsFile& file = stored.file(kind);
     for (int layer = 0; layer < model->config().layers; ++layer) {
-      const auto tensor = [&](const std::string& label) {
-        const std::string full = StoredBank::tensorName(layer, label);
-        return file.has(full) ? readTensor(file, full).to(model->device()) : at::Tensor{};
-      };
-      GdnParameters values{.projections = tensor("projections"),
-                           .qkv_bias = tensor("qkv_bias"),
-                           .dt_bias = tensor("dt_bias"),
-                           .write_bias = tensor("write_bias"),
-                           .log_decay = tensor("log_decay"),
-                           .scale = tensor("scale"),
-                           .window_bias = tensor("window_bias"),
-                           .output = tensor("output")};
-      bank->mixers_[kind].push_back(GatedDeltaNet::withParameters(model, layer, kind, bank->windows_.gdn,
-                                                                  std::move(values), file.path().string()));
+      bank->mixers_[kind].push_back(readCandidate(file, model, layer, kind, bank->windows_.gdn));
     }
   }
   return bank;
@@ -305,6 +302,8 @@ const Mixer& CandidateBank::mixer(int layer, MixerKind kind) const {
   if (found == mixers_.end()) throw lacksKind(dir_, kind);
   return *found->second.at(static_cast<std::size_t>(layer));
 }
+
+Student CandidateBank::student(const Placement& placement) const { return {model_, row(placement)}; }
 
 MixerRow CandidateBank::row(const Placement& placement) const {
   if (placement.layers() != model_->config().layers) {

@@ -15,9 +15,8 @@
 #include "backend/core/settings.h"
 #include "backend/formats/safetensors.h"
 #include "backend/formats/tokenizer.h"
-#include "backend/mixers/cost.h"
-#include "backend/mixers/mixer.h"
-#include "backend/model/model.h"
+#include "backend/mixers/gated_delta_net.h"
+#include "backend/model/decoder.h"
 
 namespace interleave {
 
@@ -52,6 +51,10 @@ class StoredBank {
   std::map<MixerKind, SafetensorsFile> files_;
 };
 
+/// One layer's candidate out of a file that names its tensors as StoredBank does. BadInput naming the tensor.
+std::unique_ptr<GatedDeltaNet> readCandidate(const SafetensorsFile& file, const std::shared_ptr<const Model>& model,
+                                             int layer, MixerKind kind, const Window& window);
+
 /// For each layer and operator kind, a mixer aligned to the teacher; made once, reused by methods, budgets and runs.
 /// On disk: a folder with card.json (what it is, its key, its quality) and one safetensors file a trained kind.
 /// Immutable once made; mixers may be used from several threads.
@@ -76,7 +79,8 @@ class CandidateBank {
 
   /// BadInput naming the kind when the bank does not hold it.
   const Mixer& mixer(int layer, MixerKind kind) const;
-  MixerRow row(const Placement& placement) const;
+  MixerRow row(const Placement& placement) const;  ///< BadInput when it is for another number of layers.
+  Student student(const Placement& placement) const;
   bool has(MixerKind kind) const { return mixers_.contains(kind); }
 
   const Model& model() const { return *model_; }

@@ -24,6 +24,7 @@ constexpr std::array<MetricWords, kMetrics> kMetricWords{{
     {"gradient_norm", "Gradient norm"},
     {"tokens_per_second", "Tokens per second"},
     {"memory_bytes", "Memory"},
+    {"held_out_loss", "Loss (held out)"},
 }};
 constexpr std::array<std::string_view, 8> kPhaseNames{"loading", "preparing", "searching", "evaluating",
                                                       "paused",  "done",      "stopped",   "failed"};

@@ -31,8 +31,9 @@ enum class Metric : std::uint8_t {
   GradientNorm,
   TokensPerSecond,
   MemoryBytes,  ///< Resident memory of the process at the step's end.
+  HeldOutLoss,  ///< The same as Loss, on held-out data: at some steps.
 };
-inline constexpr int kMetrics = 14;
+inline constexpr int kMetrics = 15;
 std::string_view name(Metric metric);   ///< "loss", "text_loss", …: the word used in files.
 std::string_view title(Metric metric);  ///< The word used on screen.
 
@@ -92,6 +93,8 @@ struct PlacementEvent {
 
 /// A placement judged.
 struct ScoreEvent {
+  /// Labels of the two that healing tells, on the same samples.
+  static constexpr std::string_view kBeforeHealing = "before healing", kAfterHealing = "after healing";
   std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
   Placement placement;
   std::vector<Score> scores;

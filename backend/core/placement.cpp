@@ -121,6 +121,24 @@ std::string Placement::line() const {
   return text;
 }
 
+std::string Placement::letters() const {
+  std::string text;
+  for (MixerKind kind : kinds_) text += letter(kind);
+  return text;
+}
+
+Placement Placement::fromLetters(std::string_view letters) {
+  std::vector<MixerKind> kinds;
+  for (const char sign : letters) {
+    const auto found = std::ranges::find(kWords, sign, &KindWords::letter);
+    if (found == kWords.end()) {
+      throw usageError("placement", "\"" + std::string(1, sign) + "\" is the letter of no operator");
+    }
+    kinds.push_back(static_cast<MixerKind>(found - kWords.begin()));
+  }
+  return Placement(std::move(kinds));
+}
+
 double jaccard(const Placement& a, const Placement& b) {
   const int both = keptInBoth(a, b), either = a.fullCount() + b.fullCount() - both;
   return either == 0 ? 1.0 : static_cast<double>(both) / either;

@@ -56,6 +56,9 @@ class Placement {
 
   /// One glyph a layer in UTF-8: "F··F····F·": F full, · GDN with window, g GDN, w sliding window.
   std::string line() const;
+  /// One letter() a layer: "FHHF"; and back. Usage error for another letter.
+  std::string letters() const;
+  static Placement fromLetters(std::string_view letters);
 
   auto operator<=>(const Placement&) const = default;  // NOLINT(modernize-use-nullptr): it takes the 0 within for one
 

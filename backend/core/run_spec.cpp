@@ -86,6 +86,7 @@ Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step) {
 }
 
 RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at) {
+  if (origin.isHeal()) throw usageError("fork", "a heal has no forks: its state is one run's");
   for (const Intervention& change : origin.interventions) {
     if (change.step > at.step || change.kind != Intervention::Kind::Set) continue;
     if (change.key == "budget") {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/core/budget.h"
@@ -44,6 +45,9 @@ nlohmann::json toJson(const Intervention& change);
 /// BadInput naming `place` otherwise.
 Intervention interventionFromJson(const nlohmann::json& json, const std::string& place);
 
+/// The one method that selects no layers: it trains the hybrid of a placement (backend/heal/).
+inline constexpr std::string_view kHealMethod = "heal";
+
 /// Everything that determines a run. Equal specs on the same machine and thread count give equal runs, bit for bit.
 struct RunSpec {
   std::string title;
@@ -62,6 +66,7 @@ struct RunSpec {
   std::vector<Intervention> interventions;  ///< To repeat, by step; those beyond resume_from.step count.
   std::string forked_from;                  ///< "RUN@STEP" of the run this was forked from; empty: none.
 
+  bool isHeal() const { return method == kHealMethod; }
   /// Whether `resume_from` is another run's checkpoint: the budget and settings above then replace those that it holds.
   bool startsFork() const;
 };
@@ -74,7 +79,8 @@ using Pins = std::map<int, MixerKind>;
 Pins pinsAt(const std::vector<Intervention>& changes, std::int64_t step);  ///< In force at a step.
 
 /// What a fork of run `run` begins with at one of its checkpoints. `origin` comes with the changes that the run took:
-/// budget and settings are as those up to the checkpoint left them, the pins are told again. Without a title.
+/// budget and settings are as those up to the checkpoint left them, the pins are told again. Without a title. Usage
+/// error: a heal, whose state is too large for a checkpoint.
 RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at);
 /// Other settings of the method for a fork. Usage error: other operators, or fewer steps than are done.
 void changeFork(RunSpec& fork, const nlohmann::json& search_settings);

@@ -38,7 +38,7 @@ std::span<const SettingSpec> searchSettingSpecs(const std::string& method);  ///
 void checkSearchSettings(const std::string& method, const Settings& settings);
 /// Usage error where a search wants an operator that a bank of these settings does not hold.
 void checkKinds(const Settings& search, const Settings& bank);
-std::vector<std::string> methodNames();
+std::vector<std::string> methodNames();  ///< Of those that select: kHealMethod, which all others here know, is not one.
 /// "DASH: re-implementation from a published outline": what stands behind a method's results. Usage error as above.
 std::string methodEvidence(const std::string& method);
 
@@ -87,7 +87,8 @@ struct TaskInfo {
 std::vector<TaskInfo> evaluationTasks();
 
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
-/// last:K, random:K:SEED, all, none, or published:NAME[:K] (backend/formats/published.h). BadInput or Usage error.
+/// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), or healed:DIR, the placement
+/// that a heal's folder is of. BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
@@ -104,8 +105,9 @@ class Workbench {
 
   /// Where a hybrid's operators come from.
   struct Candidates {
-    std::filesystem::path bank;    ///< A finished bank's folder; may be empty or absent where none need training.
-    nlohmann::json bank_settings;  ///< The recipe (windows) of what needs no training where there is no bank.
+    std::filesystem::path bank;         ///< A finished bank's folder; may be empty or absent where none need training.
+    nlohmann::json bank_settings;       ///< The recipe (windows) of what needs no training where there is no bank.
+    std::filesystem::path healed = {};  ///< A finished heal's folder: its weights, for its placement; or empty.
   };
 
   /// Logits [T, V] in fp32 of one sequence, row-major; of the teacher where `placement` is null.

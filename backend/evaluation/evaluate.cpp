@@ -7,14 +7,18 @@
 
 #include "backend/core/digest.h"
 #include "backend/core/error.h"
-#include "backend/model/decoder.h"
+#include "backend/core/random.h"
 #include "backend/model/parallel.h"
 
 namespace interleave {
+namespace {
 
-TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const TextSource& text,
-                               std::int64_t sequences)
-    : bank_(std::move(bank)) {
+constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23;
+
+}  // namespace
+
+TextEvaluation::TextEvaluation(Student teacher, const TextSource& text, std::int64_t sequences)
+    : teacher_(std::move(teacher)) {
   if (text.length() < 2) throw usageError("sequence", "a token is judged from the one before it: two are needed");
   // Those beyond the text's end would be the first ones again, and no samples of their own.
   for (std::int64_t i = 0; i < std::min(sequences, text.count()); ++i) sequences_.push_back(text.sequence(i));
@@ -23,30 +27,28 @@ TextEvaluation::TextEvaluation(std::shared_ptr<const CandidateBank> bank, const 
   samples_id_ = digest.text();
 }
 
-std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& progress) {
+std::vector<Score> TextEvaluation::scores(const Student& student, Progress& progress) {
   const at::NoGradGuard no_grad;
-  const Model& model = bank_->model();
-  const MixerRow row = bank_->row(placement);
-  const Placement full(placement.layers(), MixerKind::Full);
-  const auto lastHidden = [&](const MixerRow& mixers, const std::vector<std::int32_t>& ids) {
-    const at::Tensor stream = runLayers(model, mixers, tokenBatch(ids, model.device()))[0];
-    return model.finalNorm(stream.narrow(0, 0, stream.size(0) - 1));
+  const bool is_teacher = student == teacher_;
+  const auto lastHidden = [](const Student& of, const std::vector<std::int32_t>& ids) {
+    const at::Tensor stream = runLayers(*of.model, of.mixers, tokenBatch(ids, of.model->device()))[0];
+    return of.model->finalNorm(stream.narrow(0, 0, stream.size(0) - 1));
   };
   std::vector<double> divergences, likelihoods;
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     progress.throwIfStopped();
-    if (teacher_.size() <= i) teacher_.push_back(lastHidden(bank_->row(full), sequences_[i]));
-    const at::Tensor student = placement == full ? teacher_[i] : lastHidden(row, sequences_[i]);
-    const at::Tensor labels = tokenBatch(sequences_[i], model.device())[0].slice(0, 1);
+    if (hidden_.size() <= i) hidden_.push_back(lastHidden(teacher_, sequences_[i]));
+    const at::Tensor hidden = is_teacher ? hidden_[i] : lastHidden(student, sequences_[i]);
+    const at::Tensor labels = tokenBatch(sequences_[i], student.model->device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
-    const std::int64_t rows = student.size(0);
+    const std::int64_t rows = hidden.size(0);
     for (std::int64_t first = 0; first < rows; first += kHeadRows) {
       progress.throwIfStopped();
       const std::int64_t count = std::min(kHeadRows, rows - first);
-      const at::Tensor log_student = at::log_softmax(model.head(student.narrow(0, first, count)), -1);
+      const at::Tensor log_student = at::log_softmax(student.model->head(hidden.narrow(0, first, count)), -1);
       likelihood -= log_student.gather(1, labels.narrow(0, first, count).unsqueeze(1)).sum().item<double>();
-      if (placement == full) continue;
-      const at::Tensor log_teacher = at::log_softmax(model.head(teacher_[i].narrow(0, first, count)), -1);
+      if (is_teacher) continue;
+      const at::Tensor log_teacher = at::log_softmax(teacher_.model->head(hidden_[i].narrow(0, first, count)), -1);
       divergence += (log_teacher.exp() * (log_teacher - log_student)).sum().item<double>();
     }
     divergences.push_back(divergence / static_cast<double>(rows));
@@ -57,9 +59,7 @@ std::vector<Score> TextEvaluation::scores(const Placement& placement, Progress& 
           scoreOf("nll", "nats", std::move(likelihoods), samples_id_)};
 }
 
-PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, const PasskeyTask& task,
-                                     std::int64_t prompts)
-    : bank_(std::move(bank)) {
+PasskeyEvaluation::PasskeyEvaluation(const PasskeyTask& task, std::int64_t prompts) {
   for (std::int64_t i = 0; i < prompts; ++i) {
     prompts_.push_back(task.prompt(i));
     if (prompts_.back().overlong) throw usageError("prompt_tokens", "they are too few for the prompt's own words");
@@ -69,11 +69,12 @@ PasskeyEvaluation::PasskeyEvaluation(std::shared_ptr<const CandidateBank> bank, 
 
 namespace {
 
-AnswerReading readAnswer(const Model& model, const MixerRow& row, const AnsweredPrompt& prompt) {
+AnswerReading readAnswer(const Student& student, const AnsweredPrompt& prompt) {
+  const Model& model = *student.model;
   std::vector<std::int64_t> before(prompt.ids.size() - static_cast<std::size_t>(prompt.answer_begin));
   std::iota(before.begin(), before.end(), prompt.answer_begin - 1);  // the places that the answer is read from
   const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-  const at::Tensor stream = runLayers(model, row, ids, {}, before)[0];
+  const at::Tensor stream = runLayers(model, student.mixers, ids, {}, before)[0];
   const at::Tensor answer = ids[0].slice(0, prompt.answer_begin);
   AnswerReading reading;
   for (std::int64_t first = 0; first < stream.size(0); first += kHeadRows) {
@@ -88,7 +89,7 @@ AnswerReading readAnswer(const Model& model, const MixerRow& row, const Answered
 
 }  // namespace
 
-std::vector<AnswerReading> readAnswers(const Model& model, const MixerRow& row, std::size_t count,
+std::vector<AnswerReading> readAnswers(const Student& student, std::size_t count,
                                        const std::function<const AnsweredPrompt&(std::size_t)>& prompt,
                                        const std::string& message, Progress& progress) {
   std::size_t longest = 0;
@@ -96,18 +97,18 @@ std::vector<AnswerReading> readAnswers(const Model& model, const MixerRow& row, 
   std::vector<AnswerReading> readings(count);
   const auto read = [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
-    readings[i] = readAnswer(model, row, prompt(i));
+    readings[i] = readAnswer(student, prompt(i));
   };
   eachSequence(
-      model, static_cast<std::int64_t>(count), static_cast<std::int64_t>(longest), progress, read,
+      *student.model, static_cast<std::int64_t>(count), static_cast<std::int64_t>(longest), progress, read,
       [&](std::int64_t done) { progress.report(message, static_cast<double>(done) / static_cast<double>(count)); });
   return readings;
 }
 
-std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progress& progress) {
+std::vector<Score> PasskeyEvaluation::scores(const Student& student, Progress& progress) {
   const std::vector<AnswerReading> readings = readAnswers(
-      bank_->model(), bank_->row(placement), prompts_.size(),
-      [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; }, "Measuring on pass keys", progress);
+      student, prompts_.size(), [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; },
+      "Measuring on pass keys", progress);
   std::vector<double> answered, likelihoods;
   for (const AnswerReading& reading : readings) {
     answered.push_back(reading.arg_max ? 1 : 0);
@@ -115,6 +116,26 @@ std::vector<Score> PasskeyEvaluation::scores(const Placement& placement, Progres
   }
   return {scoreOf("passkey", "share", std::move(answered), samples_id_),
           scoreOf("passkey_nll", "nats", std::move(likelihoods), samples_id_)};
+}
+
+std::unique_ptr<Evaluation> makeTextEvaluation(Student teacher, const std::shared_ptr<const Tokenizer>& tokenizer,
+                                               std::int64_t tokens, std::int64_t sequence_length, std::uint64_t seed) {
+  const TextSource source(tokenizer, heldOutText({}), sequence_length, derivedSeed(seed, kTextPurpose));
+  return std::make_unique<TextEvaluation>(std::move(teacher), source,
+                                          std::max<std::int64_t>(1, tokens / sequence_length));
+}
+
+PasskeyTask judgedPasskeys(const std::shared_ptr<const Tokenizer>& tokenizer, std::int64_t prompt_tokens,
+                           const std::string& wording, std::uint64_t seed) {
+  auto filler =
+      std::make_shared<TextSource>(tokenizer, heldOutText({}), prompt_tokens, derivedSeed(seed, kFillerPurpose));
+  return {tokenizer, std::move(filler), prompt_tokens, wording, derivedSeed(seed, kPromptPurpose)};
+}
+
+std::unique_ptr<Evaluation> makePasskeyEvaluation(const std::shared_ptr<const Tokenizer>& tokenizer,
+                                                  std::int64_t prompts, std::int64_t prompt_tokens,
+                                                  const std::string& wording, std::uint64_t seed) {
+  return std::make_unique<PasskeyEvaluation>(judgedPasskeys(tokenizer, prompt_tokens, wording, seed), prompts);
 }
 
 }  // namespace interleave

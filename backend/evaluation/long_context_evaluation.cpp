@@ -23,10 +23,9 @@ double matchOf(std::string_view answer, std::span<const std::string> references,
   return static_cast<double>(found) / static_cast<double>(references.size());
 }
 
-LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const CandidateBank> bank,
-                                             std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task,
+LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task,
                                              std::int64_t prompts, bool generate, const Progress& progress)
-    : bank_(std::move(bank)), tokenizer_(std::move(tokenizer)), info_(task.info()), generate_(generate) {
+    : tokenizer_(std::move(tokenizer)), info_(task.info()), generate_(generate) {
   for (std::int64_t i = 0; i < std::min(prompts, task.count()); ++i) {
     progress.throwIfStopped();
     prompts_.push_back(task.prompt(i));
@@ -37,14 +36,14 @@ LongContextEvaluation::LongContextEvaluation(std::shared_ptr<const CandidateBank
   samples_id_ = samplesId(prompts_);
 }
 
-std::vector<double> LongContextEvaluation::matches(const MixerRow& row, Progress& progress) const {
+std::vector<double> LongContextEvaluation::matches(const Student& student, Progress& progress) const {
   std::vector<std::vector<std::int32_t>> asked;
   std::int64_t most = 0;
   for (const LongContextPrompt& prompt : prompts_) {
     asked.emplace_back(prompt.ids.begin(), prompt.ids.begin() + prompt.answer_begin);
     most = std::max(most, prompt.most_new);
   }
-  const auto answers = generateBatch({bank_, &bank_->model()}, row, asked, most, tokenizer_->endIds(), progress);
+  const auto answers = generateBatch(student.model, student.mixers, asked, most, tokenizer_->endIds(), progress);
   std::vector<double> found;
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     const auto length = std::min(answers[i].size(), static_cast<std::size_t>(prompts_[i].most_new));
@@ -54,17 +53,16 @@ std::vector<double> LongContextEvaluation::matches(const MixerRow& row, Progress
   return found;
 }
 
-std::vector<Score> LongContextEvaluation::scores(const Placement& placement, Progress& progress) {
-  const MixerRow row = bank_->row(placement);
+std::vector<Score> LongContextEvaluation::scores(const Student& student, Progress& progress) {
   const std::string name(info_.name);
   std::vector<double> likelihoods;
   for (const AnswerReading& reading : readAnswers(
-           bank_->model(), row, prompts_.size(), [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; },
+           student, prompts_.size(), [&](std::size_t i) -> const AnsweredPrompt& { return prompts_[i]; },
            "Measuring on " + name + " (" + std::string(info_.label) + ")", progress)) {
     likelihoods.push_back(reading.nll);
   }
   std::vector<Score> scores;
-  if (generate_) scores.push_back(scoreOf(name, "match", matches(row, progress), samples_id_));
+  if (generate_) scores.push_back(scoreOf(name, "match", matches(student, progress), samples_id_));
   scores.push_back(scoreOf(name + "_nll", "nats", std::move(likelihoods), samples_id_));
   return scores;
 }

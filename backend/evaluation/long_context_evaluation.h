@@ -23,15 +23,14 @@ class LongContextEvaluation final : public Evaluation {
  public:
   /// At most as many prompts as the task has. `generate`: false leaves the match out, which takes most of the time.
   /// Usage error: a prompt whose own words do not fit.
-  LongContextEvaluation(std::shared_ptr<const CandidateBank> bank, std::shared_ptr<const Tokenizer> tokenizer,
-                        const LongContextTask& task, std::int64_t prompts, bool generate, const Progress& progress);
+  LongContextEvaluation(std::shared_ptr<const Tokenizer> tokenizer, const LongContextTask& task, std::int64_t prompts,
+                        bool generate, const Progress& progress);
   /// "TASK" in units of "match" unless left out, and "TASK_nll" in nats an answer.
-  std::vector<Score> scores(const Placement& placement, Progress& progress) override;
+  std::vector<Score> scores(const Student& student, Progress& progress) override;
 
  private:
-  std::vector<double> matches(const MixerRow& row, Progress& progress) const;  // of greedy answers
+  std::vector<double> matches(const Student& student, Progress& progress) const;  // of greedy answers
 
-  std::shared_ptr<const CandidateBank> bank_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   LongContextInfo info_;
   bool generate_;

@@ -41,11 +41,18 @@ at::Tensor foldNorm(const at::Tensor& rows, const at::Tensor& norm, int heads, b
 }  // namespace
 
 std::vector<std::pair<std::string, at::Tensor>> GdnParameters::named() const {
-  std::vector<std::pair<std::string, at::Tensor>> all{
-      {"projections", projections}, {"qkv_bias", qkv_bias}, {"dt_bias", dt_bias},         {"write_bias", write_bias},
-      {"log_decay", log_decay},     {"scale", scale},       {"window_bias", window_bias}, {"output", output}};
-  std::erase_if(all, [](const auto& entry) { return !entry.second.defined(); });
+  std::vector<std::pair<std::string, at::Tensor>> all;
+  GdnParameters shared = *this;
+  for (const auto& [label, tensor] : shared.slots()) {
+    if (tensor->defined()) all.emplace_back(label, *tensor);
+  }
   return all;
+}
+
+std::vector<std::pair<std::string, at::Tensor*>> GdnParameters::slots() {
+  return {{"projections", &projections}, {"qkv_bias", &qkv_bias},   {"dt_bias", &dt_bias},
+          {"write_bias", &write_bias},   {"log_decay", &log_decay}, {"scale", &scale},
+          {"window_bias", &window_bias}, {"output", &output}};
 }
 
 std::vector<TensorShape> gdnParameterShapes(const ModelConfig& config, MixerKind kind) {

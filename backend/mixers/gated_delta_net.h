@@ -21,6 +21,8 @@ struct GdnParameters {
 
   /// By name, in a fixed order; undefined ones left out.
   std::vector<std::pair<std::string, at::Tensor>> named() const;
+  /// All of them, in the same order.
+  std::vector<std::pair<std::string, at::Tensor*>> slots();
 };
 
 /// Gated DeltaNet in the gdn_v4 conversion form (arXiv 2412.06464; methods of Taylor-Calibrate, arXiv 2606.16429):

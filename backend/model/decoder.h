@@ -16,6 +16,14 @@ namespace interleave {
 
 /// Runs a model with an operator in each layer.
 
+/// A model and what stands in its layers: the teacher itself, or a hybrid of it, whose weights may have been healed.
+/// The mixers are not owned.
+struct Student {
+  std::shared_ptr<const Model> model;
+  MixerRow mixers;
+  bool operator==(const Student&) const = default;
+};
+
 /// The stream after the last layer, before the final norm: ids [B, T] → [B, T, D]. Where `wanted` columns are named the
 /// result has only these, and the last layer's MLP is spared the others. Checks values after the last layer; where they
 /// are not finite it names the first layer at which they are not (Failed).

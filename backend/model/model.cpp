@@ -28,8 +28,8 @@ Model::Model(const ModelFiles& files, const ModelOptions& options, at::Device de
       options_(options),
       fingerprint_(files.fingerprint()),
       weights_(std::move(weights)),
-      rotary_(config_, false, device),
-      local_rotary_(config_, true, device) {
+      rotary_(std::make_shared<RotaryTable>(config_, false, device)),
+      local_rotary_(std::make_shared<RotaryTable>(config_, true, device)) {
   options_.device = device.is_cuda() ? "cuda" : "cpu";
 }
 
@@ -87,7 +87,7 @@ at::Tensor Model::head(const at::Tensor& normalised) const {
 
 Rotary Model::rotary(int index, std::int64_t first, std::int64_t count) const {
   const bool local = config_.family == ModelConfig::Family::Gemma3 && config_.isSliding(index);
-  return (local ? local_rotary_ : rotary_).slice(first, count);
+  return (local ? local_rotary_ : rotary_)->slice(first, count);
 }
 
 at::Tensor Model::linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const {

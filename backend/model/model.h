@@ -32,6 +32,7 @@ inline constexpr std::int64_t kHeadRows = 128;
 
 /// The frozen teacher: everything of a Llama-style decoder but the operator that stands in its layers. No weight
 /// requires a gradient; activations carry one when their input does. Immutable, so safe to use from several threads.
+/// A copy shares the weights, and its owner may put others in their place.
 ///
 /// One layer, with `a` the operator's output:
 ///   x ← x + norm?(a);  x ← x + norm?(MLP(norm(x)))          (norm? only for Gemma)
@@ -47,6 +48,7 @@ class Model {
   const std::string& deviceNote() const { return device_note_; }  ///< Why not the device asked for; empty: it is.
   const std::string& fingerprint() const { return fingerprint_; }
   const LayerWeights& layer(int index) const { return weights_.layers[static_cast<std::size_t>(index)]; }
+  ModelWeights& weights() { return weights_; }  ///< Of a copy, before anyone else sees it, or between its uses.
   std::int64_t parameterBytes() const { return weights_.bytes; }
 
   /// [B, T] int64 → the stream [B, T, D], fp32. Usage error when an id is outside the vocabulary.
@@ -71,7 +73,7 @@ class Model {
   ModelOptions options_;
   std::string fingerprint_, device_note_;
   ModelWeights weights_;
-  RotaryTable rotary_, local_rotary_;
+  std::shared_ptr<const RotaryTable> rotary_, local_rotary_;
 };
 
 }  // namespace interleave

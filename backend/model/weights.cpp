@@ -14,32 +14,23 @@
 #include "backend/core/error.h"
 
 namespace interleave {
-namespace {
 
-/// One tensor of the files, and where it goes.
-struct Slot {
-  std::string name;
-  at::Tensor* into;
-  bool norm;  // kept in fp32
-};
-
-std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
-  std::vector<Slot> slots;
-  const auto matrix = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, false}); };
-  const auto norm = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, true}); };
+std::vector<WeightSlot> weightSlots(const ModelConfig& config, ModelWeights& weights) {
+  std::vector<WeightSlot> slots;
+  int index = -1;
+  const auto matrix = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, false, index}); };
+  const auto norm = [&](const std::string& name, at::Tensor& into) { slots.push_back({name, &into, true, index}); };
   const auto linear = [&](const std::string& name, at::Tensor& weight, at::Tensor& bias, bool has_bias) {
     matrix(name + ".weight", weight);
     if (has_bias) matrix(name + ".bias", bias);
   };
 
-  const ModelConfig& config = files.config();
   matrix("model.embed_tokens.weight", weights.embedding);
   norm("model.norm.weight", weights.final_norm);
   if (!config.tied_head) matrix("lm_head.weight", weights.head);
   weights.layers.resize(static_cast<std::size_t>(config.layers));
-  for (std::size_t index = 0; index < weights.layers.size(); ++index) {
-    const std::string layer = "model.layers." + std::to_string(index) + ".", attention = layer + "self_attn.";
-    LayerWeights& into = weights.layers[index];
+  for (LayerWeights& into : weights.layers) {
+    const std::string layer = "model.layers." + std::to_string(++index) + ".", attention = layer + "self_attn.";
     norm(layer + "input_layernorm.weight", into.input_norm);
     linear(attention + "q_proj", into.q, into.q_bias, config.attention_bias);
     linear(attention + "k_proj", into.k, into.k_bias, config.attention_bias);
@@ -62,6 +53,8 @@ std::vector<Slot> slotsOf(const ModelFiles& files, ModelWeights& weights) {
   }
   return slots;
 }
+
+namespace {
 
 at::ScalarType plainType(DType type) {
   switch (type) {
@@ -89,7 +82,7 @@ class Loader {
   Loader(const std::shared_ptr<const ModelFiles>& files, at::ScalarType precision, at::Device device)
       : files_(files), precision_(precision), device_(device) {}
 
-  void load(const Slot& slot) const {
+  void load(const WeightSlot& slot) const {
     const std::vector<std::int64_t> shape = files_->shape(slot.name);
     const at::ScalarType wide = precision_ == at::kDouble ? at::kDouble : at::kFloat;
     const at::ScalarType type = slot.norm ? wide : precision_;
@@ -124,9 +117,9 @@ class Loader {
 ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::ScalarType precision, at::Device device,
                          Progress& progress) {
   ModelWeights weights;
-  std::vector<Slot> slots = slotsOf(*files, weights);
+  std::vector<WeightSlot> slots = weightSlots(files->config(), weights);
   // Largest first, so that the threads end together.
-  const auto elements = [&](const Slot& slot) {
+  const auto elements = [&](const WeightSlot& slot) {
     const std::vector<std::int64_t> shape = files->shape(slot.name);
     return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies{});
   };
@@ -145,7 +138,7 @@ ModelWeights loadWeights(const std::shared_ptr<const ModelFiles>& files, at::Sca
     }
   });
   progress.report("Loading weights", 1);
-  for (const Slot& slot : slots) weights.bytes += static_cast<std::int64_t>(slot.into->nbytes());
+  for (const WeightSlot& slot : slots) weights.bytes += static_cast<std::int64_t>(slot.into->nbytes());
   if (files->config().tied_head) weights.head = weights.embedding;
   return weights;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend/core/progress.h"
@@ -26,6 +27,17 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
   std::int64_t bytes = 0;  ///< Of all of them, shared memory counted once.
 };
+
+/// One weight by the name that Hugging Face folders give it, and where it goes.
+struct WeightSlot {
+  std::string name;
+  at::Tensor* into;
+  bool norm;  ///< Kept in fp32.
+  int layer;  ///< -1: of no layer.
+};
+
+/// A slot for each weight that a model of this configuration has; a tied head is the embedding's. Makes the layers.
+std::vector<WeightSlot> weightSlots(const ModelConfig& config, ModelWeights& weights);
 
 /// Loads every weight onto `device`. On the CPU a matrix that the file holds in `precision` is not copied: it is a view
 /// of the map, and keeps `files` alive; the rest is dequantised in parallel. BadInput, naming tensor and index, when a

@@ -19,13 +19,18 @@ std::vector<std::int64_t> evenly(std::int64_t first, std::int64_t last, std::int
   return positions;
 }
 
+LossKind lossOf(const Settings& settings, const std::string& key) {
+  const bool listed = std::ranges::find(settings.specs(), key, &SettingSpec::key) != settings.specs().end();
+  return listed ? lossKindNamed(settings.text(key)) : LossKind::Kl;
+}
+
 }  // namespace
 
 std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
   using namespace setting;
   return {
-      inferred(integer("text_tokens", 256, 8, 1 << 20, "Tokens of a text sequence.")),
-      inferred(integer("text_positions", 128, 1, 1 << 20,
+      inferred(integer("text_tokens", fallbacks.text_tokens, 8, 1 << 20, "Tokens of a text sequence.")),
+      inferred(integer("text_positions", fallbacks.text_positions, 1, 1 << 20,
                        "Positions of a text sequence at which the loss is taken, evenly spread over its later part.")),
       inferred(real("prompt_share", fallbacks.prompt_share, 0, 1,
                     "Share of steps that use a retrieval prompt instead of text.")),
@@ -42,8 +47,8 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
 SearchData::SearchData(const MethodInput& input, const Settings& settings, Part part,
                        std::optional<double> prompt_share)
     : prompt_share_(prompt_share.value_or(settings.real("prompt_share"))),
-      text_loss_(lossKindNamed(settings.text("text_loss"))),
-      prompt_loss_(lossKindNamed(settings.text("prompt_loss"))),
+      text_loss_(lossOf(settings, "text_loss")),
+      prompt_loss_(lossOf(settings, "prompt_loss")),
       text_positions_(settings.integer("text_positions")) {
   const bool held_out = part == Part::HeldOut;
   const std::string text = (held_out ? heldOutText : calibrationText)(settings.text("text_file"));

@@ -18,10 +18,11 @@ namespace interleave {
 /// is no cursor to keep. Immutable.
 class SearchData {
  public:
-  /// The settings that it reads; `prompt_share` and the losses start from those given.
+  /// The settings that it reads; some start from what is given. A table that leaves the losses out gets "kl".
   struct Fallbacks {
     double prompt_share = 0.5;
     const char *text_loss = "kl", *prompt_loss = "kl";
+    std::int64_t text_tokens = 256, text_positions = 128;
   };
   static std::vector<SettingSpec> settings(const Fallbacks& fallbacks);
 

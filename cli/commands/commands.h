@@ -15,6 +15,7 @@ void declareModel(CLI::App& app, Terminal& terminal);
 void declareCandidates(CLI::App& app, Terminal& terminal);
 void declareSearch(CLI::App& app, Terminal& terminal);
 void declareBatch(CLI::App& app, Terminal& terminal);
+void declareHeal(CLI::App& app, Terminal& terminal);
 void declareRuns(CLI::App& app, Terminal& terminal);
 void declareEvaluate(CLI::App& app, Terminal& terminal);
 void declareGenerate(CLI::App& app, Terminal& terminal);
@@ -26,8 +27,9 @@ void declareRegret(CLI::App& app, Terminal& terminal);
 void declareBench(CLI::App& app, Terminal& terminal);
 
 /// A new group of commands is a file beside this one, and a line here.
-inline constexpr std::array kCommands{
-    declareModel, declareCandidates, declareSearch,    declareBatch,    declareRuns,   declareEvaluate, declareGenerate,
-    declareCost,  declareExchange,   declarePlacement, declareTransfer, declareRegret, declareBench};
+inline constexpr std::array kCommands{declareModel,  declareCandidates, declareSearch,    declareBatch,
+                                      declareHeal,   declareRuns,       declareEvaluate,  declareGenerate,
+                                      declareCost,   declareExchange,   declarePlacement, declareTransfer,
+                                      declareRegret, declareBench};
 
 }  // namespace interleave::cli

@@ -36,14 +36,25 @@ Placement placementAlone(const std::string& text, int layers, MixerKind rest) {
                                             : importPlacement(text, layers, rest);
 }
 
+/// A run's placement: what a search found, or what a heal is of, with its weights.
+PlacementEvent placementOfRun(const ExchangeOptions& options, const Store& store, const RunSpec& spec,
+                              Workbench::ExportRequest& request) {
+  const auto budget = options.budget ? std::optional(Budget::parse(*options.budget)) : std::nullopt;
+  if (!spec.isHeal()) return placementOf(store.placements(options.run), budget, options.run);
+  if (budget) throw usageError("--budget", "run " + std::to_string(options.run) + " is a heal: it has one placement");
+  request.candidates.healed = spec.search_settings.at("folder").get<std::string>();
+  PlacementEvent event;
+  event.budget = spec.budget;
+  event.placement = Placement::fromLetters(spec.search_settings.at("placement").get<std::string>());
+  return event;
+}
+
 /// The placement to export, and where it came from.
 void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& request) {
   const Store store = Store::open(options.store);
   const RunSummary summary = store.run(options.run);
   const RunSpec spec = store.spec(options.run);
-  const std::vector<PlacementEvent> placements = store.placements(options.run);
-  const auto budget = options.budget ? std::optional(Budget::parse(*options.budget)) : std::nullopt;
-  const PlacementEvent& found = placementOf(placements, budget, options.run);
+  const PlacementEvent found = placementOfRun(options, store, spec, request);
   request.placement = found.placement;
   request.provenance = {{"run", options.run},
                         {"created", summary.created},

@@ -56,6 +56,8 @@ Actions makeActions(MainWindow& window) {
                       [studio] { studio->resumeRun(studio->run().record().id); });
   a.replay = make(*w, tr("Re&play the run shown"), tr("Replay"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, w,
                   [studio] { studio->replayRun(studio->run().record().id, 4); });
+  a.heal = make(*w, tr("&Heal the placement shown…"), tr("Heal…"), Qt::CTRL | Qt::SHIFT | Qt::Key_H, w,
+                &MainWindow::healShown);
   a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, studio,
                     &Studio::judgeCompared);
   a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });

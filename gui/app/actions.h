@@ -11,7 +11,7 @@ class MainWindow;
 struct Actions {
   QAction *open_model, *open_store, *open_batch, *export_placement, *report, *quit;
   QAction *undo, *redo, *clear_budget, *add_to_compare;
-  QAction *prepare, *start_pause, *stop, *fork, *resume_run, *replay;
+  QAction *prepare, *start_pause, *stop, *fork, *resume_run, *replay, *heal;
   QAction *evaluate, *reset_layout, *save_layout;
 };
 

@@ -19,7 +19,8 @@ class BackendWorkshop final : public Workshop {
   std::vector<std::string> methods() const override { return methodNames(); }
   std::string evidence(const std::string& method) const override {
     const std::vector<std::string> known = methodNames();  // a stored run may be of a newer program
-    return std::ranges::find(known, method) == known.end() ? method : methodEvidence(method);
+    const bool ours = method == kHealMethod || std::ranges::find(known, method) != known.end();
+    return ours ? methodEvidence(method) : method;
   }
   std::vector<std::string> presets(const std::string& method) const override { return presetNames(method); }
   Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }

@@ -47,6 +47,7 @@ void EvaluationQueue::next() {
   if (manner_.prompts > 0) request.prompts = manner_.prompts;
   const Wanted wanted = waiting_.front();
   waiting_.erase(waiting_.begin());
+  request.candidates.healed = wanted.healed;
   jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
               [this, &workshop = workshop_, wanted, request, thorough](Progress& progress) -> std::function<void()> {
                 QElapsedTimer clock;
@@ -55,7 +56,7 @@ void EvaluationQueue::next() {
                 const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores),
                                         mannerOf(request), static_cast<double>(clock.elapsed()) / 1000};
                 return [this, result, wanted, thorough] {
-                  book_.add(wanted.label, result.placement, result.scores, thorough);
+                  book_.add(wanted.label, result.placement, result.scores, thorough, wanted.healed);
                   Q_EMIT judged(result, wanted.result_of);
                 };
               });

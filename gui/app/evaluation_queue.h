@@ -32,6 +32,7 @@ class EvaluationQueue final : public QObject {
     QString label;
     Placement placement;
     std::shared_ptr<RunRecord> result_of;  ///< The run whose result it is; null: of none.
+    std::string healed = {};               ///< As KnownPlacement has it.
   };
   /// Makes the request of an evaluation, or nothing while there is no model to judge with.
   using RequestMaker = std::function<std::optional<Workbench::EvaluationRequest>()>;

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gui/app/heal_dialog.h"
 #include "gui/docks/cache_pane.h"
 #include "gui/docks/compare_pane.h"
 #include "gui/docks/curves_pane.h"
@@ -193,6 +194,8 @@ void MainWindow::buildMenus() {
   search->addActions({actions_.prepare, actions_.start_pause, actions_.stop, actions_.fork});
   search->addSeparator();
   search->addActions({actions_.resume_run, actions_.replay});
+  search->addSeparator();
+  search->addAction(actions_.heal);
   QMenu* view = menuBar()->addMenu(tr("&View"));
   for (Dock* dock : docks_) view->addAction(dock->toggleViewAction());
   view->addSeparator();
@@ -273,7 +276,9 @@ void MainWindow::refreshActions() {
   actions_.fork->setEnabled(idle && stored && studio_.run().step() != nullptr);
   actions_.resume_run->setEnabled(idle && stored && studio_.run().record().phase.phase != Phase::Done);
   actions_.replay->setEnabled(idle && studio_.run().record().id != 0);
-  actions_.export_placement->setEnabled(studio_.editor().placement().layers() > 0);
+  const Placement& placement = studio_.editor().placement();
+  actions_.heal->setEnabled(idle && placement.fullCount() < placement.layers());
+  actions_.export_placement->setEnabled(placement.layers() > 0);
 }
 
 void MainWindow::refreshStatus() {
@@ -357,6 +362,8 @@ void MainWindow::startOrPause() {
 void MainWindow::forkShown() {
   if (const StepEvent* step = studio_.run().step()) studio_.forkRun(studio_.run().record().id, step->step);
 }
+
+void MainWindow::healShown() { HealDialog(studio_, this).exec(); }
 
 void MainWindow::exportPlacement() {
   QStringList formats;

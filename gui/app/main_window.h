@@ -45,6 +45,7 @@ class MainWindow final : public QMainWindow {
   void openBatch();
   void startOrPause();
   void forkShown();
+  void healShown();
   void exportPlacement();
   void saveLayout();
   void about();

@@ -40,6 +40,19 @@ std::span<const SettingSpec> searchTable() {
   return table;
 }
 
+std::span<const SettingSpec> healTable() {
+  using namespace setting;
+  static const std::array table{
+      text("placement", "", "What is healed."),
+      path("folder", "Where the healed weights go."),
+      inferred(choice("train", "all", {"attention", "all"}, "What of the hybrid is trained.")),
+      inferred(choice("adapt", "full", {"lora", "full"}, "Pairs of low rank, or the weights themselves.")),
+      integer("steps", 24, 1, 1e7, "Optimiser steps."),
+      inferred(real("learning_rate", 1e-4, 0, 1, "Of the weights.")),
+  };
+  return table;
+}
+
 /// Works for a while, in pieces small enough to be stopped.
 void take(int milliseconds, std::string_view title, Progress& progress) {
   constexpr int kPieces = 20;
@@ -83,7 +96,9 @@ class MockCatalog final : public RunCatalog {
 
 std::unique_ptr<RunCatalog> MockWorkshop::makeCatalog() { return std::make_unique<MockCatalog>(*this, script_.layers); }
 std::span<const SettingSpec> MockWorkshop::bankSettings() const { return bankTable(); }
-std::span<const SettingSpec> MockWorkshop::searchSettings(const std::string&) const { return searchTable(); }
+std::span<const SettingSpec> MockWorkshop::searchSettings(const std::string& method) const {
+  return method == kHealMethod ? healTable() : searchTable();
+}
 
 Preset MockWorkshop::preset(const std::string& name, const std::string&) const {
   if (name != "laptop") throw badInput(name, "preset", "the mock has only \"laptop\"");

@@ -101,7 +101,9 @@ RunLibrary::Verdict RunLibrary::verdictOf(const Store& store, const RunSummary& 
   Verdict quality;
   const std::vector<PlacementEvent> placements = store.placements(run.id);
   for (const ScoreEvent& event : store.scores(run.id)) {
-    if (placements.empty() || event.placement != placements.front().placement) continue;
+    const bool its = run.method == kHealMethod ? event.label == ScoreEvent::kAfterHealing
+                                               : !placements.empty() && event.placement == placements.front().placement;
+    if (!its) continue;
     if (const Score* kl = scoreOf(event.scores, "kl")) quality.value = tr("KL %1").arg(numberText(kl->value, 2));
     if (const Score* passkey = scoreOf(event.scores, "passkey")) {
       quality.recall = shareText(passkey->value, passkey->samples);

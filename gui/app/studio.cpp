@@ -33,6 +33,9 @@ Pins pinsOf(const RunRecord& run) {
   return pinsAt(changes, std::numeric_limits<std::int64_t>::max());
 }
 
+/// Where a heal's run puts its weights.
+std::string healedBy(const RunSpec& spec) { return spec.search_settings.value("folder", std::string()); }
+
 /// One spelling for one file.
 std::string normal(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
@@ -281,7 +284,7 @@ void Studio::launch(Launch what) {
   // One bank is not trained twice at a time.
   if (preparing()) throw usageError("candidates", "they are being prepared; wait, or cancel that job");
   const bool unrecorded = what.record && library_.writer() == nullptr;
-  const bool search = what.engine == nullptr;
+  const bool search = what.engine == nullptr && !what.spec.isHeal();
   controller_.start(what.engine ? std::move(what.engine) : workshop_.makeEngine(), std::move(what.spec),
                     what.record ? library_.writer() : nullptr, what.into, std::move(what.so_far));
   searching_ = search;
@@ -336,6 +339,41 @@ void Studio::startRun() {
   });
 }
 
+std::string Studio::healFolder() const {
+  const std::filesystem::path base =
+      (library_.isOpen() ? library_.file().parent_path() : std::filesystem::current_path()) / "healed";
+  const std::string name =
+      nameOf(modelOf(run_.record().spec)).string() + "-k" + std::to_string(editor_.placement().fullCount());
+  std::filesystem::path folder = base / name;
+  std::error_code unreadable;
+  for (int number = 2; std::filesystem::exists(folder, unreadable); ++number) {
+    folder = base / (name + "-" + std::to_string(number));
+  }
+  return folder.string();
+}
+
+void Studio::healShown(const nlohmann::json& settings) {
+  attempt(tr("Heal"), [&] {
+    const Placement& placement = editor_.placement();
+    if (placement.layers() == 0) throw usageError("placement", "none is shown");
+    const Workbench::Candidates candidates = candidatesOf(run_.record().spec);
+    Settings heal(workshop_.searchSettings(std::string(kHealMethod)));
+    heal.merge(settings, {});
+    heal.merge({{"placement", placement.letters()}}, {});
+    RunSpec spec = setup_.spec();  // seed and device
+    spec.model_path = modelOf(run_.record().spec);
+    if (spec.model_path.empty()) throw usageError("model", "open a model first");
+    spec.bank_dir = candidates.bank.string();
+    spec.bank_settings = candidates.bank_settings;
+    spec.method = kHealMethod;
+    spec.preset.clear();
+    spec.budget = Budget::layers(placement.fullCount());
+    spec.search_settings = heal.json();
+    spec.title = standardTitle(spec);
+    launch({.spec = std::move(spec)});
+  });
+}
+
 void Studio::resumeRun(RunId id) {
   launchFrom(id, tr("Resume"), [id](const Store& store) {
     Launch found{.spec = store.spec(id), .into = id};
@@ -385,8 +423,12 @@ void Studio::replayRun(RunId id, double speed) {
 void Studio::takeSettings(RunId id) {
   jobs_.start(tr("Settings of run %1").arg(id), QStringLiteral("settings"),
               [this, id, file = library_.file()](Progress&) -> std::function<void()> {
-                return
-                    [this, spec = Store::open(file).spec(id)] { attempt(tr("Settings"), [&] { setup_.take(spec); }); };
+                return [this, spec = Store::open(file).spec(id)] {
+                  attempt(tr("Settings"), [&] {
+                    if (spec.isHeal()) throw usageError("method", "Setup is for searches; this run is a heal");
+                    setup_.take(spec);
+                  });
+                };
               });
 }
 
@@ -423,6 +465,8 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
                                    .format = format,
                                    .placement = editor_.placement(),
                                    .provenance = toJson(record.spec)};
+  // What stands in the layers of a heal is what it has trained.
+  if (record.spec.isHeal() && !editor_.edited()) request.candidates.healed = healedBy(record.spec);
   request.provenance["run"] = record.id;
   request.provenance["edited_by_hand"] = editor_.edited();
   jobs_.start(tr("Export as %1").arg(qt(format)), QStringLiteral("export"),
@@ -485,18 +529,21 @@ std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
 
 void Studio::judgeCompared() {
   std::vector<EvaluationQueue::Wanted> list;
-  for (const KnownPlacement* entry : book_.compared()) list.push_back(wanted(entry->label, entry->placement));
+  for (const KnownPlacement* entry : book_.compared())
+    list.push_back(wanted(entry->label, entry->placement, entry->healed));
   judging_.want(std::move(list));
 }
 
-EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement) const {
+EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement,
+                                       const std::string& healed) const {
+  if (!healed.empty()) return {label, placement, nullptr, healed};
   const RunRecord& record = run_.record();
   const auto same = [&](const auto& known) { return known.placement == placement; };
   const KnownPlacement* known = book_.find(placement);
   const bool published = known != nullptr && !known->source.isEmpty();
   const bool its = published || placement == teacher() || std::ranges::any_of(record.placements, same) ||
                    std::ranges::any_of(references(), same);
-  return {label, placement, its && record.id != 0 ? run_.shared() : nullptr};
+  return {label, placement, its && record.id != 0 ? run_.shared() : nullptr, {}};
 }
 
 void Studio::keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of) {
@@ -568,7 +615,11 @@ void Studio::collectPlacements() {
     book_.add(tr("%1, K = %2").arg(run).arg(found.fullCount()), found);
     if (!record.steps.empty()) book_.setLayerScores(found, fullAdvantages(record.steps.back()));
   }
-  for (const ScoreEvent& event : record.scores) book_.add(qt(event.label), event.placement, event.scores);
+  for (const ScoreEvent& event : record.scores) {
+    const bool healed = record.spec.isHeal() && event.label == ScoreEvent::kAfterHealing;
+    book_.add(healed ? tr("%1, healed").arg(run) : qt(event.label), event.placement, event.scores, true,
+              healed ? healedBy(record.spec) : std::string());
+  }
   if (!record.placements.empty()) {
     for (const KnownPlacement& reference : references()) book_.add(reference.label, reference.placement);
     offerPublished(record.layers(), record.placements.front().placement.fullCount());

@@ -64,8 +64,11 @@ class Studio final : public QObject {
   void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
   void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
   void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
-  void judgeCompared();                       ///< The placements ticked in Compare.
-  void judgeShown();                          ///< What Placement shows, and what it is compared with.
+  /// Trains the hybrid that Placement shows: a run of its own with these settings of healing.
+  void healShown(const nlohmann::json& settings);
+  std::string healFolder() const;  ///< One that is free, beside the store.
+  void judgeCompared();            ///< The placements ticked in Compare.
+  void judgeShown();               ///< What Placement shows, and what it is compared with.
   /// Of these runs of the store; see ReportRequest. A notice says when it is written.
   void writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs, const std::string& against);
   void exportShown(const std::string& format, const std::filesystem::path& folder);
@@ -102,7 +105,8 @@ class Studio final : public QObject {
   void refreshSubject();
   /// A placement to be judged; with the run shown it is kept where it is that run's own, or what it is compared with:
   /// references and published ones.
-  EvaluationQueue::Wanted wanted(const QString& label, const Placement& placement) const;
+  EvaluationQueue::Wanted wanted(const QString& label, const Placement& placement,
+                                 const std::string& healed = {}) const;
   void keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of);
   void flushStore(RunId id);
   /// Reads run `id` on a job's thread, then launches what `load` made of it.

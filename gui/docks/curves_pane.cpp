@@ -14,7 +14,9 @@
 namespace interleave::gui {
 namespace {
 
-bool isHard(Metric metric) { return metric == Metric::HardTextLoss || metric == Metric::HardPromptLoss; }
+bool isHard(Metric metric) {
+  return metric == Metric::HardTextLoss || metric == Metric::HardPromptLoss || metric == Metric::HeldOutLoss;
+}
 
 /// A name that fits a legend; the hint above says which mark is hard.
 QString shortTitle(Metric metric) {
@@ -93,6 +95,13 @@ void CurvesPane::refresh() {
     });
     if (!all_curves) panels.push_back(bankPanel());
     return figure_->setPanels(std::move(panels));
+  }
+  if (record.spec.isHeal()) {
+    setHint(tr("KL to the original model · ◆ on held-out data"));
+    return figure_->setPanels({panelOf(tr("KL, nats"), {Metric::Loss, Metric::HeldOutLoss}, true),
+                               panelOf(tr("Gradient norm"), {Metric::GradientNorm}, true),
+                               panelOf(tr("Learning rate"), {Metric::LearningRate}, false),
+                               panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
   }
   Panel losses =
       panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true);

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "gui/app/heal_dialog.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -34,7 +35,8 @@ PlacementPane::PlacementPane(Studio& studio)
       studio_(studio),
       chips_(new ChipGrid),
       note_(mutedLabel()),
-      judge_(smallButton(tr("Measure"))) {
+      judge_(smallButton(tr("Measure"))),
+      heal_(smallButton(tr("Heal…"))) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(10, 8, 12, 8);
   column->setSpacing(6);
@@ -43,9 +45,14 @@ PlacementPane::PlacementPane(Studio& studio)
   auto* remarks = new QHBoxLayout;
   remarks->addWidget(note_, 1);
   remarks->addWidget(judge_);
+  remarks->addWidget(heal_);
   column->addLayout(remarks);
   judge_->setToolTip(tr("Measures this placement, and what it is compared with, with all samples"));
   connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeShown);
+  heal_->setToolTip(tr("Trains the hybrid of this placement towards the original model's predictions"));
+  connect(heal_, &QPushButton::clicked, this, [this] { HealDialog(studio_, this).exec(); });
+  connect(&studio_.controller(), &RunController::started, this, &Pane::touch);
+  connect(&studio_.controller(), &RunController::finished, this, &Pane::touch);
   auto* table = new QGridLayout;
   buildTable(*table);
   column->addLayout(table);
@@ -107,6 +114,7 @@ void PlacementPane::refresh() {
   names_[3]->setText(tr("NLL on text"));
   names_[4]->setText(tr("cache at %1").arg(tokensText(kQuotedContext)));
   judge_->setEnabled(any && !studio_.judging().busy());
+  heal_->setEnabled(editor.placement().fullCount() < editor.placement().layers() && !studio_.controller().active());
   if (!any) {
     for (auto& row : cells_) {
       for (QLabel* cell : row) cell->clear();

@@ -31,7 +31,7 @@ class PlacementPane final : public Pane {
   Studio& studio_;
   ChipGrid* chips_;
   QLabel* note_;
-  QPushButton* judge_;
+  QPushButton *judge_, *heal_;
   QLabel* heads_[kColumns] = {};
   QLabel* names_[kRows] = {};
   QLabel* cells_[kRows][kColumns] = {};

@@ -14,8 +14,14 @@ std::vector<const KnownPlacement*> PlacementBook::compared() const {
   return chosen;
 }
 
+std::vector<KnownPlacement>::iterator PlacementBook::entryOf(const Placement& placement, const std::string& healed) {
+  return std::ranges::find_if(
+      entries_, [&](const KnownPlacement& entry) { return entry.placement == placement && entry.healed == healed; });
+}
+
 const KnownPlacement* PlacementBook::find(const Placement& placement) const {
-  const auto found = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  const auto found = std::ranges::find_if(
+      entries_, [&](const KnownPlacement& entry) { return entry.placement == placement && entry.healed.empty(); });
   return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -29,11 +35,13 @@ bool PlacementBook::setSubject(const std::string& model, const std::string& cand
 }
 
 void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores,
-                        bool thorough) {
+                        bool thorough, const std::string& healed) {
   if (placement.layers() == 0) return;
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
-  auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
-  if (entry == entries_.end()) entry = entries_.insert(entry, {.label = label, .placement = placement});
+  auto entry = entryOf(placement, healed);
+  if (entry == entries_.end()) {
+    entry = entries_.insert(entry, {.label = label, .placement = placement, .healed = healed});
+  }
   if (!scores.empty() && (thorough || !entry->thorough)) {
     if (thorough != entry->thorough) entry->scores.clear();  // no mixture of many and few samples
     entry->thorough = thorough;
@@ -51,7 +59,7 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
 
 void PlacementBook::offer(const QString& label, const Placement& placement, const QString& source) {
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) return;
-  auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  auto entry = entryOf(placement);
   if (entry == entries_.end()) {
     entry = entries_.insert(entry, {.label = label, .placement = placement, .scores = {}, .compared = false});
   }
@@ -67,7 +75,7 @@ void PlacementBook::setCompared(std::size_t entry, bool compared) {
 }
 
 void PlacementBook::setLayerScores(const Placement& placement, std::vector<double> scores) {
-  const auto entry = std::ranges::find(entries_, placement, &KnownPlacement::placement);
+  const auto entry = entryOf(placement);
   if (entry == entries_.end() || !entry->layer_scores.empty()) return;
   if (scores.size() != static_cast<std::size_t>(placement.layers())) return;  // of a damaged step
   entry->layer_scores = std::move(scores);

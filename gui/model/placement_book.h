@@ -21,11 +21,12 @@ struct KnownPlacement {
   QString source;             ///< Of one that was published: by whom, and what they say of it.
   /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
   std::vector<double> layer_scores = {};
+  std::string healed = {};  ///< The folder of its weights where they were healed; empty: they are as the bank has them.
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made, what others have
-/// published. Equal placements are one entry; all have as many layers as the first. Scores are of one model with one
-/// bank.
+/// published. Equal placements are one entry, and one more for each time they were healed; all have as many layers as
+/// the first. Scores are of one model with one bank.
 class PlacementBook final : public QObject {
   Q_OBJECT
  public:
@@ -33,14 +34,14 @@ class PlacementBook final : public QObject {
 
   const std::vector<KnownPlacement>& entries() const { return entries_; }
   std::vector<const KnownPlacement*> compared() const;
-  const KnownPlacement* find(const Placement& placement) const;
+  const KnownPlacement* find(const Placement& placement) const;  ///< The entry that is not healed.
 
   /// Says which model and candidates the book is of; when they are others than before, it starts afresh: true.
   bool setSubject(const std::string& model, const std::string& candidates);
   /// Adds, or keeps the entry that is there; scores replace those of the same task, but never thorough ones by others.
   /// A placement with another number of layers starts the book afresh: it is of another model.
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
-           bool thorough = true);
+           bool thorough = true, const std::string& healed = {});
   /// Adds a published placement for the user to tick, or notes its source with the entry that is there. One with
   /// another number of layers is left out: it is of another model.
   void offer(const QString& label, const Placement& placement, const QString& source);
@@ -51,6 +52,8 @@ class PlacementBook final : public QObject {
   void changed();
 
  private:
+  std::vector<KnownPlacement>::iterator entryOf(const Placement& placement, const std::string& healed = {});
+
   std::string model_, candidates_;
   std::vector<KnownPlacement> entries_;
 };

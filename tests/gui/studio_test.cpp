@@ -12,6 +12,7 @@
 #include <set>
 
 #include "backend/formats/published.h"
+#include "gui/app/heal_dialog.h"
 #include "gui/app/tour.h"
 #include "gui/docks/evaluation_pane.h"
 #include "support.h"
@@ -128,6 +129,43 @@ class StudioTest final : public QObject {
     QTRY_COMPARE(setup.seed(), std::uint64_t{7});
     QCOMPARE(setup.budget(), Budget::layers(5));
     QCOMPARE(setup.search().real("learning_rate"), 0.25);
+  }
+
+  void thePlacementShownIsHealedAsARunOfItsOwn() {
+    Scene scene;
+    Studio& studio = scene.studio;
+    QVERIFY(scene.search());
+    const Placement found = studio.editor().placement();
+    QVERIFY(std::ranges::count(studio.workshop().methods(), kHealMethod) == 0);  // it selects nothing
+    const std::string folder = studio.healFolder();
+    HealDialog(studio).accept();
+    QVERIFY(studio.controller().active());
+    QTRY_VERIFY_WITH_TIMEOUT(!studio.controller().active() && !studio.jobs().anyRunning(), 60000);
+    const RunRecord& record = studio.run().record();
+    QVERIFY(record.spec.isHeal());
+    QCOMPARE(record.spec.search_settings.at("placement").get<std::string>(), found.letters());
+    QCOMPARE(record.spec.search_settings.at("folder").get<std::string>(), folder);
+    QTRY_COMPARE(studio.library().rowCount(), 2);
+    QSignalSpy problems(&studio, &Studio::problem);
+    studio.takeSettings(record.id);
+    QTRY_COMPARE(problems.count(), 1);  // Setup is for searches
+    studio.forkRun(record.id, 1);
+    QTRY_COMPARE(problems.count(), 2);
+  }
+
+  void aHealedPlacementStandsBesideItself() {
+    PlacementBook book;
+    const Placement placement = Placement::uniform(6, 2, 0, MixerKind::SlidingWindow);
+    const auto scored = [](double value) {
+      return std::vector<Score>{interleave::scoreOf("kl", "nats", std::vector<double>{value, value})};
+    };
+    book.add(QStringLiteral("found"), placement, scored(2));
+    book.add(QStringLiteral("healed"), placement, scored(1), true, "folder");
+    QCOMPARE(book.entries().size(), std::size_t{2});
+    QCOMPARE(book.find(placement)->scores[0].value, 2.0);
+    book.add(QStringLiteral("healed"), placement, scored(0.5), true, "folder");
+    QCOMPARE(book.entries().size(), std::size_t{2});
+    QCOMPARE(book.entries()[1].scores[0].value, 0.5);
   }
 
   void timeGoesOnBetweenSteps() {

@@ -15,7 +15,6 @@
 #include "backend/core/error.h"
 #include "backend/core/random.h"
 #include "backend/core/statistics.h"
-#include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/evaluate.h"
 #include "backend/model/generate.h"
@@ -164,7 +163,8 @@ class Benchmark {
     prompts.model = request_.model;
     prompts.prompts = request_.prompts;
     prompts.prompt_tokens = request_.tokens;
-    PasskeyEvaluation evaluation(bank_, passkeyTask(tokenizerOf(*files_), prompts), request_.prompts);
+    PasskeyEvaluation evaluation(
+        judgedPasskeys(tokenizerOf(*files_), prompts.prompt_tokens, prompts.wording, prompts.seed), request_.prompts);
     const std::vector<std::vector<std::int32_t>> questions = passkeyPrompts(prompts);
     std::int64_t tokens = 0;
     for (const auto& question : questions) tokens += std::ssize(question);
@@ -174,7 +174,7 @@ class Benchmark {
                              (placement == teacher ? "teacher" : "K = " + std::to_string(placement.fullCount()));
       const double flops = forwardFlops(config(), placement, bank_->windows(), tokens / request_.prompts, false) *
                            static_cast<double>(request_.prompts);
-      time("evaluate " + of, tokens, flops, [&] { evaluation.scores(placement, progress_); });
+      time("evaluate " + of, tokens, flops, [&] { evaluation.scores(bank_->student(placement), progress_); });
       const MixerRow row = bank_->row(placement);
       std::optional<Decoder> decoder;
       at::Tensor last;

@@ -17,7 +17,7 @@
 namespace interleave {
 namespace {
 
-constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose = 23, kLongContextPurpose = 24;
+constexpr std::uint64_t kLongContextPurpose = 24;  // 21 to 23: backend/evaluation/evaluate.cpp
 constexpr const char* kRuler = "ruler";
 
 bool isText(const std::string& task) { return task == "kl" || task == "nll"; }
@@ -78,17 +78,9 @@ std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request) {
   return tasks;
 }
 
-PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer,
-                        const Workbench::EvaluationRequest& request) {
-  auto filler = std::make_shared<TextSource>(tokenizer, heldOutText({}), request.prompt_tokens,
-                                             derivedSeed(request.seed, kFillerPurpose));
-  return {tokenizer, std::move(filler), request.prompt_tokens, request.wording,
-          derivedSeed(request.seed, kPromptPurpose)};
-}
-
-EvaluationMaker::EvaluationMaker(const Workbench::EvaluationRequest& request, std::shared_ptr<const CandidateBank> bank,
+EvaluationMaker::EvaluationMaker(const Workbench::EvaluationRequest& request, Student teacher,
                                  std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress)
-    : request_(request), bank_(std::move(bank)), tokenizer_(std::move(tokenizer)), progress_(progress) {
+    : request_(request), teacher_(std::move(teacher)), tokenizer_(std::move(tokenizer)), progress_(progress) {
   nlohmann::json all{request.text_tokens,   request.sequence_length, request.prompts,
                      request.prompt_tokens, request.wording,         request.seed,
                      request.generate,      request.passkeys,        request.passkey_words};
@@ -103,22 +95,13 @@ EvaluationMaker::EvaluationMaker(const Workbench::EvaluationRequest& request, st
 std::string EvaluationMaker::key(const std::string& task) const { return (isText(task) ? "text" : task) + data_key_; }
 
 std::unique_ptr<Evaluation> EvaluationMaker::make(const std::string& task) {
-  if (isText(task)) return makeText();
+  if (isText(task)) {
+    return makeTextEvaluation(teacher_, tokenizer_, request_.text_tokens, request_.sequence_length, request_.seed);
+  }
   for (const LongContextInfo& info : LongContextTask::all()) {
     if (info.name == task) return makeLongContext(info);
   }
-  return makePasskey();
-}
-
-std::unique_ptr<Evaluation> EvaluationMaker::makeText() const {
-  const std::int64_t sequences = std::max<std::int64_t>(1, request_.text_tokens / request_.sequence_length);
-  const TextSource source(tokenizer_, heldOutText({}), request_.sequence_length,
-                          derivedSeed(request_.seed, kTextPurpose));
-  return std::make_unique<TextEvaluation>(bank_, source, sequences);
-}
-
-std::unique_ptr<Evaluation> EvaluationMaker::makePasskey() const {
-  return std::make_unique<PasskeyEvaluation>(bank_, passkeyTask(tokenizer_, request_), request_.prompts);
+  return makePasskeyEvaluation(tokenizer_, request_.prompts, request_.prompt_tokens, request_.wording, request_.seed);
 }
 
 std::unique_ptr<Evaluation> EvaluationMaker::makeLongContext(const LongContextInfo& info) {
@@ -130,8 +113,7 @@ std::unique_ptr<Evaluation> EvaluationMaker::makeLongContext(const LongContextIn
   const LongContextTask task(tokenizer_, info.name, request_.prompt_tokens,
                              derivedSeed(request_.seed, kLongContextPurpose),
                              {hay_, std::move(questions), request_.passkeys, request_.passkey_words});
-  return std::make_unique<LongContextEvaluation>(bank_, tokenizer_, task, request_.prompts, request_.generate,
-                                                 progress_);
+  return std::make_unique<LongContextEvaluation>(tokenizer_, task, request_.prompts, request_.generate, progress_);
 }
 
 }  // namespace interleave

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "backend/data/long_context.h"
-#include "backend/data/passkey.h"
 #include "backend/engine/workbench.h"
 #include "backend/evaluation/evaluate.h"
 
@@ -16,13 +15,10 @@ namespace interleave {
 /// one, or one that needs a file which the request does not name.
 std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request);
 
-/// Of the pass key prompts that a request judges on.
-PasskeyTask passkeyTask(const std::shared_ptr<const Tokenizer>& tokenizer, const Workbench::EvaluationRequest& request);
-
 /// Makes what judges placements as a request wants. Texts and questions are read at first use, and once.
 class EvaluationMaker {
  public:
-  EvaluationMaker(const Workbench::EvaluationRequest& request, std::shared_ptr<const CandidateBank> bank,
+  EvaluationMaker(const Workbench::EvaluationRequest& request, Student teacher,
                   std::shared_ptr<const Tokenizer> tokenizer, const Progress& progress);
 
   /// Equal keys tell that make() would give an equal evaluation. Those of "kl" and "nll" are one.
@@ -30,12 +26,10 @@ class EvaluationMaker {
   std::unique_ptr<Evaluation> make(const std::string& task);
 
  private:
-  std::unique_ptr<Evaluation> makeText() const;
-  std::unique_ptr<Evaluation> makePasskey() const;
   std::unique_ptr<Evaluation> makeLongContext(const LongContextInfo& info);
 
   const Workbench::EvaluationRequest& request_;
-  std::shared_ptr<const CandidateBank> bank_;
+  Student teacher_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   const Progress& progress_;
   std::string data_key_;

@@ -12,6 +12,7 @@
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
+#include "backend/heal/healed_model.h"
 
 namespace interleave {
 namespace {
@@ -68,13 +69,21 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     bank = StoredBank::open(request.candidates.bank, model->config(), model->fingerprint());
   }
   if (!folder) return exportList(request, model, std::move(provenance));
-  if (bank) provenance["bank"] = bank->card().at("key");
-  return exportHuggingFace({.model = *model,
-                            .bank = bank ? &*bank : nullptr,
-                            .windows = windowsOf(request.candidates).value_or(OperatorWindows{}),
-                            .placement = request.placement,
-                            .provenance = std::move(provenance)},
-                           request.out, progress);
+  std::optional<StoredHealed> healed;
+  if (!request.candidates.healed.empty()) {
+    healed = StoredHealed::open(request.candidates.healed, model->config(), model->fingerprint());
+    healed->checkPlacement(request.placement);
+    provenance["healed"] = healed->card().at("key");
+  }
+  if (bank && !healed) provenance["bank"] = bank->card().at("key");
+  return exportHuggingFace(
+      {.model = *model,
+       .bank = bank ? &*bank : nullptr,
+       .windows = healed ? healed->windows() : windowsOf(request.candidates).value_or(OperatorWindows{}),
+       .healed = healed ? &*healed : nullptr,
+       .placement = request.placement,
+       .provenance = std::move(provenance)},
+      request.out, progress);
 }
 
 std::vector<std::string> exportFormats() {

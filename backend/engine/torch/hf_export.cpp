@@ -51,7 +51,7 @@ void checkTarget(const fs::path& out) {
 void checkOperators(const Hybrid& hybrid) {
   for (int layer = 0; layer < hybrid.placement.layers(); ++layer) {
     const MixerKind kind = hybrid.placement[layer];
-    if (!isTrained(kind)) continue;
+    if (!isTrained(kind) || hybrid.healed != nullptr) continue;
     if (hybrid.bank == nullptr) {
       throw usageError("hf", "layer " + std::to_string(layer) + " holds \"" + std::string(name(kind)) +
                                  "\", which is trained: the bank is needed (--bank)");
@@ -81,6 +81,8 @@ std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::stri
                 : "Its model code comes with it, since " + config.needs_code +
                       ", which no model class of `transformers` can express.";
   text += " It computes in fp32 unless a `dtype` is asked for, and then gives the logits that Interleave gives.\n";
+  if (hybrid.healed != nullptr)
+    text += "\nIts weights were healed: trained towards the original model's predictions.\n";
   if (!no_tokenizer.empty()) text += "\nThere is no tokenizer here: " + no_tokenizer + ".\n";
   return text +
          "\n`placement.json` is the placement in Interleave's own format; `provenance.json` says where it came "

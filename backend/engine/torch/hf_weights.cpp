@@ -103,6 +103,13 @@ class Pieces {
 
   /// A tensor of the model, in its own type where that is a plain one.
   void teacher(const std::string& name, const std::string& as = {}) {
+    if (hybrid_.healed != nullptr && hybrid_.healed->weights().has(name)) {
+      const SafetensorsFile& healed = hybrid_.healed->weights();
+      checkShape(healed, name, hybrid_.model.shape(name));
+      pieces_.push_back({{{as.empty() ? name : as, healed.view(name).dtype, healed.view(name).shape}},
+                         [&healed, name] { return readTensor(healed, name); }});
+      return;
+    }
     const ModelFiles& files = hybrid_.model;
     const DType type = files.dtype(name);
     const bool plain = blockSize(type).elements == 1;
@@ -119,18 +126,22 @@ class Pieces {
     pieces_.push_back({{{projection + ".bias", DType::F32, {rows}}}, [rows] { return at::zeros({rows}, at::kFloat); }});
   }
 
-  /// A tensor of the bank, its rows under the names that `parts` gives.
+  static void checkShape(const SafetensorsFile& file, const std::string& name, const std::vector<std::int64_t>& shape) {
+    if (file.view(name).shape == shape) return;
+    throw badInput(file.path().string(), name, "has another shape than the model's");
+  }
+
+  /// A tensor of a candidate, the bank's or a healed one, its rows under the names that `parts` gives.
   void candidate(int layer, const std::string& label, const std::vector<TensorShape>& parts) {
-    const SafetensorsFile& file = hybrid_.bank->file(hybrid_.placement[layer]);
+    const SafetensorsFile& file =
+        hybrid_.healed != nullptr ? hybrid_.healed->weights() : hybrid_.bank->file(hybrid_.placement[layer]);
     const std::string stored = StoredBank::tensorName(layer, label);
-    const TensorView view = file.view(stored);
     const auto shapes = gdnParameterShapes(hybrid_.model.config(), hybrid_.placement[layer]);
     const auto expected = std::ranges::find(shapes, label, &TensorShape::name);
-    if (view.shape != expected->shape) {
-      throw badInput(file.path().string(), stored, "has another shape than the model's candidates have");
-    }
+    checkShape(file, stored, expected->shape);
+    const DType type = file.view(stored).dtype;
     Piece piece{{}, [&file, stored] { return readTensor(file, stored); }};
-    for (const TensorShape& part : parts) piece.parts.push_back({part.name, view.dtype, part.shape});
+    for (const TensorShape& part : parts) piece.parts.push_back({part.name, type, part.shape});
     pieces_.push_back(std::move(piece));
   }
 

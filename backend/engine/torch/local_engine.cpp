@@ -8,7 +8,7 @@
 #include "backend/core/error.h"
 #include "backend/engine/thread_engine.h"
 #include "backend/engine/torch/loaded_model.h"
-#include "backend/search/method.h"
+#include "backend/heal/heal.h"
 
 namespace interleave {
 namespace {
@@ -107,11 +107,11 @@ void tellQuality(const CandidateBank& bank, RunControl& control) {
 
 void run(const RunSpec& spec, RunControl& control) {
   lowerPriority();
-  const Method& method = methodNamed(spec.method);
+  const Method& method = runMethodNamed(spec.method);
   Settings settings(method.settings);
   settings.merge(spec.search_settings, "search settings");
   method.check(settings);
-  const std::vector<MixerKind> operators = kindsListed(settings.text("operators"), "operators");
+  const std::vector<MixerKind> operators = operatorsOf(settings);
   const Execution execution{spec.device, settings.text("precision")};
 
   control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
@@ -125,7 +125,7 @@ void run(const RunSpec& spec, RunControl& control) {
   const std::shared_ptr<const CandidateBank> bank = bankFor(spec, material, bank_settings, operators, control);
   tellQuality(*bank, control);
 
-  control.enter(Phase::Searching, "Searching");
+  control.enter(Phase::Searching, spec.isHeal() ? "Healing" : "Searching");
   EngineContext context(control);
   method.run({material.model, bank, material.tokenizer, spec}, context);
 }

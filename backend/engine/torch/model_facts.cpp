@@ -8,6 +8,7 @@
 #include "backend/formats/placement_io.h"
 #include "backend/formats/published.h"
 #include "backend/formats/tokenizer.h"
+#include "backend/heal/healed_model.h"
 
 #include <charconv>
 #include <set>
@@ -63,6 +64,7 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
 
 Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
   if (text.starts_with(kPublishedPrefix)) return publishedPlacement(text, layers, rest);
+  if (text.starts_with(kHealedPrefix)) return healedPlacement(text.substr(kHealedPrefix.size()), layers);
   const std::vector<std::string> words = parts(text);
   const std::string& kind = words[0];
   const std::size_t arguments = words.size() - 1;
@@ -88,7 +90,7 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
     throw usageError("placement",
                      "\"" + text +
                          "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, " +
-                         "published:NAME[:K], all, none");
+                         "published:NAME[:K], healed:DIR, all, none");
   }
   return readPlacement(text, layers, rest);
 }

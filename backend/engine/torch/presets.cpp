@@ -8,6 +8,7 @@
 #include "backend/core/error.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/bounded_json.h"
+#include "backend/heal/heal.h"
 #include "backend/search/method.h"
 #include "resources/resources.h"
 
@@ -36,13 +37,15 @@ nlohmann::json bankOf(const nlohmann::json& preset, const std::string& file) {
 
 std::span<const SettingSpec> bankSettingSpecs() { return bankSettings(); }
 
-std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { return methodNamed(method).settings; }
+std::span<const SettingSpec> searchSettingSpecs(const std::string& method) { return runMethodNamed(method).settings; }
 
-void checkSearchSettings(const std::string& method, const Settings& settings) { methodNamed(method).check(settings); }
+void checkSearchSettings(const std::string& method, const Settings& settings) {
+  runMethodNamed(method).check(settings);
+}
 
 void checkKinds(const Settings& search, const Settings& bank) {
   const std::vector<MixerKind> made = kindsListed(bank.text("kinds"), "kinds");
-  for (const MixerKind kind : kindsListed(search.text("operators"), "operators")) {
+  for (const MixerKind kind : operatorsOf(search)) {
     if (!isTrained(kind) || std::ranges::find(made, kind) != made.end()) continue;
     throw usageError("operators", "\"" + std::string(name(kind)) + "\" needs candidates, and the bank's kinds are " +
                                       bank.text("kinds") + "; set bank.kinds, or name another bank");
@@ -50,7 +53,7 @@ void checkKinds(const Settings& search, const Settings& bank) {
 }
 
 std::string methodEvidence(const std::string& method) {
-  const Method& found = methodNamed(method);
+  const Method& found = runMethodNamed(method);
   return found.title + ": " + found.evidence;
 }
 

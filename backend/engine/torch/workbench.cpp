@@ -13,6 +13,7 @@
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/cost_meter.h"
 #include "backend/formats/placement_io.h"
+#include "backend/heal/healed_model.h"
 #include "backend/model/generate.h"
 
 namespace interleave {
@@ -29,6 +30,8 @@ struct Workbench::Impl {
   std::shared_ptr<const Tokenizer> read_tokenizer;
   std::shared_ptr<const Model> model;
   std::shared_ptr<const CandidateBank> bank;
+  std::shared_ptr<const HealedModel> healed;
+  std::string healed_identity;
   std::map<std::string, std::unique_ptr<Evaluation>> evaluations;  ///< By EvaluationMaker::key().
 
   const Model& load(const std::filesystem::path& path, const Execution& execution, Progress& progress) {
@@ -58,7 +61,22 @@ struct Workbench::Impl {
   void forgetBank() {
     evaluations.clear();
     bank.reset();
+    healed.reset();
   }
+
+  /// The hybrid of a placement: of the bank's candidates, or as it was healed. KL is always to the teacher().
+  Student student(const Candidates& from, const Placement& placement, Progress& progress) {
+    if (from.healed.empty()) return bankFor(from, placement)->student(placement);
+    bankFor(from, Placement(placement.layers(), MixerKind::Full));
+    const std::string identity = identityOf(from.healed);
+    if (!healed || identity != healed_identity) {
+      healed.reset();  // before another is loaded: there is room for one
+      healed = HealedModel::load(from.healed, model, progress);
+      healed_identity = identity;
+    }
+    return healed->student(placement);
+  }
+  Student teacher() const { return bank->student(Placement(model->config().layers, MixerKind::Full)); }
 
   /// The bank that holds what `placement` needs. Loaded again when its card has changed.
   const std::shared_ptr<const CandidateBank>& bankFor(const Candidates& from, const Placement& placement) {
@@ -97,11 +115,12 @@ std::vector<float> Workbench::logits(const std::filesystem::path& model, std::sp
     const Placement teacher(loaded.config().layers, MixerKind::Full);
     const Placement& wanted = placement != nullptr ? *placement : teacher;
     if (ids.empty()) throw usageError("ids", "there are no tokens");
-    const MixerRow row = impl_->bankFor(candidates, wanted)->row(wanted);
+    const Student student = impl_->student(candidates, wanted, progress);
     progress.throwIfStopped();
     const at::NoGradGuard no_grad;
     const at::Tensor batch = tokenBatch(ids, loaded.device());
-    const at::Tensor result = interleave::logits(loaded, row, batch)[0].to(at::kCPU, at::kFloat).contiguous();
+    const at::Tensor result =
+        interleave::logits(*student.model, student.mixers, batch)[0].to(at::kCPU, at::kFloat).contiguous();
     const float* values = result.const_data_ptr<float>();
     return {values, values + result.numel()};
   });
@@ -118,7 +137,8 @@ std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationReque
 }
 
 std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request) {
-  const PasskeyTask task = passkeyTask(tokenizerOf(*openModel(request.model)), request);
+  const PasskeyTask task =
+      judgedPasskeys(tokenizerOf(*openModel(request.model)), request.prompt_tokens, request.wording, request.seed);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t i = 0; i < request.prompts; ++i) {
     const AnsweredPrompt prompt = task.prompt(i);
@@ -144,7 +164,8 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
     const std::vector<TaskInfo> tasks = tasksOf(request);
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
-    EvaluationMaker maker(request, impl_->bankFor(request.candidates, placement), impl_->tokenizer(), progress);
+    const Student student = impl_->student(request.candidates, placement, progress);
+    EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(), progress);
     // All samples are made before the first is judged: what cannot be asked for shows at once.
     std::vector<Evaluation*> evaluations;
     std::set<std::string> wanted;
@@ -157,7 +178,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
     }
     std::vector<Score> scores;
     for (Evaluation* evaluation : evaluations) {
-      for (Score& score : evaluation->scores(placement, progress)) {
+      for (Score& score : evaluation->scores(student, progress)) {
         if (wanted.contains(score.task)) scores.push_back(std::move(score));
       }
     }

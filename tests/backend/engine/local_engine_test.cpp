@@ -6,6 +6,7 @@
 #include <fstream>
 #include <limits>
 
+#include "backend/candidates/bank.h"
 #include "backend/engine/workbench.h"
 #include "backend/evaluation/evaluate.h"
 #include "tests/backend/support/teacher.h"
@@ -107,16 +108,17 @@ Placement bestOfAll(const std::filesystem::path& model_path) {
   const testing::Teacher teacher(model_path);
   const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(model_path)));
   const auto bank = CandidateBank::untrained(teacher.model, {.sliding = {2, 0}});
-  TextEvaluation text(bank, TextSource(tokenizer, heldOutText({}), 64, 3), 4);
-  NoProgress progress;
   const int layers = teacher.model->config().layers;
+  TextEvaluation text(bank->student(Placement(layers, MixerKind::Full)), TextSource(tokenizer, heldOutText({}), 64, 3),
+                      4);
+  NoProgress progress;
   double least = std::numeric_limits<double>::infinity();
   Placement best;
   for (int a = 0; a < layers; ++a) {
     for (int b = a + 1; b < layers; ++b) {
       const std::vector<int> kept{a, b};
       const Placement placement = Placement::keeping(layers, kept, MixerKind::SlidingWindow);
-      const double divergence = text.scores(placement, progress)[0].value;
+      const double divergence = text.scores(bank->student(placement), progress)[0].value;
       if (divergence >= least) continue;
       least = divergence;
       best = placement;

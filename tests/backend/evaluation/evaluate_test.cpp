@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/candidates/bank.h"
 #include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
@@ -27,12 +28,12 @@ class EvaluationTest : public ::testing::Test {
 
 TEST_F(EvaluationTest, TextScoresFollowTheirDefinitions) {
   const TextSource text(tokenizer_, heldOutText({}), 70, 3);
-  TextEvaluation evaluation(bank_, text, 2);
   const int layers = teacher_.model->config().layers;
   const Placement full(layers, MixerKind::Full), none(layers, MixerKind::SlidingWindow);
-  EXPECT_EQ(evaluation.scores(full, progress_)[0].value, 0);
+  TextEvaluation evaluation(bank_->student(full), text, 2);
+  EXPECT_EQ(evaluation.scores(bank_->student(full), progress_)[0].value, 0);
 
-  const auto found = evaluation.scores(none, progress_);
+  const auto found = evaluation.scores(bank_->student(none), progress_);
   const at::NoGradGuard no_grad;
   for (std::int64_t i = 0; i < 2; ++i) {
     const auto ids = text.sequence(i);
@@ -54,8 +55,8 @@ TEST_F(EvaluationTest, ScoresTellTheSamplesThatTheyAreOf) {
   const int layers = teacher_.model->config().layers;
   const Placement full(layers, MixerKind::Full), none(layers, MixerKind::SlidingWindow);
   const auto texts = [&](std::int64_t length, std::uint64_t seed, std::int64_t count, const Placement& placement) {
-    return TextEvaluation(bank_, TextSource(tokenizer_, heldOutText({}), length, seed), count)
-        .scores(placement, progress_);
+    return TextEvaluation(bank_->student(full), TextSource(tokenizer_, heldOutText({}), length, seed), count)
+        .scores(bank_->student(placement), progress_);
   };
   const std::vector<Score> some = texts(40, 3, 2, full);
   EXPECT_TRUE(differenceOf(texts(40, 3, 2, none)[0], some[0]).paired);
@@ -66,8 +67,8 @@ TEST_F(EvaluationTest, ScoresTellTheSamplesThatTheyAreOf) {
 
   const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 300, 2);
   const auto prompts = [&](std::uint64_t seed, const Placement& placement) {
-    return PasskeyEvaluation(bank_, PasskeyTask(tokenizer_, filler, 300, "number", seed), 1)
-        .scores(placement, progress_);
+    return PasskeyEvaluation(PasskeyTask(tokenizer_, filler, 300, "number", seed), 1)
+        .scores(bank_->student(placement), progress_);
   };
   EXPECT_TRUE(differenceOf(prompts(5, none)[1], prompts(5, full)[1]).paired);
   EXPECT_EQ(differenceOf(prompts(6, none)[1], prompts(5, full)[1]).why_not, "other samples");
@@ -79,9 +80,9 @@ TEST_F(EvaluationTest, ScoresTellTheSamplesThatTheyAreOf) {
 TEST_F(EvaluationTest, PasskeyIsWhatGreedyDecodingAnswers) {
   const auto filler = std::make_shared<const TextSource>(tokenizer_, heldOutText({}), 400, 2);
   const PasskeyTask task(tokenizer_, filler, 400, "number", 5);
-  PasskeyEvaluation evaluation(bank_, task, 3);
+  PasskeyEvaluation evaluation(task, 3);
   const Placement full(teacher_.model->config().layers, MixerKind::Full);
-  const auto scores = evaluation.scores(full, progress_);
+  const auto scores = evaluation.scores(bank_->student(full), progress_);
   for (std::int64_t i = 0; i < 3; ++i) {
     const AnsweredPrompt prompt = task.prompt(i);
     const std::span ids(prompt.ids);

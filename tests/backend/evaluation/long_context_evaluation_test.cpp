@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/candidates/bank.h"
 #include "backend/data/text_source.h"
 #include "backend/model/generate.h"
 #include "tests/backend/support/teacher.h"
@@ -64,10 +65,10 @@ class LongContextEvaluationTest : public ::testing::Test {
 
 TEST_F(LongContextEvaluationTest, ScoresFollowTheirDefinitions) {
   const LongContextTask vt = task("vt");
-  LongContextEvaluation evaluation(bank_, tokenizer_, vt, 2, true, progress_);
+  LongContextEvaluation evaluation(tokenizer_, vt, 2, true, progress_);
   const Placement none(full().layers(), MixerKind::SlidingWindow);
   for (const Placement& placement : {full(), none}) {
-    const std::vector<Score> scores = evaluation.scores(placement, progress_);
+    const std::vector<Score> scores = evaluation.scores(bank_->student(placement), progress_);
     ASSERT_THAT(scores, SizeIs(2));
     EXPECT_EQ(scores[0].task, "vt");
     EXPECT_EQ(scores[0].unit, "match");
@@ -97,7 +98,7 @@ TEST_F(LongContextEvaluationTest, WhatTheModelSaysIsMatched) {
   }
   materials_.questions = questions;
   const std::vector<Score> wrong =
-      LongContextEvaluation(bank_, tokenizer_, task("qa_1"), 99, true, progress_).scores(full(), progress_);
+      LongContextEvaluation(tokenizer_, task("qa_1"), 99, true, progress_).scores(bank_->student(full()), progress_);
   EXPECT_EQ(wrong[0].samples, 3) << "no question twice";
   EXPECT_EQ(wrong[0].value, 0);
 
@@ -112,24 +113,23 @@ TEST_F(LongContextEvaluationTest, WhatTheModelSaysIsMatched) {
     expected.push_back(i == 1 ? 0 : 1);
   }
   const std::vector<Score> right =
-      LongContextEvaluation(bank_, tokenizer_, task("qa_1"), 3, true, progress_).scores(full(), progress_);
+      LongContextEvaluation(tokenizer_, task("qa_1"), 3, true, progress_).scores(bank_->student(full()), progress_);
   EXPECT_EQ(right[0].per_sample, expected);
   EXPECT_EQ(right[1].per_sample, wrong[1].per_sample) << "the first answer is the one that is forced";
 }
 
 TEST_F(LongContextEvaluationTest, LikelihoodsAreHadWithoutGeneration) {
   const std::vector<Score> both =
-      LongContextEvaluation(bank_, tokenizer_, task("vt"), 2, true, progress_).scores(full(), progress_);
+      LongContextEvaluation(tokenizer_, task("vt"), 2, true, progress_).scores(bank_->student(full()), progress_);
   const std::vector<Score> alone =
-      LongContextEvaluation(bank_, tokenizer_, task("vt"), 2, false, progress_).scores(full(), progress_);
+      LongContextEvaluation(tokenizer_, task("vt"), 2, false, progress_).scores(bank_->student(full()), progress_);
   ASSERT_THAT(alone, SizeIs(1));
   EXPECT_EQ(alone[0].task, "vt_nll");
   EXPECT_EQ(alone[0].per_sample, both[1].per_sample);
 }
 
 TEST_F(LongContextEvaluationTest, TooShortALengthIsRefused) {
-  const Error error =
-      test::errorOf([&] { LongContextEvaluation(bank_, tokenizer_, task("cwe", 300), 2, true, progress_); });
+  const Error error = test::errorOf([&] { LongContextEvaluation(tokenizer_, task("cwe", 300), 2, true, progress_); });
   EXPECT_EQ(error.kind(), ErrorKind::Usage);
   EXPECT_THAT(error.what(), HasSubstr("cwe"));
 }

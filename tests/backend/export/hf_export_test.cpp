@@ -13,8 +13,10 @@
 #include "backend/engine/torch/exporter.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/tokenizer.h"
+#include "backend/heal/healed_model.h"
 #include "backend/model/generate.h"
 #include "tests/backend/export/tiny_bank.h"
+#include "tests/backend/heal/tiny_heal.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -80,7 +82,7 @@ class HuggingFaceExport : public ::testing::Test {
 
   /// Exports a hybrid of the model at `path`, and computes it.
   void add(const std::string& name, const std::string& model_class, const fs::path& path, std::vector<MixerKind> kinds,
-           const json& bank_settings) {
+           const json& bank_settings, const std::optional<TraineeOptions>& heal = {}) {
     const std::shared_ptr<const Model> model = load(path);
     const fs::path bank_dir = writeTinyBank(folder_ / (name + ".bank"), model, bank_settings);
     const auto bank = CandidateBank::load(bank_dir, model);
@@ -94,8 +96,16 @@ class HuggingFaceExport : public ::testing::Test {
               .text_ids = {}};
     const Placement placement(std::move(kinds));
     NoProgress progress;
+    Student student = bank->student(placement);
+    fs::path healed_dir;
+    std::shared_ptr<const HealedModel> healed;
+    if (heal) {
+      healed_dir = writeTinyHeal(folder_ / (name + ".healed"), model, *bank, placement, *heal);
+      healed = HealedModel::load(healed_dir, model, progress);
+      student = healed->student(placement);
+    }
     exportFiles({.model = path,
-                 .candidates = {.bank = bank_dir, .bank_settings = {}},
+                 .candidates = {.bank = heal ? fs::path() : bank_dir, .bank_settings = {}, .healed = healed_dir},
                  .out = made.folder,
                  .format = "hf",
                  .placement = placement,
@@ -106,11 +116,10 @@ class HuggingFaceExport : public ::testing::Test {
       EXPECT_EQ(importPlacement(made.folder / "config.json", 0, Gdn), placement);
     }
 
-    const MixerRow row = bank->row(placement);
     const at::NoGradGuard no_grad;
     const at::Tensor batch = tokenBatch(made.ids, at::kCPU);
-    made.logits = logits(*model, row, batch)[0];
-    made.continuation = generateGreedy(model, row, made.ids, kNewTokens, {});
+    made.logits = logits(*student.model, student.mixers, batch)[0];
+    made.continuation = generateGreedy(student.model, student.mixers, made.ids, kNewTokens, {});
     if (path.extension() == ".gguf") {
       made.text = kText;
       made.text_ids = Tokenizer::from(ModelFiles::open(path)).encode(kText);
@@ -188,6 +197,18 @@ TEST_F(HuggingFaceExport, HybridsWithTheirOwnCode) {
   add("gemma3", "", tiny("gemma3.source", "gemma3_text", {{"head_dim", 10}}), {Gdn, SlidingWindow, GdnWindow, Full},
       kSinks);
   add("sinks", "", tiny("sinks.source", "llama"), {Full, SlidingWindow, SlidingWindow, Full}, kSinks);
+  compare();
+}
+
+TEST_F(HuggingFaceExport, HealedHybrids) {
+  const std::vector<MixerKind> mixed{GdnWindow, Full, Gdn, SlidingWindow};
+  add("full", "", tiny("full.source", "llama", {{"tie_word_embeddings", true}, {"attention_bias", true}}), mixed,
+      kSinks, TraineeOptions{.all = true});
+  add("lora", "", tiny("lora.source", "qwen3", {{"head_dim", 12}}, DType::BF16), mixed, kSinks,
+      TraineeOptions{.all = true, .lora = true, .rank = 3});
+  add("attention", "", tiny("attention.source", "gemma3_text", {{"head_dim", 10}}), mixed, kSinks, TraineeOptions{});
+  add("stock", "SmolLM3ForCausalLM", tiny("stock.source", "llama"), {SlidingWindow, Full, SlidingWindow, Full},
+      kNoSinks, TraineeOptions{.all = true});
   compare();
 }
 

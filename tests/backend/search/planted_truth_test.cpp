@@ -54,10 +54,13 @@ class PlantedTruth : public ::testing::TestWithParam<std::uint64_t> {
 
 TEST_P(PlantedTruth, TheTeacherAnswersAndAWindowAloneDoesNot) {
   const auto filler = std::make_shared<TextSource>(input_.tokenizer, heldOutText({}), 600, 1);
-  PasskeyEvaluation passkey(input_.bank, PasskeyTask(input_.tokenizer, filler, 600, "standard", 2), 8);
+  PasskeyEvaluation passkey(PasskeyTask(input_.tokenizer, filler, 600, "standard", 2), 8);
   NoProgress progress;
-  EXPECT_EQ(passkey.scores(Placement(kLayers, MixerKind::Full), progress)[0].value, 1);
-  EXPECT_EQ(passkey.scores(Placement(kLayers, MixerKind::SlidingWindow), progress)[0].value, 0);
+  const auto answered = [&](MixerKind everywhere) {
+    return passkey.scores(input_.bank->student(Placement(kLayers, everywhere)), progress)[0].value;
+  };
+  EXPECT_EQ(answered(MixerKind::Full), 1);
+  EXPECT_EQ(answered(MixerKind::SlidingWindow), 0);
 }
 
 TEST_P(PlantedTruth, TheBestAreBothThatNeedEachOtherAndOneOfThoseThatDoTheSame) {

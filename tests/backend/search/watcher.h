@@ -19,6 +19,10 @@ class Watcher final : public MethodContext {
     if (const auto* step = std::get_if<StepEvent>(&event)) steps.push_back(*step);
     if (const auto* scores = std::get_if<LayerScoreEvent>(&event)) layer_scores.push_back(*scores);
     if (const auto* trial = std::get_if<TrialEvent>(&event)) trials.push_back(*trial);
+    if (const auto* scores_told = std::get_if<ScoreEvent>(&event)) scores.push_back(*scores_told);
+    if (const auto* line = std::get_if<LogEvent>(&event); line && line->level == LogEvent::Level::Warning) {
+      logs.push_back(line->text);
+    }
     if (const auto* placement = std::get_if<PlacementEvent>(&event)) placements.push_back(*placement);
   }
   Progress& progress() override { return progress_; }
@@ -28,6 +32,8 @@ class Watcher final : public MethodContext {
   std::vector<LayerScoreEvent> layer_scores;
   std::vector<TrialEvent> trials;
   std::vector<PlacementEvent> placements;
+  std::vector<ScoreEvent> scores;
+  std::vector<std::string> logs;  ///< Warnings.
 
  private:
   NoProgress progress_;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/candidates/bank.h"
+#include "backend/core/placement.h"
+#include "backend/core/progress.h"
+#include "backend/formats/safetensors.h"
+#include "backend/model/decoder.h"
+
+namespace interleave {
+
+inline constexpr const char* kHealedCard = "card.json";
+inline constexpr const char* kHealedWeights = "weights.safetensors";
+
+/// The card of a heal's folder, finished or not. BadInput: missing, not ours, unknown keys (the nearest known named).
+nlohmann::json readHealedCard(const std::filesystem::path& dir);
+/// The placement that a folder is of. BadInput as above, and where `layers`, unless 0, is another number.
+Placement healedPlacement(const std::filesystem::path& dir, int layers);
+/// What stands before the folder where a placement is named: "healed:DIR".
+inline constexpr std::string_view kHealedPrefix = "healed:";
+
+/// A finished heal as it lies on disk: the card, and the weights that healing changed, in fp32. Those of the model go
+/// by their Hugging Face names, those of a Gated DeltaNet by StoredBank::tensorName(). With the model they are the
+/// whole hybrid: no bank is needed. Safe to read from any thread.
+class StoredHealed {
+ public:
+  /// Checks that it is finished and was made for the model with this fingerprint. BadInput names both models otherwise.
+  static StoredHealed open(const std::filesystem::path& dir, const ModelConfig& config, const std::string& fingerprint);
+
+  const nlohmann::json& card() const { return card_; }
+  const Placement& placement() const { return placement_; }
+  const OperatorWindows& windows() const { return windows_; }
+  const SafetensorsFile& weights() const { return weights_; }
+  /// Usage error where `placement` is another than the one healed.
+  void checkPlacement(const Placement& placement) const;
+
+ private:
+  StoredHealed(std::filesystem::path dir, nlohmann::json card);
+
+  std::filesystem::path dir_;
+  nlohmann::json card_;
+  Placement placement_;
+  OperatorWindows windows_;
+  SafetensorsFile weights_;
+};
+
+/// The hybrid of a finished heal, ready to run. Immutable; any thread may use it.
+class HealedModel {
+ public:
+  /// The teacher's weights, shared, with the healed ones in their place. BadInput as above, and for a tensor that the
+  /// model does not have, or that has another shape there.
+  static std::shared_ptr<const HealedModel> load(const std::filesystem::path& dir,
+                                                 const std::shared_ptr<const Model>& teacher, Progress& progress);
+
+  /// Usage error where `placement` is another than the one healed. Lives as long as this object.
+  Student student(const Placement& placement) const;
+
+ private:
+  HealedModel(StoredHealed stored, const std::shared_ptr<const Model>& teacher, Progress& progress);
+
+  StoredHealed stored_;
+  std::shared_ptr<Model> model_;
+  std::vector<std::unique_ptr<Mixer>> mixers_;
+};
+
+/// An operator of `model`'s layer that needs no training: full attention, or a sliding window.
+std::unique_ptr<SoftmaxAttention> untrainedMixer(const std::shared_ptr<const Model>& model, int layer, MixerKind kind,
+                                                 const OperatorWindows& windows);
+
+}  // namespace interleave
