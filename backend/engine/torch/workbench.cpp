@@ -131,8 +131,8 @@ std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationReque
   return guarded([&] {
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
-    const MixerRow row = impl_->bankFor(request.candidates, placement)->row(placement);
-    return generateBatch(impl_->model, row, request.prompts, request.most, request.end_ids, progress);
+    const Student student = impl_->student(request.candidates, placement, progress);
+    return generateBatch(student.model, student.mixers, request.prompts, request.most, request.end_ids, progress);
   });
 }
 
