@@ -17,7 +17,7 @@ class Watcher final : public MethodContext {
   }
   void emit(const Event& event) override {
     if (const auto* step = std::get_if<StepEvent>(&event)) steps.push_back(*step);
-    if (const auto* scores = std::get_if<LayerScoreEvent>(&event)) layer_scores.push_back(*scores);
+    if (const auto* layers = std::get_if<LayerScoreEvent>(&event)) layer_scores.push_back(*layers);
     if (const auto* trial = std::get_if<TrialEvent>(&event)) trials.push_back(*trial);
     if (const auto* scores_told = std::get_if<ScoreEvent>(&event)) scores.push_back(*scores_told);
     if (const auto* line = std::get_if<LogEvent>(&event); line && line->level == LogEvent::Level::Warning) {
