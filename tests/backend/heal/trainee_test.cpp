@@ -190,7 +190,8 @@ TEST(Trainee, LearnsInBf16AsWell) {
   test::TemporaryFolder folder;
   const auto path = writeTinyModel(folder / "model", tinyConfig("llama", {{"tie_word_embeddings", true}}));
   const Teacher teacher(path, {.precision = at::kBFloat16});
-  const auto bank = CandidateBank::load(writeTinyBank(folder / "bank", Teacher(path).model, {}), teacher.model);
+  const auto bank =
+      CandidateBank::load(writeTinyBank(folder / "bank", Teacher(path).model, {{"window", 6}}), teacher.model);
   const Placement placement(std::vector<MixerKind>{GdnWindow, Full, Gdn});
   const SearchBatch batch = randomBatch(teacher.model->config(), 33, 7);
   for (TraineeOptions options : allOptions()) {
