@@ -93,7 +93,13 @@ class Planner {
 
   BatchPlan plan() {
     takeRecipe();
-    for (std::size_t i = 0; i < batch_.runs.size(); ++i) addGrid(batch_.runs[i], "runs[" + std::to_string(i) + "]");
+    std::size_t seeds = 0;
+    for (const Batch::Grid& grid : batch_.runs) seeds = std::max(seeds, grid.seeds.size());
+    for (std::size_t seed = 0; seed < seeds; ++seed) {
+      for (std::size_t i = 0; i < batch_.runs.size(); ++i) {
+        if (seed < batch_.runs[i].seeds.size()) addGrid(batch_.runs[i], seed, "runs[" + std::to_string(i) + "]");
+      }
+    }
     plan_.prepares_bank = !bank_is_there_ && isTrained(restOperator());
     if (batch_.evaluation) judge();
     return std::move(plan_);
@@ -116,11 +122,11 @@ class Planner {
     });
   }
 
-  void addGrid(const Batch::Grid& grid, const std::string& place) {
-    for (const std::uint64_t seed : grid.seeds) {
-      for (std::size_t i = 0; i < grid.methods.size(); ++i) {
-        at(batch_, place + ".methods[" + std::to_string(i) + "]", [&] { addRuns(grid, grid.methods[i], seed); });
-      }
+  /// All methods with one of the seeds.
+  void addGrid(const Batch::Grid& grid, std::size_t seed, const std::string& place) {
+    for (std::size_t i = 0; i < grid.methods.size(); ++i) {
+      at(batch_, place + ".methods[" + std::to_string(i) + "]",
+         [&] { addRuns(grid, grid.methods[i], grid.seeds[seed]); });
     }
   }
 

@@ -40,7 +40,7 @@ HealDialog::HealDialog(Studio& studio, QWidget* parent)
       studio_.attempt(tr("Heal"), [&] { settings_.merge({{editor->key(), value}}, {}); });
       editor->setValue(settings_.json().at(editor->key()));  // as it was, where that was refused
     });
-    auto* label = new QLabel(qt(spec.key) + (spec.inferred ? QStringLiteral(" ≈") : QString()));
+    auto* label = new QLabel(settingTitle(spec.key) + (spec.inferred ? QStringLiteral(" ≈") : QString()));
     label->setToolTip(qt(spec.help));
     label->setBuddy(editor);
     form->addRow(label, editor);

@@ -22,13 +22,6 @@
 namespace interleave::gui {
 namespace {
 
-/// "learning_rate" as "Learning rate".
-QString titleOf(const std::string& key) {
-  QString text = qt(key).replace(QLatin1Char('_'), QLatin1Char(' '));
-  if (!text.isEmpty()) text[0] = text[0].toUpper();
-  return text;
-}
-
 double settingOr(const Settings& settings, const std::string& key, double otherwise) {
   const auto found = settings.json().find(key);
   return found != settings.json().end() && found->is_number() ? found->get<double>() : otherwise;
@@ -201,7 +194,7 @@ void SetupPane::addSettings(const QString& title, std::span<const SettingSpec> s
   QGridLayout* grid = section(title);
   for (const SettingSpec& spec : specs) {
     auto* editor = new SettingEditor(spec);
-    addField(*grid, titleOf(spec.key), editor);
+    addField(*grid, settingTitle(spec.key), editor);
     auto* name = qobject_cast<QLabel*>(grid->itemAtPosition(grid->rowCount() - 1, 0)->widget());
     name->setToolTip(qt(spec.help));
     auto* mark = mutedLabel(spec.inferred ? QStringLiteral("≈") : QString());
@@ -217,7 +210,7 @@ void SetupPane::addSettings(const QString& title, std::span<const SettingSpec> s
 bool SetupPane::live() const { return studio_.controller().active() && studio_.controller().recorded(); }
 
 void SetupPane::edit(const SettingEditor& editor, bool of_bank, const nlohmann::json& value) {
-  studio_.attempt(titleOf(editor.key()), [&] {
+  studio_.attempt(settingTitle(editor.key()), [&] {
     if (of_bank) return studio_.setup().setBank(editor.key(), value);
     studio_.setup().setSearch(editor.key(), value);
     if (live() && editor.spec().live) {

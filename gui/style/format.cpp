@@ -21,6 +21,12 @@ int decimalsFor(double value, int digits) {
 
 }  // namespace
 
+QString settingTitle(const std::string& key) {
+  QString text = qt(key).replace(QLatin1Char('_'), QLatin1Char(' '));
+  if (!text.isEmpty()) text[0] = text[0].toUpper();
+  return text;
+}
+
 QString numberText(double value, int digits) {
   if (!std::isfinite(value)) return kUnknown;
   const double size = std::abs(value);

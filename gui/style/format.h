@@ -10,6 +10,8 @@
 
 namespace interleave::gui {
 
+QString settingTitle(const std::string& key);  ///< "learning_rate" as "Learning rate".
+
 /// Numbers as the screen shows them, in the user's locale. Files use the C locale instead (see Figure::csv).
 QString numberText(double value, int digits = 3);        ///< Significant digits; "–" when not finite.
 QString fixedText(double value, int decimals);           ///< "–" when not finite.
