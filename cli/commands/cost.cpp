@@ -73,7 +73,7 @@ nlohmann::json crossovers(const MeasuredCost& cost, const MeasuredCost& teacher,
 
 /// Where the operators of all of them come from: they are measured together.
 Workbench::Candidates sharedCandidates(const CostOptions& options) {
-  const Workbench::Candidates first = options.hybrid.candidates(options.placements.front());
+  Workbench::Candidates first = options.hybrid.candidates(options.placements.front());
   for (const std::string& text : options.placements) {
     if (options.hybrid.candidates(text).bank_settings != first.bank_settings) {
       throw usageError("--placement", text + " has other windows than " + options.placements.front());
