@@ -193,8 +193,9 @@ std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::Evaluatio
 /// named).
 nlohmann::json readBankCard(const std::filesystem::path& dir);
 
-/// What `bench` measures: a forward pass, forward and backward of the gated delta rule, one search step; and of pass
-/// key prompts, with the teacher and with a quarter of its layers kept, their evaluation, prefill and decoding.
+/// What `bench` measures: a forward pass, forward and backward of the gated delta rule, one search step, the scores of
+/// all layers on one example; and of pass key prompts, with the teacher and with a quarter of its layers kept, their
+/// evaluation, prefill and decoding.
 struct BenchRequest {
   std::filesystem::path model, bank;  ///< An empty bank: search steps with sliding windows.
   std::int64_t tokens = 512;          ///< Of the one sequence, or of each prompt.

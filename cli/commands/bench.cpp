@@ -45,9 +45,9 @@ void declareBench(CLI::App& app, Terminal& terminal) {
   command->add_option("--new-tokens", request->new_tokens, "Of generate: decoded behind each prompt")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_option("--parts", request->parts, "What to time: forward, rule, step, generate")
+  command->add_option("--parts", request->parts, "What to time: forward, rule, step, generate, scan")
       ->delimiter(',')
-      ->check(CLI::IsMember({"forward", "rule", "step", "generate"}))
+      ->check(CLI::IsMember({"forward", "rule", "step", "generate", "scan"}))
       ->capture_default_str();
   addExecutionOptions(*command, request->execution);
   command->callback([request, &terminal] { bench(*request, terminal); });

@@ -78,5 +78,11 @@ TEST_F(GenerateCommand, TheBenchmarkTimesIt) {
   EXPECT_EQ(document.at("results")[5].at("name"), "decode 2 prompts, K = 1");
 }
 
+TEST_F(GenerateCommand, TheBenchmarkSharesTheLayersBelow) {
+  const CommandResult result = run({"bench", model_, "--parts", "scan", "--tokens", "100", "--repeats", "1", "--json"});
+  ASSERT_EQ(result.code, 0) << result.log;
+  ASSERT_EQ(result.json().at("results").size(), 2U);
+}
+
 }  // namespace
 }  // namespace interleave::testing

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "backend/evaluation/evaluate.h"
 #include "backend/model/generate.h"
 #include "backend/search/objective.h"
+#include "backend/search/one_layer_scan.h"
 #include "kernels/gated_delta_rule.h"
 #include "kernels/reference/gated_delta_rule.h"
 
@@ -190,6 +192,41 @@ class Benchmark {
     }
   }
 
+  /// The scores of all layers on one example, as NLL-guided selection has them: from the stream kept below each layer,
+  /// and each from the first layer on. Failed where the two do not agree.
+  void scan() {
+    const auto mix = [this](MixerKind kind) -> LayerMix {
+      return [this, kind](int layer, LayerInput& input) { return bank_->mixer(layer, kind).forward(input); };
+    };
+    const auto loss = [this](const at::Tensor& stream) {
+      const at::Tensor last = model_->head(model_->finalNorm(stream[0].slice(0, -1)));
+      return at::logsumexp(last, -1).item<double>();
+    };
+    const std::int64_t passes = 1 + config().layers, tokens = request_.tokens * passes;
+    const double flops = flopsOf(MixerKind::SlidingWindow, false) * static_cast<double>(passes);
+    OneLayerScan shared;
+    time("scan of all layers, sharing those below", tokens, flops, [&] {
+      shared = scanOneLayer(*model_, ids_, mix(MixerKind::SlidingWindow), mix(MixerKind::Full), loss, progress_);
+    });
+    std::vector<double> alone;
+    time("scan of all layers, each from the first", tokens, flops, [&] {
+      const at::NoGradGuard no_grad;
+      alone.clear();
+      for (int layer = -1; layer < config().layers; ++layer) {
+        Placement placement(config().layers, MixerKind::SlidingWindow);
+        if (layer >= 0) placement.set(layer, MixerKind::Full);
+        alone.push_back(loss(runLayers(*model_, bank_->row(placement), tokenBatch(ids_, model_->device()))));
+      }
+    });
+    std::vector<double> kept{shared.base};
+    kept.insert(kept.end(), shared.changed.begin(), shared.changed.end());
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      if (!(std::abs(alone[i] - kept[i]) <= 1e-6 * std::max(1.0, std::abs(alone[i])))) {
+        throw failure("bench, scan", "sharing the layers below changes values");
+      }
+    }
+  }
+
   nlohmann::json document() const {
     const DeviceReport report = deviceReport(request_.execution.device);
     return {{"environment",
@@ -253,10 +290,11 @@ nlohmann::json runBenchmark(const BenchRequest& request, Progress& progress) {
   const std::map<std::string, void (Benchmark::*)()> parts{{"forward", &Benchmark::forward},
                                                            {"rule", &Benchmark::rule},
                                                            {"step", &Benchmark::step},
-                                                           {"generate", &Benchmark::generate}};
+                                                           {"generate", &Benchmark::generate},
+                                                           {"scan", &Benchmark::scan}};
   for (const std::string& part : request.parts) {
     if (!parts.contains(part)) {
-      throw usageError("bench", "no part " + part + "; there are forward, rule, step and generate");
+      throw usageError("bench", "no part " + part + "; there are forward, rule, step, generate and scan");
     }
   }
   return guarded([&] {
