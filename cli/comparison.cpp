@@ -31,6 +31,10 @@ Overlap overlapOf(const Judged& a, const Judged& b) {
   return found;
 }
 
+std::string correlationText(double value) { return std::isnan(value) ? "–" : fmt::format("{:.2f}", value); }
+
+}  // namespace
+
 json toJson(const ScoreDifference& difference) {
   if (!difference.paired) return {{"difference", nullptr}, {"why_not", difference.why_not}};
   const PairedDifference& paired = *difference.paired;
@@ -39,16 +43,16 @@ json toJson(const ScoreDifference& difference) {
           {"tied", paired.tied},       {"carried", paired.carries()}, {"verdict", paired.verdict()}};
 }
 
-std::string textOf(const ScoreDifference& difference) {
+std::string differenceText(const ScoreDifference& difference) {
   if (!difference.paired) return "not paired: " + difference.why_not;
   const PairedDifference& paired = *difference.paired;
   return fmt::format("{:>+10.4f}  [{:>+9.4f}, {:>+9.4f}]  {:>4} {:>4} {:>4}  {}", paired.mean, paired.interval.low,
                      paired.interval.high, paired.won, paired.lost, paired.tied, paired.verdict());
 }
 
-std::string correlationText(double value) { return std::isnan(value) ? "–" : fmt::format("{:.2f}", value); }
-
-}  // namespace
+std::string differenceHeader() {
+  return fmt::format("{:>10}  {:<22}  {:>4} {:>4} {:>4}", "difference", "95 % interval", "won", "lost", "tied");
+}
 
 Comparison::Comparison(std::vector<Judged> judged, std::size_t reference)
     : judged_(std::move(judged)), reference_(reference) {}
@@ -98,13 +102,11 @@ json Comparison::json() const {
 }
 
 std::string Comparison::text() const {
-  std::string text = fmt::format(
-      "Difference from {}, pair by pair; 95 % bootstrap interval ({} resamples)\n{:<28} {:<12} {:>10}  {:<22}  {:>4} "
-      "{:>4} {:>4}\n",
-      judged_[reference_].label, kBootstrapResamples, "placement", "task", "difference", "interval", "won", "lost",
-      "tied");
+  std::string text =
+      fmt::format("Difference from {}, pair by pair; bootstrap interval of {} resamples\n{:<28} {:<12} {}\n",
+                  judged_[reference_].label, kBootstrapResamples, "placement", "task", differenceHeader());
   forEachDifference([&](const Judged& judged, const Score& score, const ScoreDifference& difference) {
-    text += fmt::format("{:<28} {:<12} {}\n", judged.label, score.task, textOf(difference));
+    text += fmt::format("{:<28} {:<12} {}\n", judged.label, score.task, differenceText(difference));
   });
   text += fmt::format("\nOverlap with {}\n{:<28} {:>2}  {:>7}  {:>9}  {:>8}  {:>7}", judged_[reference_].label,
                       "placement", "K", "Jaccard", "overlap@K", "Spearman", "Kendall");

@@ -18,6 +18,13 @@ struct Judged {
   std::vector<double> layer_scores;  ///< Of the run that proposed it, at its end: fullAdvantages(). Empty: none known.
 };
 
+/// {"difference", "low", "high", "pairs", "won", "lost", "tied", "carried", "verdict"}, or null and "why_not".
+nlohmann::json toJson(const ScoreDifference& difference);
+
+/// A difference as the columns of a table, and what stands above them.
+std::string differenceText(const ScoreDifference& difference);
+std::string differenceHeader();
+
 /// How placements differ from one of them: scores pair by pair, and overlaps of the layers kept.
 class Comparison {
  public:

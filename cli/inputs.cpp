@@ -212,6 +212,13 @@ void HybridOptions::addTo(CLI::App& command) {
       ->check(CLI::IsMember(restOperatorNames()));
 }
 
+void addPlacements(CLI::App& command, std::vector<std::string>& placements) {
+  command.add_option("--placement", placements, std::string(kPlacementHelp) + "; may be repeated")
+      ->required()
+      ->type_size(1)
+      ->allow_extra_args(false);
+}
+
 Placement HybridOptions::placement(const std::string& text, const ModelFiles& model) const {
   return placementFor(text, model, restOperator(rest, bank, text));
 }

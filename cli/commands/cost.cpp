@@ -118,10 +118,7 @@ void declareCost(CLI::App& app, Terminal& terminal) {
   CLI::App* command = app.add_subcommand("cost", "Measure time and memory of placements beside the teacher's");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   options->hybrid.addTo(*command);
-  command->add_option("--placement", options->placements, std::string(kPlacementHelp) + "; may be repeated")
-      ->required()
-      ->type_size(1)
-      ->allow_extra_args(false);
+  addPlacements(*command, options->placements);
   command->add_option("--lengths", request.lengths, "Of the contexts, in tokens")
       ->delimiter(',')
       ->check(CLI::Range(1, 1 << 20))

@@ -64,10 +64,7 @@ void declareEvaluate(CLI::App& app, Terminal& terminal) {
   CLI::App* command = app.add_subcommand("evaluate", "Judge placements on held-out text and long-context tasks");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   options->hybrid.addTo(*command);
-  command->add_option("--placement", options->placements, std::string(kPlacementHelp) + "; may be repeated")
-      ->required()
-      ->type_size(1)
-      ->allow_extra_args(false);
+  addPlacements(*command, options->placements);
   command->add_option("--against", options->against,
                       "The placement that others are compared with: as given, or its number from 1 on; the first");
   addEvaluationOptions(*command, request);

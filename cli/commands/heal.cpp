@@ -83,20 +83,13 @@ const ScoreEvent* labelled(const std::vector<ScoreEvent>& scores, std::string_vi
 
 /// Each task before and after, and the difference pair by pair.
 std::string tableOf(const ScoreEvent& before, const ScoreEvent& after) {
-  std::string text = fmt::format("\n\n{:<14} {:>10} {:>10}  {:<6} {:>10}  {:<22} {:>4} {:>4} {:>4}", "task", "before",
-                                 "after", "unit", "difference", "95 % interval", "won", "lost", "tied");
+  std::string text =
+      fmt::format("\n\n{:<14} {:>10} {:>10}  {:<6} {}", "task", "before", "after", "unit", differenceHeader());
   for (const Score& score : after.scores) {
     const auto then = std::ranges::find(before.scores, score.task, &Score::task);
     if (then == before.scores.end()) continue;
-    text += fmt::format("\n{:<14} {:>10.4f} {:>10.4f}  {:<6}", score.task, then->value, score.value, score.unit);
-    const ScoreDifference found = differenceOf(score, *then);
-    if (!found.paired) {
-      text += " " + found.why_not;
-      continue;
-    }
-    const PairedDifference& paired = *found.paired;
-    text += fmt::format(" {:>+10.4f}  [{:>+9.4f}, {:>+9.4f}] {:>4} {:>4} {:>4}  {}", paired.mean, paired.interval.low,
-                        paired.interval.high, paired.won, paired.lost, paired.tied, paired.verdict());
+    text += fmt::format("\n{:<14} {:>10.4f} {:>10.4f}  {:<6} {}", score.task, then->value, score.value, score.unit,
+                        differenceText(differenceOf(score, *then)));
   }
   return text;
 }

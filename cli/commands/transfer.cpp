@@ -19,6 +19,7 @@
 #include "backend/engine/workbench.h"
 #include "backend/formats/atomic_file.h"
 #include "cli/commands/commands.h"
+#include "cli/comparison.h"
 #include "cli/inputs.h"
 #include "cli/run_report.h"
 #include "sessions/store.h"
@@ -41,11 +42,11 @@ struct Condition {
   Workbench::EvaluationRequest request;
 };
 
-std::int64_t positive(const std::string& key, const std::string& value) {
+std::int64_t wholeNumber(const std::string& key, const std::string& value, std::int64_t least) {
   std::int64_t number = 0;
   const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (problem != std::errc{} || end != value.data() + value.size() || number < (key == "seed" ? 0 : 1)) {
-    throw usageError("--under", key + "=" + value + ": expected a whole number above 0");
+  if (problem != std::errc{} || end != value.data() + value.size() || number < least) {
+    throw usageError("--under", fmt::format("{}={}: expected a whole number, {} or more", key, value, least));
   }
   return number;
 }
@@ -77,9 +78,9 @@ Condition conditionNamed(const std::string& text, const Workbench::EvaluationReq
                                                        {"prompts", &request.prompts},
                                                        {"prompt_tokens", &request.prompt_tokens}};
     if (const auto number = numbers.find(key); number != numbers.end()) {
-      *number->second = positive(key, value);
+      *number->second = wholeNumber(key, value, 1);
     } else if (key == "seed") {
-      request.seed = static_cast<std::uint64_t>(positive(key, value));
+      request.seed = static_cast<std::uint64_t>(wholeNumber(key, value, 0));
     } else if (key == "operator") {
       condition.rest = mixerKindNamed(value);
       if (!condition.rest || condition.rest == MixerKind::Full) {
@@ -128,19 +129,12 @@ Workbench::EvaluationRequest requestOf(const Condition& condition, const RunSpec
   return request;
 }
 
-nlohmann::json jsonOf(const ScoreDifference& regret) {
-  if (!regret.paired) return {{"regret", nullptr}, {"why_not", regret.why_not}};
-  const PairedDifference& paired = *regret.paired;
-  return {{"regret", paired.mean}, {"low", paired.interval.low}, {"high", paired.interval.high}, {"won", paired.won},
-          {"lost", paired.lost},   {"tied", paired.tied},        {"carried", paired.carries()}};
-}
-
 nlohmann::json jsonOf(const TransferTable& table, const std::vector<Found>& found) {
   nlohmann::json cells = nlohmann::json::array(), agreements = nlohmann::json::array();
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
       nlohmann::json cell{{"row", row}, {"column", column}, {"tasks", toJson(table.scores[row][column])}};
-      for (const std::string& task : table.tasks()) cell["regret"][task] = jsonOf(table.regret(row, column, task));
+      for (const std::string& task : table.tasks()) cell["regret"][task] = toJson(table.regret(row, column, task));
       cells.push_back(std::move(cell));
     }
   }
@@ -197,7 +191,7 @@ void transfer(const TransferOptions& options, Terminal& terminal) {
   std::vector<Found> found;
   for (const RunId id : options.runs) {
     found.push_back(foundBy(store, id, options.budget));
-    if (found.back().placement.layers() != found.front().placement.layers()) {
+    if (found.back().spec.model_fingerprint != found.front().spec.model_fingerprint) {
       throw usageError("RUN", fmt::format("run {} is of another model than run {}", id, options.runs.front()));
     }
     table.rows.push_back(found.back().name);

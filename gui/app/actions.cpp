@@ -32,7 +32,7 @@ Actions makeActions(MainWindow& window) {
       make(*w, tr("Open &store…"), tr("Open store"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, w, &MainWindow::openStore);
   a.export_placement =
       make(*w, tr("&Export placement…"), tr("Export"), Qt::CTRL | Qt::Key_E, w, &MainWindow::exportPlacement);
-  a.open_batch = make(*w, tr("Open &batch…"), tr("Open batch"), {}, w, &MainWindow::openBatch);
+  a.open_batch = make(*w, tr("Open &batch…"), tr("Open batch"), {}, w, [w] { w->queue().askBatch(); });
   a.report = make(*w, tr("&Report of the selected runs…"), tr("Report"), Qt::CTRL | Qt::Key_R, w,
                   [w] { w->runs().askReport(); });
   a.quit = make(*w, tr("&Quit"), tr("Quit"), QKeySequence::Quit, w, &QWidget::close);
@@ -57,7 +57,7 @@ Actions makeActions(MainWindow& window) {
   a.replay = make(*w, tr("Re&play the run shown"), tr("Replay"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, w,
                   [studio] { studio->replayRun(studio->run().record().id, 4); });
   a.heal = make(*w, tr("&Heal the placement shown…"), tr("Heal…"), Qt::CTRL | Qt::SHIFT | Qt::Key_H, w,
-                &MainWindow::healShown);
+                [w] { w->placement().askHeal(); });
   a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, studio,
                     &Studio::judgeCompared);
   a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });

@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "gui/app/heal_dialog.h"
 #include "gui/docks/cache_pane.h"
 #include "gui/docks/compare_pane.h"
 #include "gui/docks/curves_pane.h"
@@ -27,7 +26,6 @@
 #include "gui/docks/front_pane.h"
 #include "gui/docks/log_pane.h"
 #include "gui/docks/method_pane.h"
-#include "gui/docks/queue_pane.h"
 #include "gui/docks/setup_pane.h"
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
@@ -91,7 +89,7 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   addPane(new ComparePane(studio_), u"compare"_s);
   addPane(new EvaluationPane(studio_), u"evaluation"_s);
   addPane(new FrontPane(studio_), u"front"_s);
-  addPane(new QueuePane(studio_), u"queue"_s);
+  addPane(queue_ = new QueuePane(studio_), u"queue"_s);
   addPane(new LogPane(studio_), u"log"_s);
 
   auto* bar = new QToolBar(tr("Run"));
@@ -346,11 +344,6 @@ void MainWindow::openStore() {
   if (!file.isEmpty()) studio_.openStore(file.toStdString());
 }
 
-void MainWindow::openBatch() {
-  const QString file = QFileDialog::getOpenFileName(this, tr("Open a batch of runs"), {}, tr("Batches (*.json)"));
-  if (!file.isEmpty()) studio_.openBatch(file.toStdString());
-}
-
 void MainWindow::startOrPause() {
   RunController& controller = studio_.controller();
   if (!controller.active()) return studio_.startRun();
@@ -362,8 +355,6 @@ void MainWindow::startOrPause() {
 void MainWindow::forkShown() {
   if (const StepEvent* step = studio_.run().step()) studio_.forkRun(studio_.run().record().id, step->step);
 }
-
-void MainWindow::healShown() { HealDialog(studio_, this).exec(); }
 
 void MainWindow::exportPlacement() {
   QStringList formats;

@@ -11,6 +11,7 @@
 #include "gui/app/studio.h"
 #include "gui/docks/logits_pane.h"
 #include "gui/docks/placement_pane.h"
+#include "gui/docks/queue_pane.h"
 #include "gui/docks/runs_pane.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/dock.h"
@@ -34,6 +35,7 @@ class MainWindow final : public QMainWindow {
   LogitsPane& logits() { return *logits_; }
   PlacementPane& placement() { return *placement_; }
   RunsPane& runs() { return *runs_; }
+  QueuePane& queue() { return *queue_; }
   const std::vector<Dock*>& docks() const { return docks_; }
   Dock& dock(const QString& object_name);
 
@@ -42,10 +44,8 @@ class MainWindow final : public QMainWindow {
 
   void openModel();
   void openStore();
-  void openBatch();
   void startOrPause();
   void forkShown();
-  void healShown();
   void exportPlacement();
   void saveLayout();
   void about();
@@ -76,6 +76,7 @@ class MainWindow final : public QMainWindow {
   LogitsPane* logits_;
   PlacementPane* placement_;
   RunsPane* runs_;
+  QueuePane* queue_;
   QLabel *banner_, *problem_, *device_, *store_, *document_, *method_;
   QTimer status_timer_;
 };

@@ -20,6 +20,7 @@ QString methodWords(const char* text) { return QCoreApplication::translate("Meth
 
 constexpr double kUndecided = 0.1;  // gates further than this from both ends leave the choice to the cut
 constexpr int kGateBins = 10;
+constexpr std::size_t kMostCurvePoints = 256;
 constexpr std::int64_t kMaskCells = 256;  // a side, of longer prompts every so many tokens
 
 bool isFull(const Placement& placement, std::size_t layer) {
@@ -84,13 +85,15 @@ Panel decidedPanel(const std::vector<double>& gates) {
           .series = {std::move(series)}};
 }
 
+/// Adds an example's scores of the layers.
+void addTo(std::vector<double>& sums, const LayerScoreEvent& event) {
+  std::ranges::transform(sums, event.values, sums.begin(), std::plus<>());
+}
+
 std::vector<double> meanScores(std::span<const LayerScoreEvent> events) {
   std::vector<double> mean(events.front().values.size());
-  for (const LayerScoreEvent& event : events) {
-    for (std::size_t layer = 0; layer < mean.size(); ++layer) {
-      mean[layer] += event.values[layer] / static_cast<double>(events.size());
-    }
-  }
+  for (const LayerScoreEvent& event : events) addTo(mean, event);
+  for (double& value : mean) value /= static_cast<double>(events.size());
   return mean;
 }
 
@@ -113,8 +116,11 @@ Panel settlingPanel(std::span<const LayerScoreEvent> events, int kept) {
   Series overlap{.name = methodWords("overlap@%1").arg(kept), .color = category(2)};
   const std::vector<double> all = meanScores(events);
   const std::vector<std::size_t> chosen = largest(all, static_cast<std::size_t>(std::max(kept, 0)));
+  std::vector<double> some(all.size());  // sums, which rank as means do
+  const std::size_t every = (events.size() + kMostCurvePoints - 1) / kMostCurvePoints;
   for (std::size_t count = 1; count <= events.size(); ++count) {
-    const std::vector<double> some = meanScores(events.first(count));
+    addTo(some, events[count - 1]);
+    if (count % every != 0 && count != events.size()) continue;
     const std::vector<std::size_t> would = largest(some, chosen.size());
     std::vector<std::size_t> shared;
     std::ranges::set_intersection(chosen, would, std::back_inserter(shared));

@@ -50,7 +50,7 @@ PlacementPane::PlacementPane(Studio& studio)
   judge_->setToolTip(tr("Measures this placement, and what it is compared with, with all samples"));
   connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeShown);
   heal_->setToolTip(tr("Trains the hybrid of this placement towards the original model's predictions"));
-  connect(heal_, &QPushButton::clicked, this, [this] { HealDialog(studio_, this).exec(); });
+  connect(heal_, &QPushButton::clicked, this, &PlacementPane::askHeal);
   connect(&studio_.controller(), &RunController::started, this, &Pane::touch);
   connect(&studio_.controller(), &RunController::finished, this, &Pane::touch);
   auto* table = new QGridLayout;
@@ -162,6 +162,8 @@ void PlacementPane::tellDifferences(const Placement& baseline) {
     }
   }
 }
+
+void PlacementPane::askHeal() { HealDialog(studio_, this).exec(); }
 
 QString PlacementPane::csv() const {
   QString text = QStringLiteral("layer,operator\n");

@@ -18,6 +18,7 @@ class PlacementPane final : public Pane {
   explicit PlacementPane(Studio& studio);
   ChipGrid& chips() { return *chips_; }
   QString csv() const override;
+  void askHeal();  ///< How the placement shown is to be healed, and begins it.
 
  protected:
   void refresh() override;

@@ -39,10 +39,7 @@ QueuePane::QueuePane(Studio& studio)
   auto* add = smallButton(tr("Add runs…"));
   auto* open = smallButton(tr("Open batch…"));
   connect(add, &QPushButton::clicked, this, &QueuePane::add);
-  connect(open, &QPushButton::clicked, this, [this] {
-    const QString file = QFileDialog::getOpenFileName(this, tr("Open a batch of runs"), {}, tr("Batches (*.json)"));
-    if (!file.isEmpty()) studio_.openBatch(file.toStdString());
-  });
+  connect(open, &QPushButton::clicked, this, &QueuePane::askBatch);
   connect(start_, &QPushButton::clicked, this, [this] {
     RunQueue& runs = studio_.queue();
     studio_.attempt(tr("Queue"), [&] { runs.active() ? runs.stop() : runs.start(); });
@@ -82,6 +79,11 @@ void QueuePane::refresh() {
                                                           : tr("time left: %1").arg(estimateText(queue.remaining())));
   setHint(runs == 0 ? tr("methods × budgets × seeds, one after another")
                     : tr("%1 of %2 done").arg(count(BatchQueue::State::Done)).arg(runs));
+}
+
+void QueuePane::askBatch() {
+  const QString file = QFileDialog::getOpenFileName(this, tr("Open a batch of runs"), {}, tr("Batches (*.json)"));
+  if (!file.isEmpty()) studio_.openBatch(file.toStdString());
 }
 
 void QueuePane::add() {

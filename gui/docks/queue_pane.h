@@ -17,6 +17,7 @@ class QueuePane final : public Pane {
   explicit QueuePane(Studio& studio);
   QTreeView& list() { return *list_; }
   QString csv() const override;
+  void askBatch();  ///< For a file of runs, which join the queue.
 
  protected:
   void refresh() override;

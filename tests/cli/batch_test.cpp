@@ -187,5 +187,18 @@ TEST_F(BatchCommand, RefusesWhatCannotBeDoneBeforeItBegins) {
   refused(batch, "nowhere");
 }
 
+/// The batch that compares all selectors, on a model as shallow as this one.
+TEST_F(BatchCommand, TheOneOfTheDocsNamesMethodsPresetsAndSettingsThatExist) {
+  nlohmann::json batch = nlohmann::json::parse(readText(INTERLEAVE_SOURCE "/docs/smollm2/selectors.json"));
+  batch["model"] = "model";
+  batch["bank"] = "bank";
+  batch["store"] = "runs.sqlite";
+  batch["placements"] = {"uniform:2", "none"};
+  for (nlohmann::json& grid : batch.at("runs")) grid["budgets"] = {2, 1};
+  const CommandResult planned = run({"batch", write(batch), "--dry-run", "--json"});
+  ASSERT_EQ(planned.code, 0) << planned.log;
+  EXPECT_THAT(each(runs(planned), "state"), Each("pending"));
+}
+
 }  // namespace
 }  // namespace interleave::testing

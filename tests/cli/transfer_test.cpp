@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sessions/store.h"
 #include "tests/cli/command.h"
 
 namespace interleave::testing {
@@ -59,7 +60,7 @@ TEST_F(TransferCommand, JudgesWhatRunsFoundUnderEachCondition) {
       return table.at("cells")[3 * row + column].at("tasks").at("kl").at("value").get<double>();
     };
     const auto regret = [&](std::size_t row) {
-      return table.at("cells")[3 * row + column].at("regret").at("kl").at("regret").get<double>();
+      return table.at("cells")[3 * row + column].at("regret").at("kl").at("difference").get<double>();
     };
     const double least = std::min(value(0), value(1));
     for (const std::size_t row : {0U, 1U}) EXPECT_NEAR(regret(row), value(row) - least, 1e-12);
@@ -83,10 +84,32 @@ TEST_F(TransferCommand, NamesWhatIsWrong) {
   EXPECT_THAT(wrong("operators=swa"), HasSubstr("operator"));
   EXPECT_THAT(wrong("operator=full"), HasSubstr("no operator"));
   EXPECT_THAT(wrong("prompt_tokens=few"), HasSubstr("prompt_tokens=few"));
-  EXPECT_THAT(wrong("sequence=0"), HasSubstr("above 0"));
+  EXPECT_THAT(wrong("sequence=0"), HasSubstr("1 or more"));
   EXPECT_THAT(wrong("shorter"), HasSubstr("KEY=VALUE"));
+  EXPECT_THAT(wrong("seed=-1"), HasSubstr("0 or more"));
   EXPECT_EQ(transfer({}, {"1", "7"}).code, 2) << "there is no such run";
   EXPECT_EQ(transfer({"--budget", "3"}).code, 2) << "no run extracted it";
+}
+
+TEST_F(TransferCommand, TakesRunsOfOneModelOnly) {
+  {
+    StoreWriter writer(store_);
+    RunSpec spec = Store::open(store_).spec(1);
+    const RunId other = writer.addRun(spec);
+    EnvironmentEvent environment;
+    environment.layers = 4;
+    environment.model_fingerprint = "another";
+    writer.record(other, environment);
+    PlacementEvent found;
+    found.budget = spec.budget;
+    found.placement = Store::open(store_).placements(1).front().placement;
+    writer.record(other, found);
+    writer.setPhase(other, Phase::Done, "");
+    ASSERT_TRUE(writer.flush());
+  }
+  const CommandResult result = transfer({}, {"1", "3"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.log, HasSubstr("another model")) << "as deep, but not the same";
 }
 
 }  // namespace

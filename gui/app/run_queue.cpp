@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "gui/model/run_queue.h"
+#include "gui/app/run_queue.h"
 
 #include <QTimer>
 #include <array>
