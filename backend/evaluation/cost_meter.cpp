@@ -44,10 +44,11 @@ CostMeter::Sample CostMeter::sample(const Placement& placement, std::int64_t len
   for (std::int64_t i = 0; i < length; ++i) {
     context.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(model_->config().vocabulary))));
   }
-  Decoder decoder(model_, bank_->row(placement), 1);
+  const Student student{model_, bank_->row(placement)};
   Sample result{};
   auto began = std::chrono::steady_clock::now();
-  std::vector<std::int32_t> token = next(prefill(decoder, std::span(&context, 1), progress));
+  auto [decoder, logits] = prefill(student, std::span(&context, 1), progress);
+  std::vector<std::int32_t> token = next(logits);
   result.prefill = secondsSince(began);
   result.cache_bytes = decoder.cacheBytes();
   const std::vector<std::int64_t> one{1};

@@ -2,12 +2,14 @@
 #include "backend/evaluation/evaluate.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
 #include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/model/generate.h"
 #include "backend/model/parallel.h"
 
 namespace interleave {
@@ -18,7 +20,7 @@ constexpr std::uint64_t kTextPurpose = 21, kFillerPurpose = 22, kPromptPurpose =
 }  // namespace
 
 TextEvaluation::TextEvaluation(Student teacher, const TextSource& text, std::int64_t sequences)
-    : teacher_(std::move(teacher)) {
+    : teacher_(std::move(teacher)), length_(text.length()) {
   if (text.length() < 2) throw usageError("sequence", "a token is judged from the one before it: two are needed");
   // Those beyond the text's end would be the first ones again, and no samples of their own.
   for (std::int64_t i = 0; i < std::min(sequences, text.count()); ++i) sequences_.push_back(text.sequence(i));
@@ -28,22 +30,21 @@ TextEvaluation::TextEvaluation(Student teacher, const TextSource& text, std::int
 }
 
 std::vector<Score> TextEvaluation::scores(const Student& student, Progress& progress) {
-  const at::NoGradGuard no_grad;
   const bool is_teacher = student == teacher_;
   const auto lastHidden = [](const Student& of, const std::vector<std::int32_t>& ids) {
     const at::Tensor stream = runLayers(*of.model, of.mixers, tokenBatch(ids, of.model->device()))[0];
     return of.model->finalNorm(stream.narrow(0, 0, stream.size(0) - 1));
   };
-  std::vector<double> divergences, likelihoods;
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    progress.throwIfStopped();
-    if (hidden_.size() <= i) hidden_.push_back(lastHidden(teacher_, sequences_[i]));
+  hidden_.resize(sequences_.size());
+  std::vector<double> divergences(sequences_.size()), likelihoods(sequences_.size());
+  const auto judge = [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (!hidden_[i].defined()) hidden_[i] = lastHidden(teacher_, sequences_[i]);
     const at::Tensor hidden = is_teacher ? hidden_[i] : lastHidden(student, sequences_[i]);
     const at::Tensor labels = tokenBatch(sequences_[i], student.model->device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
     const std::int64_t rows = hidden.size(0);
     for (std::int64_t first = 0; first < rows; first += kHeadRows) {
-      progress.throwIfStopped();
       const std::int64_t count = std::min(kHeadRows, rows - first);
       const at::Tensor log_student = at::log_softmax(student.model->head(hidden.narrow(0, first, count)), -1);
       likelihood -= log_student.gather(1, labels.narrow(0, first, count).unsqueeze(1)).sum().item<double>();
@@ -51,10 +52,12 @@ std::vector<Score> TextEvaluation::scores(const Student& student, Progress& prog
       const at::Tensor log_teacher = at::log_softmax(teacher_.model->head(hidden_[i].narrow(0, first, count)), -1);
       divergence += (log_teacher.exp() * (log_teacher - log_student)).sum().item<double>();
     }
-    divergences.push_back(divergence / static_cast<double>(rows));
-    likelihoods.push_back(likelihood / static_cast<double>(rows));
-    progress.report("Measuring on text", static_cast<double>(i + 1) / static_cast<double>(sequences_.size()));
-  }
+    divergences[i] = divergence / static_cast<double>(rows);
+    likelihoods[i] = likelihood / static_cast<double>(rows);
+  };
+  eachSequence(*student.model, std::ssize(sequences_), length_, progress, judge, [&](std::int64_t done) {
+    progress.report("Measuring on text", static_cast<double>(done) / static_cast<double>(sequences_.size()));
+  });
   return {scoreOf("kl", "nats", std::move(divergences), samples_id_),
           scoreOf("nll", "nats", std::move(likelihoods), samples_id_)};
 }
@@ -69,13 +72,14 @@ PasskeyEvaluation::PasskeyEvaluation(const PasskeyTask& task, std::int64_t promp
 
 namespace {
 
-AnswerReading readAnswer(const Student& student, const AnsweredPrompt& prompt) {
-  const Model& model = *student.model;
+/// `beginning` has seen the first tokens of the prompt.
+AnswerReading readAnswer(const Decoder& beginning, const AnsweredPrompt& prompt) {
+  const Model& model = beginning.model();
+  const auto rest = std::span(prompt.ids).subspan(static_cast<std::size_t>(beginning.position()));
   std::vector<std::int64_t> before(prompt.ids.size() - static_cast<std::size_t>(prompt.answer_begin));
-  std::iota(before.begin(), before.end(), prompt.answer_begin - 1);  // the places that the answer is read from
-  const at::Tensor ids = tokenBatch(prompt.ids, model.device());
-  const at::Tensor stream = runLayers(model, student.mixers, ids, {}, before)[0];
-  const at::Tensor answer = ids[0].slice(0, prompt.answer_begin);
+  std::iota(before.begin(), before.end(), prompt.answer_begin - 1 - beginning.position());  // that it is read from
+  const at::Tensor stream = beginning.fork(1).streamOf(rest, before);
+  const at::Tensor answer = tokenBatch(prompt.ids, model.device())[0].slice(0, prompt.answer_begin);
   AnswerReading reading;
   for (std::int64_t first = 0; first < stream.size(0); first += kHeadRows) {
     const std::int64_t count = std::min(kHeadRows, stream.size(0) - first);
@@ -92,16 +96,23 @@ AnswerReading readAnswer(const Student& student, const AnsweredPrompt& prompt) {
 std::vector<AnswerReading> readAnswers(const Student& student, std::size_t count,
                                        const std::function<const AnsweredPrompt&(std::size_t)>& prompt,
                                        const std::string& message, Progress& progress) {
-  std::size_t longest = 0;
-  for (std::size_t i = 0; i < count; ++i) longest = std::max(longest, prompt(i).ids.size());
+  std::vector<std::size_t> order(count);  // the longest first: those that are read beside each other take as long
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t i) { return prompt(i).ids.size(); });
+  std::vector<std::span<const std::int32_t>> questions;
+  for (const std::size_t i : order) {
+    questions.push_back(std::span(prompt(i).ids).first(static_cast<std::size_t>(prompt(i).answer_begin) - 1));
+  }
+  const Decoder beginning = begun(student, commonBeginning(questions), progress);
   std::vector<AnswerReading> readings(count);
   const auto read = [&](std::int64_t index) {
-    const auto i = static_cast<std::size_t>(index);
-    readings[i] = readAnswer(student, prompt(i));
+    const std::size_t i = order[static_cast<std::size_t>(index)];
+    readings[i] = readAnswer(beginning, prompt(i));
   };
-  eachSequence(
-      *student.model, static_cast<std::int64_t>(count), static_cast<std::int64_t>(longest), progress, read,
-      [&](std::int64_t done) { progress.report(message, static_cast<double>(done) / static_cast<double>(count)); });
+  const std::int64_t longest = order.empty() ? 0 : std::ssize(prompt(order.front()).ids);
+  eachSequence(*student.model, std::ssize(order), longest, progress, read, [&](std::int64_t done) {
+    progress.report(message, static_cast<double>(done) / static_cast<double>(count));
+  });
   return readings;
 }
 

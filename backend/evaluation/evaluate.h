@@ -36,6 +36,7 @@ class TextEvaluation final : public Evaluation {
 
  private:
   Student teacher_;
+  std::int64_t length_;
   std::vector<std::vector<std::int32_t>> sequences_;
   std::string samples_id_;
   std::vector<at::Tensor> hidden_;  ///< The teacher's, [T−1, D] normalised last hidden states.

@@ -32,10 +32,14 @@ class KeyValueState final : public MixerState {
     return rows_.empty() ? 0 : elements * static_cast<std::int64_t>(rows_.front().keys.itemsize());
   }
 
-  void keep(std::span<const std::int64_t> rows) override {
-    std::vector<Row> kept;
-    for (const std::int64_t row : rows) kept.push_back(rows_.at(static_cast<std::size_t>(row)));
-    rows_ = std::move(kept);
+  std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const override {
+    auto chosen = std::make_unique<KeyValueState>(*this);
+    chosen->rows_.clear();
+    for (const std::int64_t row : rows) {  // tensors of their own: each goes on in its own way
+      const Row& from = rows_.at(static_cast<std::size_t>(row));
+      chosen->rows_.push_back({from.keys.clone(), from.values.clone(), from.tokens});
+    }
+    return chosen;
   }
 
   bool empty(const Packing& packing) const {

@@ -17,9 +17,12 @@ struct GdnState final : MixerState {
   std::int64_t bytes() const override {
     return static_cast<std::int64_t>(state.nbytes()) + (window ? window->bytes() : 0);
   }
-  void keep(std::span<const std::int64_t> rows) override {
-    state = state.index_select(0, at::tensor(at::IntArrayRef(rows.data(), rows.size()), at::kLong).to(state.device()));
-    if (window) window->keep(rows);
+  std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const override {
+    auto chosen = std::make_unique<GdnState>();
+    const at::Tensor places = at::tensor(at::IntArrayRef(rows.data(), rows.size()), at::kLong);
+    chosen->state = state.index_select(0, places.to(state.device()));
+    if (window) chosen->window = window->select(rows);
+    return chosen;
   }
 };
 

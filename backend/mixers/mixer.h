@@ -23,8 +23,8 @@ class MixerState {
   virtual ~MixerState() = default;
   /// As held for the tokens so far, to be compared with MixerCost::cache_bytes; room for more tokens does not count.
   virtual std::int64_t bytes() const = 0;
-  /// Keeps these rows, in this order, and forgets the others.
-  virtual void keep(std::span<const std::int64_t> rows) = 0;
+  /// Copies of these rows, in this order; one may be named several times.
+  virtual std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const = 0;
 };
 
 /// An operator standing in a layer: takes the normalised stream, returns what goes into the residual. Over a whole

@@ -66,6 +66,12 @@ Decoder::Decoder(std::shared_ptr<const Model> model, MixerRow mixers, std::int64
   for (const Mixer* mixer : mixers_) states_.push_back(mixer->start(rows));
 }
 
+Decoder::Decoder(const Decoder& other, std::int64_t rows)
+    : model_(other.model_), mixers_(other.mixers_), positions_(static_cast<std::size_t>(rows), other.position()) {
+  const std::vector<std::int64_t> first(static_cast<std::size_t>(rows), 0);
+  for (const auto& state : other.states_) states_.push_back(state->select(first));
+}
+
 at::Tensor Decoder::advance(const at::Tensor& ids, std::span<const std::int64_t> lengths, std::int64_t first_row,
                             std::span<const std::int64_t> wanted) {
   const at::NoGradGuard no_grad;
@@ -99,12 +105,19 @@ at::Tensor Decoder::feed(std::span<const std::int32_t> ids, std::span<const std:
   return model_->head(model_->finalNorm(stream[0]));
 }
 
+at::Tensor Decoder::streamOf(std::span<const std::int32_t> ids, std::span<const std::int64_t> wanted,
+                             std::int64_t row) {
+  return advance(tokenBatch(ids, model_->device()), std::vector{std::ssize(ids)}, row, wanted)[0];
+}
+
 void Decoder::keep(std::span<const std::int64_t> rows) {
-  for (const auto& state : states_) state->keep(rows);
+  for (auto& state : states_) state = state->select(rows);
   std::vector<std::int64_t> kept;
   for (const std::int64_t row : rows) kept.push_back(position(row));
   positions_ = std::move(kept);
 }
+
+Decoder Decoder::fork(std::int64_t rows) const { return {*this, rows}; }
 
 std::int64_t Decoder::cacheBytes() const {
   std::int64_t total = 0;

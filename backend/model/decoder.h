@@ -44,8 +44,13 @@ class Decoder {
   at::Tensor feed(const at::Tensor& ids, bool all = false);
   /// Feeds sequence s, the next lengths[s] ≥ 1 of `ids`, to row first_row + s: the logits of their last tokens [n, V].
   at::Tensor feed(std::span<const std::int32_t> ids, std::span<const std::int64_t> lengths, std::int64_t first_row = 0);
-  /// Keeps these rows, in this order, and forgets the others.
+  /// Feeds `ids` to a row: the stream behind the last layer [n, D], before the final norm, at the `wanted` of them.
+  at::Tensor streamOf(std::span<const std::int32_t> ids, std::span<const std::int64_t> wanted, std::int64_t row = 0);
+
+  /// Keeps these rows, in this order, and forgets the others; one that is named several times is copied.
   void keep(std::span<const std::int64_t> rows);
+  /// A decoder of so many rows, each of which has seen what the first row of this one has.
+  Decoder fork(std::int64_t rows) const;
 
   const Model& model() const { return *model_; }
   std::int64_t rows() const { return std::ssize(positions_); }
@@ -53,6 +58,8 @@ class Decoder {
   std::int64_t cacheBytes() const;
 
  private:
+  Decoder(const Decoder& other, std::int64_t rows);
+
   /// Moves sequences on; of the stream, the `wanted` columns.
   at::Tensor advance(const at::Tensor& ids, std::span<const std::int64_t> lengths, std::int64_t first_row,
                      std::span<const std::int64_t> wanted);

@@ -11,9 +11,20 @@
 
 namespace interleave {
 
-/// Feeds prompt i, all of it, to row i of a decoder that has seen nothing, short ones packed and long ones in pieces;
-/// the logits of their last tokens [n, V]. Usage error: a prompt without tokens. Stopped when asked.
-at::Tensor prefill(Decoder& decoder, std::span<const std::vector<std::int32_t>> prompts, Progress& progress);
+/// The tokens that all of `prompts` begin with.
+std::span<const std::int32_t> commonBeginning(std::span<const std::span<const std::int32_t>> prompts);
+
+/// A decoder of one row that has seen `ids`, fed in pieces where they are many. Stopped when asked.
+Decoder begun(const Student& student, std::span<const std::int32_t> ids, Progress& progress);
+
+/// A decoder that has seen prompt i in row i, and the logits of their last tokens [n, V]. What all of them begin with
+/// is computed once; of the rest short ones are packed, long ones fed in pieces. Usage error: none, or one without
+/// tokens. Stopped when asked.
+struct Prefilled {
+  Decoder decoder;
+  at::Tensor logits;
+};
+Prefilled prefill(const Student& student, std::span<const std::vector<std::int32_t>> prompts, Progress& progress);
 
 /// Greedy continuation of each prompt, up to `most` tokens or a token of `end_ids`, which is left out. The prompts may
 /// differ in length: they are prefilled packed, then decoded together, and leave the batch as they end. A continuation

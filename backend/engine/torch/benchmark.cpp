@@ -177,16 +177,16 @@ class Benchmark {
       const double flops = forwardFlops(config(), placement, bank_->windows(), tokens / request_.prompts, false) *
                            static_cast<double>(request_.prompts);
       time("evaluate " + of, tokens, flops, [&] { evaluation.scores(bank_->student(placement), progress_); });
-      const MixerRow row = bank_->row(placement);
-      std::optional<Decoder> decoder;
-      at::Tensor last;
+      const Student student{model_, bank_->row(placement)};
+      std::optional<Prefilled> filled;
       time("prefill " + of, tokens, flops, [&] {
-        decoder.emplace(model_, row, request_.prompts);
-        await(last = prefill(*decoder, questions, progress_));
+        filled.emplace(prefill(student, questions, progress_));
+        await(filled->logits);
       });
+      auto& [decoder, last] = *filled;
       const std::int64_t answers = request_.prompts * request_.new_tokens;
       time("decode " + of, answers, stepFlops(placement) * static_cast<double>(answers), [&] {
-        for (std::int64_t i = 0; i < request_.new_tokens; ++i) last = decoder->feed(last.argmax(-1, true));
+        for (std::int64_t i = 0; i < request_.new_tokens; ++i) last = decoder.feed(last.argmax(-1, true));
         await(last);
       });
     }

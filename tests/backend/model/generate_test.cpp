@@ -111,6 +111,22 @@ TEST_P(Generation, ABatchOfAnyLengthsGivesWhatEachPromptGivesAlone) {
   }
 }
 
+TEST_P(Generation, WhatAllPromptsBeginWithIsComputedOnce) {
+  std::vector<Tokens> prompts = randomPrompts({3, 30, 1, 12});
+  const Tokens beginning = randomPrompts({0, 0, 0, 0, 21}).back();
+  for (Tokens& prompt : prompts) prompt.insert(prompt.begin(), beginning.begin(), beginning.end());
+  prompts.push_back(beginning);  // which is all of one
+  const std::vector<Tokens> together = generate(prompts, 6);
+  for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(together[i], continued(prompts[i], 6)) << "prompt " << i;
+  NoProgress quiet;
+  const Prefilled filled = prefill({teacher_.model, row_}, prompts, quiet);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const at::Tensor alone = logits(*teacher_.model, row_, tokenBatch(prompts[i], at::kCPU))[0][-1];
+    EXPECT_LT((filled.logits[static_cast<std::int64_t>(i)] - alone).abs().max().item<double>(), 1e-9) << "prompt " << i;
+    EXPECT_EQ(filled.decoder.position(static_cast<std::int64_t>(i)), std::ssize(prompts[i]));
+  }
+}
+
 TEST_P(Generation, PromptsThatEndLeaveTheBatch) {
   const std::vector<Tokens> prompts = randomPrompts({5, 12, 3, 20, 7});
   Tokens ends;  // some that come at different times
@@ -156,6 +172,27 @@ TEST_P(FusedDecoding, RowsCanBeKeptAndFedByThemselves) {
   expectLast(last[1], 0, 12);
   EXPECT_EQ(decoder.position(0), 20);
   EXPECT_EQ(decoder.position(1), 12);
+}
+
+TEST_P(FusedDecoding, ForksGoTheirOwnWays) {
+  const at::NoGradGuard no_grad;
+  const Tokens text = randomPrompts({19}).front(), other = randomPrompts({0, 9}).back();
+  NoProgress quiet;
+  const Decoder beginning = begun({teacher_.model, row_}, std::span(text).first(11), quiet);
+  const auto behind = [&](const Tokens& rest) {
+    const std::vector<std::int64_t> last{std::ssize(rest) - 1};
+    return teacher_.model->head(teacher_.model->finalNorm(beginning.fork(1).streamOf(rest, last)))[0];
+  };
+  const Tokens rest(text.begin() + 11, text.end());
+  Tokens another(text.begin(), text.begin() + 11);
+  another.insert(another.end(), other.begin(), other.end());
+  const auto alone = [&](const Tokens& ids) { return logits(*teacher_.model, row_, tokenBatch(ids, at::kCPU))[0][-1]; };
+  EXPECT_LT((behind(rest) - alone(text)).abs().max().item<double>(), 2e-5);
+  EXPECT_LT((behind(other) - alone(another)).abs().max().item<double>(), 2e-5) << "the first fork left its mark";
+  Decoder several = beginning.fork(2);
+  several.feed(rest, std::vector{std::ssize(rest)}, 0);
+  const at::Tensor last = several.feed(other, std::vector{std::ssize(other)}, 1);
+  EXPECT_LT((last[0] - alone(another)).abs().max().item<double>(), 2e-5) << "rows share memory";
 }
 
 class LargeBatch : public Generation {};
