@@ -14,9 +14,10 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 find_program(CCACHE ccache)
-if(CCACHE)
+if(CCACHE)  # what one clone has compiled serves another: paths below the root count as seen from the build folder
   set(CMAKE_CXX_COMPILER_LAUNCHER
-    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    "CCACHE_BASEDIR=${INTERLEAVE_ROOT}" CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 
 # interleave_target(NAME): our warnings, the sanitizers asked for, and includes from the repository's root.

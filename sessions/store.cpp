@@ -47,6 +47,9 @@ struct Store::Impl {
     throw badInput(file.string(), "JSON", problem.what());
   }
 
+  /// Scores as they were recorded, those of transfers or the others.
+  std::vector<ScoreEvent> judged(RunId id, bool transfers);
+
   std::vector<RunSummary> summaries(const char* condition, std::int64_t value) {
     const bool writer = WriterLock::holder(file).has_value();
     SQLite::Statement row(database,
@@ -229,14 +232,18 @@ std::vector<TrialEvent> Store::trials(RunId id) const { return impl_->eventsOf<T
 std::vector<PlacementEvent> Store::placements(RunId id) const { return impl_->eventsOf<PlacementEvent>(id); }
 std::vector<LogEvent> Store::log(RunId id) const { return impl_->eventsOf<LogEvent>(id); }
 
-std::vector<ScoreEvent> Store::scores(RunId id) const {
+std::vector<ScoreEvent> Store::Impl::judged(RunId id, bool transfers) {
   std::vector<ScoreEvent> scores;
-  for (ScoreEvent& next : impl_->eventsOf<ScoreEvent>(id)) {
+  for (ScoreEvent& next : eventsOf<ScoreEvent>(id)) {
+    if (next.isTransfer() != transfers) continue;
     const auto joined = [&](ScoreEvent& event) { return join(event, next); };
     if (!std::ranges::any_of(scores, joined)) scores.push_back(std::move(next));
   }
   return scores;
 }
+
+std::vector<ScoreEvent> Store::scores(RunId id) const { return impl_->judged(id, false); }
+std::vector<ScoreEvent> Store::transfers(RunId id) const { return impl_->judged(id, true); }
 
 std::vector<ExportRecord> Store::exports(RunId id) const {
   return impl_->read([&] {

@@ -65,6 +65,7 @@ class Store {
   std::vector<TrialEvent> trials(RunId id) const;            ///< In the order in which they were tried.
   std::vector<PlacementEvent> placements(RunId id) const;
   std::vector<ScoreEvent> scores(RunId id) const;
+  std::vector<ScoreEvent> transfers(RunId id) const;  ///< Judged otherwise than found: ScoreEvent::isTransfer().
   std::vector<LogEvent> log(RunId id) const;
   std::vector<ExportRecord> exports(RunId id) const;
   std::optional<Checkpoint> checkpoint(RunId id) const;  ///< The newest.

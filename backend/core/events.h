@@ -95,6 +95,10 @@ struct PlacementEvent {
 struct ScoreEvent {
   /// Labels of the two that healing tells, on the same samples.
   static constexpr std::string_view kBeforeHealing = "before healing", kAfterHealing = "after healing";
+  /// Labels of what is judged otherwise than it was found begin so (see sessions/transfer.h); they are kept apart.
+  static constexpr std::string_view kUnder = "under: ";
+  bool isTransfer() const { return label.starts_with(kUnder); }
+
   std::string label;  ///< Which placement: "found K=8", "uniform:8 offset 0", "teacher".
   Placement placement;
   std::vector<Score> scores;

@@ -15,6 +15,7 @@ namespace interleave {
 struct TransferTable {
   std::vector<std::string> rows, columns;
   std::vector<std::vector<std::vector<Score>>> scores;  ///< [rows][columns]: of each task; empty: not judged.
+  bool operator==(const TransferTable&) const = default;
 
   std::vector<std::string> tasks() const;  ///< In the order in which they come.
   const Score* score(std::size_t row, std::size_t column, const std::string& task) const;  ///< Null: not judged on it.

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "backend/core/transfer.h"
+#include "sessions/transfer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <chrono>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,99 +32,20 @@ struct TransferOptions {
   Workbench::EvaluationRequest request;  ///< Of every cell, unless its column says otherwise.
 };
 
-/// A column: what differs in it from the way in which a placement was found.
-struct Condition {
-  std::string name = "as found";
-  std::optional<MixerKind> rest;    ///< Stands in all layers that keep no attention.
-  std::optional<std::string> bank;  ///< Where the operators come from.
-  Workbench::EvaluationRequest request;
-};
-
-std::int64_t wholeNumber(const std::string& key, const std::string& value, std::int64_t least) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (problem != std::errc{} || end != value.data() + value.size() || number < least) {
-    throw usageError("--under", fmt::format("{}={}: expected a whole number, {} or more", key, value, least));
-  }
-  return number;
-}
-
-/// "KEY=VALUE,KEY=VALUE"; a comma within a value (a folder's name) is part of it.
-std::vector<std::pair<std::string, std::string>> wordsIn(const std::string& text) {
-  std::vector<std::pair<std::string, std::string>> words;
-  std::istringstream rest(text);
-  for (std::string word; std::getline(rest, word, ',');) {
-    const std::size_t sign = word.find('=');
-    if (sign != std::string::npos) {
-      words.emplace_back(word.substr(0, sign), word.substr(sign + 1));
-    } else if (!words.empty()) {
-      words.back().second += "," + word;
-    } else {
-      break;
-    }
-  }
-  if (words.empty()) throw usageError("--under", "\"" + text + "\": expected KEY=VALUE");
-  return words;
-}
-
-Condition conditionNamed(const std::string& text, const Workbench::EvaluationRequest& usual) {
-  Condition condition{.name = text, .rest = {}, .bank = {}, .request = usual};
-  for (const auto& [key, value] : wordsIn(text)) {
-    Workbench::EvaluationRequest& request = condition.request;
-    const std::map<std::string, std::int64_t*> numbers{{"tokens", &request.text_tokens},
-                                                       {"sequence", &request.sequence_length},
-                                                       {"prompts", &request.prompts},
-                                                       {"prompt_tokens", &request.prompt_tokens}};
-    if (const auto number = numbers.find(key); number != numbers.end()) {
-      *number->second = wholeNumber(key, value, 1);
-    } else if (key == "seed") {
-      request.seed = static_cast<std::uint64_t>(wholeNumber(key, value, 0));
-    } else if (key == "operator") {
-      condition.rest = mixerKindNamed(value);
-      if (!condition.rest || condition.rest == MixerKind::Full) {
-        throw usageError("--under", "\"" + value + "\" is no operator" + didYouMean(value, restOperatorNames()));
-      }
-    } else if (key == "bank") {
-      condition.bank = value;
-    } else if (key == "wording") {
-      request.wording = value;
-    } else {
-      std::vector<std::string> known{"operator", "bank", "seed", "wording"};
-      for (const auto& [name, place] : numbers) known.push_back(name);
-      throw usageError("--under", "unknown key \"" + key + "\"" + didYouMean(key, known));
-    }
-  }
-  return condition;
-}
-
 /// A row: what a run found.
 struct Found {
+  RunId run = 0;
   std::string name;
   RunSpec spec;
   Placement placement;
 };
 
 Found foundBy(const Store& store, RunId id, const std::string& budget) {
-  Found found{.name = {}, .spec = store.spec(id), .placement = {}};
+  Found found{.run = id, .name = {}, .spec = store.spec(id), .placement = {}};
   const std::optional<Budget> wanted = budget.empty() ? std::nullopt : std::optional(Budget::parse(budget));
   found.placement = placementOf(store.placements(id), wanted, id).placement;
   found.name = fmt::format("run {}: {} seed {}", id, found.spec.method, found.spec.seed);
   return found;
-}
-
-Placement under(const Condition& condition, Placement placement) {
-  for (int layer = 0; condition.rest && layer < placement.layers(); ++layer) {
-    if (placement[layer] != MixerKind::Full) placement.set(layer, *condition.rest);
-  }
-  return placement;
-}
-
-Workbench::EvaluationRequest requestOf(const Condition& condition, const RunSpec& spec) {
-  Workbench::EvaluationRequest request = condition.request;
-  request.model = spec.model_path;
-  request.candidates.bank = condition.bank.value_or(spec.bank_dir);
-  request.candidates.bank_settings = spec.bank_settings;
-  return request;
 }
 
 nlohmann::json jsonOf(const TransferTable& table, const std::vector<Found>& found) {
@@ -185,6 +104,25 @@ std::string textOf(const TransferTable& table) {
   return text + "\n± a standard error; * worse than the best of its column, pair by pair (docs/methods.md)";
 }
 
+/// As the store has it, with another run maybe; otherwise measured. Recorded with the row's run.
+std::vector<Score> judged(const Condition& condition, const Found& row, Workbench& workbench, const Store& store,
+                          StoreWriter& writer, Terminal& terminal) {
+  const Placement placement = condition.of(row.placement);
+  std::optional<ScoreEvent> known = storedScores(store, row.spec, placement, condition.manner());
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<Score> scores =
+      known ? known->scores : workbench.evaluate(condition.requestFor(row.spec), placement, terminal);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  const ScoreEvent event = condition.event(row.placement, scores, known ? known->seconds : took.count());
+  const std::vector<ScoreEvent> own = store.transfers(row.run);
+  const bool recorded = std::ranges::any_of(own, [&](const ScoreEvent& other) {
+    return other.label == event.label && other.placement == event.placement && other.manner == event.manner;
+  });
+  if (!recorded) writer.record(row.run, event);
+  writer.flush();  // for rows that found the same
+  return scores;
+}
+
 void transfer(const TransferOptions& options, Terminal& terminal) {
   const Store store = Store::open(options.store);
   TransferTable table;
@@ -198,19 +136,20 @@ void transfer(const TransferOptions& options, Terminal& terminal) {
   }
   std::vector<Condition> conditions(1);
   conditions.front().request = options.request;
-  for (const std::string& text : options.under) conditions.push_back(conditionNamed(text, options.request));
+  for (const std::string& text : options.under) conditions.push_back(Condition::parse(text, options.request));
   for (const Condition& condition : conditions) table.columns.push_back(condition.name);
   table.scores.assign(found.size(), std::vector<std::vector<Score>>(conditions.size()));
 
+  StoreWriter writer(options.store);
   Workbench workbench;
   for (std::size_t column = 0; column < conditions.size(); ++column) {
     for (std::size_t row = 0; row < found.size(); ++row) {
       terminal.setHeadline(fmt::format("[{} of {}: {}, {}]", column * found.size() + row + 1,
                                        found.size() * conditions.size(), table.rows[row], table.columns[column]));
-      table.scores[row][column] = workbench.evaluate(requestOf(conditions[column], found[row].spec),
-                                                     under(conditions[column], found[row].placement), terminal);
+      table.scores[row][column] = judged(conditions[column], found[row], workbench, store, writer, terminal);
     }
   }
+  if (!writer.flush()) throw failure(options.store, "the scores could not be recorded: " + writer.status().problem);
   const nlohmann::json document = jsonOf(table, found);
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, textOf(table));

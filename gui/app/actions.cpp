@@ -60,6 +60,8 @@ Actions makeActions(MainWindow& window) {
                 [w] { w->placement().askHeal(); });
   a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, studio,
                     &Studio::judgeCompared);
+  a.transfer = make(*w, tr("&Judge the selected runs under…"), tr("Judge under…"), Qt::CTRL | Qt::SHIFT | Qt::Key_J, w,
+                    [w] { w->transfer().askCondition(w->runs().chosen()); });
   a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });
   a.save_layout = make(*w, tr("&Save layout as…"), tr("Save"), {}, w, &MainWindow::saveLayout);
   return a;

@@ -12,7 +12,7 @@ struct Actions {
   QAction *open_model, *open_store, *open_batch, *export_placement, *report, *quit;
   QAction *undo, *redo, *clear_budget, *add_to_compare;
   QAction *prepare, *start_pause, *stop, *fork, *resume_run, *replay, *heal;
-  QAction *evaluate, *reset_layout, *save_layout;
+  QAction *evaluate, *transfer, *reset_layout, *save_layout;
 };
 
 /// Makes the actions with their texts and shortcuts; undo and redo come from the window's undo group.

@@ -21,17 +21,19 @@ void arrange(QMainWindow& window, Arrangement arrangement) {
               *placement = dock(window, u"placement"_s), *cache = dock(window, u"cache"_s),
               *curves = dock(window, u"curves"_s), *method = dock(window, u"method"_s),
               *compare = dock(window, u"compare"_s), *evaluation = dock(window, u"evaluation"_s),
-              *front = dock(window, u"front"_s), *queue = dock(window, u"queue"_s), *log = dock(window, u"log"_s);
-  const QList<QDockWidget*> all{runs,   setup,   logits,     placement, cache, curves,
-                                method, compare, evaluation, front,     queue, log};
+              *transfer = dock(window, u"transfer"_s), *front = dock(window, u"front"_s),
+              *queue = dock(window, u"queue"_s), *log = dock(window, u"log"_s);
+  const QList<QDockWidget*> all{runs,    setup,      logits,   placement, cache, curves, method,
+                                compare, evaluation, transfer, front,     queue, log};
   for (QDockWidget* each : all) {
     each->setFloating(false);
     window.removeDockWidget(each);
   }
   QDockWidget* above = arrangement == Arrangement::Compare ? compare : logits;
-  const QList<QDockWidget*> below = arrangement == Arrangement::Compare
-                                        ? QList<QDockWidget*>{logits, cache, curves, method, evaluation, queue}
-                                        : QList<QDockWidget*>{cache, curves, method, compare, evaluation, queue};
+  const QList<QDockWidget*> below =
+      arrangement == Arrangement::Compare
+          ? QList<QDockWidget*>{logits, cache, curves, method, evaluation, transfer, queue}
+          : QList<QDockWidget*>{cache, curves, method, compare, evaluation, transfer, queue};
   window.addDockWidget(Qt::LeftDockWidgetArea, runs);
   window.splitDockWidget(runs, log, Qt::Vertical);
   window.splitDockWidget(runs, above, Qt::Horizontal);

@@ -8,7 +8,7 @@ class QMainWindow;
 
 namespace interleave::gui {
 
-inline constexpr int kLayoutVersion = 3;  ///< Of stored states of the window: a new dock makes it one more.
+inline constexpr int kLayoutVersion = 4;  ///< Of stored states of the window: a new dock makes it one more.
 
 /// The arrangements of docks that come with the studio; the user's own are kept by name.
 enum class Arrangement { Search, Compare, Placement };

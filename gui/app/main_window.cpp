@@ -88,9 +88,12 @@ MainWindow::MainWindow(Studio& studio, bool remember)
   addPane(new MethodPane(studio_), u"method"_s);
   addPane(new ComparePane(studio_), u"compare"_s);
   addPane(new EvaluationPane(studio_), u"evaluation"_s);
+  addPane(transfer_ = new TransferPane(studio_), u"transfer"_s);
   addPane(new FrontPane(studio_), u"front"_s);
   addPane(queue_ = new QueuePane(studio_), u"queue"_s);
   addPane(new LogPane(studio_), u"log"_s);
+
+  connect(transfer_, &TransferPane::judgingWanted, actions_.transfer, &QAction::trigger);
 
   auto* bar = new QToolBar(tr("Run"));
   bar->setObjectName(u"bar"_s);
@@ -210,7 +213,7 @@ void MainWindow::buildMenus() {
     themes->addAction(action);
   }
   QMenu* compare = menuBar()->addMenu(tr("&Compare"));
-  compare->addActions({actions_.add_to_compare, actions_.evaluate});
+  compare->addActions({actions_.add_to_compare, actions_.evaluate, actions_.transfer});
   QMenu* window = menuBar()->addMenu(tr("&Window"));
   connect(window, &QMenu::aboutToShow, this, [this, window] { buildLayoutMenu(*window); });
   buildLayoutMenu(*window);

@@ -13,6 +13,7 @@
 #include "gui/docks/placement_pane.h"
 #include "gui/docks/queue_pane.h"
 #include "gui/docks/runs_pane.h"
+#include "gui/docks/transfer_pane.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/dock.h"
 
@@ -36,6 +37,7 @@ class MainWindow final : public QMainWindow {
   PlacementPane& placement() { return *placement_; }
   RunsPane& runs() { return *runs_; }
   QueuePane& queue() { return *queue_; }
+  TransferPane& transfer() { return *transfer_; }
   const std::vector<Dock*>& docks() const { return docks_; }
   Dock& dock(const QString& object_name);
 
@@ -77,6 +79,7 @@ class MainWindow final : public QMainWindow {
   PlacementPane* placement_;
   RunsPane* runs_;
   QueuePane* queue_;
+  TransferPane* transfer_;
   QLabel *banner_, *problem_, *device_, *store_, *document_, *method_;
   QTimer status_timer_;
 };

@@ -52,6 +52,7 @@ Studio::Studio(Workshop& workshop)
                {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
                [this] { return evaluationRequest(); }),
       measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }),
+      transfer_(workshop, jobs_, library_),
       queue_(workshop, jobs_, library_, controller_,
              [this](const PlannedRun& planned, RunId run, bool goes_on) { launchPlanned(planned, run, goes_on); }) {
   clock_.addSource([this] {
@@ -75,6 +76,7 @@ Studio::Studio(Workshop& workshop)
     log_.add(LogEvent::Level::Info, text);
     Q_EMIT notice(text);
   });
+  connect(&transfer_, &TransferBoard::recorded, this, &Studio::flushStore);
   connectRun();
   connectQueue();
   since_reload_.start();

@@ -17,6 +17,7 @@
 #include "gui/app/run_controller.h"
 #include "gui/app/run_library.h"
 #include "gui/app/run_queue.h"
+#include "gui/app/transfer_board.h"
 #include "gui/app/workshop.h"
 #include "gui/model/job_list.h"
 #include "gui/model/log_model.h"
@@ -51,6 +52,7 @@ class Studio final : public QObject {
   EvaluationQueue& judging() { return judging_; }  ///< Asked for: with all samples.
   EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
   CostMeasurement& measuredCost() { return measured_cost_; }
+  TransferBoard& transfer() { return transfer_; }
 
   /// The store that is open already is read anew. Refused while something is written to the open one.
   void openStore(const std::filesystem::path& file);
@@ -146,6 +148,7 @@ class Studio final : public QObject {
   OpenModel model_;
   EvaluationQueue judging_, what_if_;
   CostMeasurement measured_cost_;
+  TransferBoard transfer_;
   RunController controller_;  // first to go: its engine records into the library
   RunQueue queue_;            // before that: it watches the controller
   ReportProcess report_;

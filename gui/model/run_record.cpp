@@ -68,7 +68,9 @@ void RunRecord::take(MailboxContents contents) {
           if constexpr (std::is_same_v<T, LayerScoreEvent>) addScore(layer_scores, std::move(value));
           if constexpr (std::is_same_v<T, TrialEvent>) replaceFrom(trials, std::move(value));
           if constexpr (std::is_same_v<T, PlacementEvent>) placements.push_back(std::move(value));
-          if constexpr (std::is_same_v<T, ScoreEvent>) scores.push_back(std::move(value));
+          if constexpr (std::is_same_v<T, ScoreEvent>) {
+            if (!value.isTransfer()) scores.push_back(std::move(value));
+          }
           if constexpr (std::is_same_v<T, InterventionEvent>) changes.push_back(std::move(value.change));
           if constexpr (std::is_same_v<T, EnvironmentEvent>) environment = std::move(value);
           if constexpr (std::is_same_v<T, LogEvent>) {

@@ -25,7 +25,7 @@ struct RunRecord {
   std::vector<std::vector<LayerScoreEvent>> layer_scores;
   std::vector<TrialEvent> trials;  ///< Of methods that try placements, in order.
   std::vector<PlacementEvent> placements;
-  std::vector<ScoreEvent> scores;
+  std::vector<ScoreEvent> scores;  ///< Without transfers; see Store.
   std::vector<Intervention> changes;
   struct Line {
     LogEvent event;

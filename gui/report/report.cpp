@@ -20,6 +20,7 @@
 #include "gui/report/report_page.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "sessions/transfer.h"
 
 namespace interleave::gui {
 namespace {
@@ -183,7 +184,13 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
   const QString title = QCoreApplication::translate("Report", "Where to keep attention: a report of runs");
   ReportPage page(workshop);
   page.addHead(title, request.store, runs);
-  for (const Comparison& comparison : comparisons) page.addComparison(comparison, request.against);
+  const Store store = Store::open(request.store);
+  for (const Comparison& comparison : comparisons) {
+    page.addComparison(comparison, request.against);
+    std::vector<RunId> ids;
+    for (const ReportRun& run : comparison.runs) ids.push_back(run.summary.id);
+    page.addTransfer(transferIn(store, ids));
+  }
   for (const ReportRun& run : runs) page.addRun(run);
   const ReportDocument& document = page.document();
   if (suffix == ".md") return writeMarkdown(document, request.file);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/core/transfer.h"
 #include "gui/report/report_data.h"
 #include "gui/report/report_document.h"
 #include "gui/report/report_figures.h"
@@ -21,6 +22,7 @@ class ReportPage final {
   void addHead(const QString& title, const std::filesystem::path& store, const std::vector<ReportRun>& runs);
   /// Differences are from the placement named `against`; see referencesOf().
   void addComparison(const Comparison& comparison, const std::string& against);
+  void addTransfer(const TransferTable& table);  ///< Nothing where nothing was judged so.
   void addRun(const ReportRun& run);
 
   const ReportDocument& document() const { return document_; }

@@ -9,6 +9,7 @@ namespace interleave::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Words = std::vector<std::string>;
 
 class TransferCommand : public ::testing::Test {
@@ -67,6 +68,16 @@ TEST_F(TransferCommand, JudgesWhatRunsFoundUnderEachCondition) {
   }
   EXPECT_EQ(table.at("placements")[0].at("kept_layers"), nlohmann::json({0, 1}));
   EXPECT_EQ(transfer({"--budget", "1"}).json().at("placements")[1].at("kept_layers"), nlohmann::json({3}));
+}
+
+TEST_F(TransferCommand, IsRecordedAndNotMeasuredAgain) {
+  const CommandResult first = transfer({"--under", "operator=swa"}), again = transfer({"--under", "operator=swa"});
+  ASSERT_EQ(again.code, 0) << again.log;
+  EXPECT_EQ(again.json(), first.json());
+  EXPECT_THAT(first.log, HasSubstr("Loading"));
+  EXPECT_THAT(again.log, Not(HasSubstr("Loading")));
+  EXPECT_EQ(run({"store", "check", store_}).code, 0);
+  EXPECT_EQ(run({"runs", "show", "1", "--store", store_, "--json"}).json().at("scores").size(), 0);
 }
 
 TEST_F(TransferCommand, PutsAnotherOperatorInItsPlace) {

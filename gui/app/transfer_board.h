@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gui/app/run_library.h"
+#include "gui/app/workshop.h"
+#include "gui/model/job_list.h"
+#include "sessions/transfer.h"
+
+namespace interleave::gui {
+
+/// What runs of the open store found, judged under other conditions than it was found with: as the store tells it, and
+/// on demand measured and recorded there, a job a cell. Lives in the window's thread.
+class TransferBoard final : public QObject {
+  Q_OBJECT
+ public:
+  TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& library);
+
+  /// What these runs found at their own budgets, as found and under `condition` (see Condition::parse()). What the
+  /// store has is not measured again. Usage error: no store to record it in, or no such condition.
+  void judge(const std::vector<RunId>& runs, const std::string& condition);
+  bool judging() const;
+
+  /// Has the runs of the model with this fingerprint read, unless what was read last still stands.
+  void show(const std::string& model_fingerprint);
+  const TransferTable& table() const { return table_; }
+
+ Q_SIGNALS:
+  void changed();            ///< Another table, or judging began or ended.
+  void recorded(RunId run);  ///< A score; it is on its way into the store.
+
+ private:
+  struct Cell {
+    RunId run = 0;
+    Condition condition;
+  };
+  void next();
+
+  Workshop& workshop_;
+  JobList& jobs_;
+  RunLibrary& library_;
+  std::deque<Cell> waiting_;
+  std::filesystem::path store_;  ///< Whose runs are waiting.
+  std::string shown_;
+  bool stale_ = true;  ///< The store may tell more than the table.
+  TransferTable table_;
+};
+
+}  // namespace interleave::gui

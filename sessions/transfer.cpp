@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/transfer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "backend/core/error.h"
+#include "sessions/batch.h"
+
+namespace interleave {
+namespace {
+
+std::int64_t wholeNumber(const std::string& key, const std::string& value, std::int64_t least) {
+  std::int64_t number = 0;
+  const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (problem != std::errc{} || end != value.data() + value.size() || number < least) {
+    throw usageError(key + "=" + value, "expected a whole number, " + std::to_string(least) + " or more");
+  }
+  return number;
+}
+
+/// "KEY=VALUE,KEY=VALUE"; a comma within a value (a folder's name) is part of it.
+std::vector<std::pair<std::string, std::string>> pairsIn(const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  std::istringstream rest(text);
+  for (std::string word; std::getline(rest, word, ',');) {
+    const std::size_t sign = word.find('=');
+    if (sign != std::string::npos) {
+      pairs.emplace_back(word.substr(0, sign), word.substr(sign + 1));
+    } else if (!pairs.empty()) {
+      pairs.back().second.append(",").append(word);
+    } else {
+      break;
+    }
+  }
+  if (pairs.empty()) throw usageError("\"" + text + "\"", "expected KEY=VALUE");
+  return pairs;
+}
+
+/// The layers that keep full attention are those of a placement whatever stands in the others.
+bool keepsTheSame(const Placement& a, const Placement& b) {
+  if (a.layers() != b.layers()) return false;
+  for (int layer = 0; layer < a.layers(); ++layer) {
+    if ((a[layer] == MixerKind::Full) != (b[layer] == MixerKind::Full)) return false;
+  }
+  return true;
+}
+
+std::string rowName(const RunSummary& run, const Placement& found) {
+  std::string name = "run " + std::to_string(run.id);
+  name.append(": ").append(run.method).append(" seed ").append(std::to_string(run.seed));
+  return name.append(", K = ").append(std::to_string(found.fullCount()));
+}
+
+}  // namespace
+
+Condition Condition::parse(const std::string& text, const Workbench::EvaluationRequest& usual) {
+  Condition condition{.name = text, .rest = {}, .bank = {}, .request = usual};
+  Workbench::EvaluationRequest& request = condition.request;
+  const std::map<std::string, std::int64_t*> numbers{{"tokens", &request.text_tokens},
+                                                     {"sequence", &request.sequence_length},
+                                                     {"prompts", &request.prompts},
+                                                     {"prompt_tokens", &request.prompt_tokens}};
+  for (const auto& [key, value] : pairsIn(text)) {
+    if (const auto number = numbers.find(key); number != numbers.end()) {
+      *number->second = wholeNumber(key, value, 1);
+    } else if (key == "seed") {
+      request.seed = static_cast<std::uint64_t>(wholeNumber(key, value, 0));
+    } else if (key == "operator") {
+      condition.rest = mixerKindNamed(value);
+      if (!condition.rest || condition.rest == MixerKind::Full) {
+        throw usageError(key + "=" + value, "no operator that can stand in for full attention has this name");
+      }
+    } else if (key == "bank") {
+      condition.bank = value;
+    } else if (key == "wording") {
+      request.wording = value;
+    } else {
+      std::vector<std::string> known{"operator", "bank", "seed", "wording"};
+      for (const auto& [name, place] : numbers) known.push_back(name);
+      throw usageError("\"" + key + "\"", "no condition has this name" + didYouMean(key, known));
+    }
+  }
+  return condition;
+}
+
+Placement Condition::of(Placement found) const {
+  for (int layer = 0; rest && layer < found.layers(); ++layer) {
+    if (found[layer] != MixerKind::Full) found.set(layer, *rest);
+  }
+  return found;
+}
+
+Workbench::EvaluationRequest Condition::requestFor(const RunSpec& spec) const {
+  Workbench::EvaluationRequest own = request;
+  own.model = spec.model_path;
+  own.candidates.bank = bank.value_or(spec.bank_dir);
+  own.candidates.bank_settings = spec.bank_settings;
+  return own;
+}
+
+std::string Condition::manner() const {
+  std::string text = mannerOf(request);
+  if (bank) text.append("; operators of ").append(std::filesystem::absolute(*bank).lexically_normal().string());
+  return text;
+}
+
+ScoreEvent Condition::event(const Placement& found, std::vector<Score> scores, double seconds) const {
+  return {std::string(ScoreEvent::kUnder) + name, of(found), std::move(scores), manner(), seconds};
+}
+
+std::optional<ScoreEvent> storedScores(const Store& store, const RunSpec& spec, const Placement& placement,
+                                       const std::string& manner) {
+  for (const RunSummary& run : store.runs()) {
+    if (run.model_fingerprint != spec.model_fingerprint) continue;
+    const RunSpec other = store.spec(run.id);
+    if (other.isHeal() || other.bank_dir != spec.bank_dir || other.bank_settings != spec.bank_settings) continue;
+    for (std::vector<ScoreEvent>& events : std::array{store.scores(run.id), store.transfers(run.id)}) {
+      for (ScoreEvent& event : events) {
+        if (event.placement == placement && event.manner == manner) return std::move(event);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
+  TransferTable table;
+  std::vector<std::pair<std::string, std::string>> columns;  // label and manner
+  for (const RunId id : runs) {
+    const std::vector<ScoreEvent> transfers = store.transfers(id);
+    if (transfers.empty()) continue;
+    for (const PlacementEvent& found : store.placements(id)) {
+      std::vector<std::vector<Score>> cells(columns.size());
+      bool judged = false;
+      for (const ScoreEvent& event : transfers) {
+        if (!keepsTheSame(event.placement, found.placement)) continue;
+        const auto column = std::pair(event.label, event.manner);
+        const auto place = static_cast<std::size_t>(std::ranges::find(columns, column) - columns.begin());
+        if (place == columns.size()) {
+          columns.push_back(column);
+          cells.emplace_back();
+        }
+        cells[place] = event.scores;
+        judged = true;
+      }
+      if (!judged) continue;
+      table.rows.push_back(rowName(store.run(id), found.placement));
+      table.scores.push_back(std::move(cells));
+    }
+  }
+  std::map<std::string, int> used;
+  for (const auto& [label, manner] : columns) {
+    std::string& name = table.columns.emplace_back(label.substr(ScoreEvent::kUnder.size()));
+    if (const int count = ++used[label]; count > 1) name.append(" (").append(std::to_string(count)).append(")");
+  }
+  for (auto& cells : table.scores) cells.resize(columns.size());
+  return table;
+}
+
+}  // namespace interleave
