@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
-#include <map>
 #include <memory>
 
 #include "backend/core/error.h"
 #include "backend/core/regret.h"
 #include "cli/commands/commands.h"
 #include "cli/run_report.h"
+#include "sessions/neighbours.h"
 #include "sessions/store.h"
 
 namespace interleave::cli {
@@ -24,20 +24,6 @@ TrialTable::Part partNamed(const std::string& name) {
                              : TrialTable::Part::All;
 }
 
-/// The placements that other runs on the same model found, each with who found it.
-std::map<Placement, std::string> foundElsewhere(const Store& store, const RunSummary& of) {
-  std::map<Placement, std::string> found;
-  for (const RunSummary& run : store.runs()) {
-    if (run.id == of.id || run.model_fingerprint != of.model_fingerprint) continue;
-    for (const PlacementEvent& event : store.placements(run.id)) {
-      std::string& label = found[event.placement];
-      label +=
-          fmt::format("{}{} {} seed {} (run {})", label.empty() ? "" : "; ", run.method, run.preset, run.seed, run.id);
-    }
-  }
-  return found;
-}
-
 void regret(const RegretOptions& options, Terminal& terminal) {
   const Store store = Store::open(options.store);
   const RunSummary summary = store.run(options.run);
@@ -51,7 +37,7 @@ void regret(const RegretOptions& options, Terminal& terminal) {
   text += fmt::format("\n{:>6}  {:>9}  {:>9}  {:<21}  {}", "rank", "loss", "regret", "95 % interval", "placement");
   std::vector<std::pair<TrialTable::Standing, std::string>> lines;
   std::int64_t elsewhere = 0;
-  for (const auto& [placement, label] : foundElsewhere(store, summary)) {
+  for (const auto& [placement, label] : neighboursOf(store, options.run).found) {
     const auto standing = table.standing(placement);
     if (!standing) {
       ++elsewhere;

@@ -53,6 +53,7 @@ Studio::Studio(Workshop& workshop)
                [this] { return evaluationRequest(); }),
       measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }),
       transfer_(workshop, jobs_, library_),
+      neighbourhood_(jobs_, library_),
       queue_(workshop, jobs_, library_, controller_,
              [this](const PlannedRun& planned, RunId run, bool goes_on) { launchPlanned(planned, run, goes_on); }) {
   clock_.addSource([this] {

@@ -13,6 +13,7 @@
 #include "gui/app/cost_measurement.h"
 #include "gui/app/evaluation_queue.h"
 #include "gui/app/frame_clock.h"
+#include "gui/app/neighbourhood.h"
 #include "gui/app/open_model.h"
 #include "gui/app/run_controller.h"
 #include "gui/app/run_library.h"
@@ -53,6 +54,7 @@ class Studio final : public QObject {
   EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
   CostMeasurement& measuredCost() { return measured_cost_; }
   TransferBoard& transfer() { return transfer_; }
+  Neighbourhood& neighbourhood() { return neighbourhood_; }
 
   /// The store that is open already is read anew. Refused while something is written to the open one.
   void openStore(const std::filesystem::path& file);
@@ -149,6 +151,7 @@ class Studio final : public QObject {
   EvaluationQueue judging_, what_if_;
   CostMeasurement measured_cost_;
   TransferBoard transfer_;
+  Neighbourhood neighbourhood_;
   RunController controller_;  // first to go: its engine records into the library
   RunQueue queue_;            // before that: it watches the controller
   ReportProcess report_;

@@ -12,7 +12,6 @@ namespace interleave::gui {
 namespace {
 
 QString judgingSlot() { return QStringLiteral("transfer"); }
-QString readingSlot() { return QStringLiteral("transfer table"); }
 
 bool has(const std::vector<ScoreEvent>& events, const ScoreEvent& wanted) {
   return std::ranges::any_of(events, [&](const ScoreEvent& event) {
@@ -44,16 +43,27 @@ ScoreEvent judgedUnder(const Condition& wish, RunId run, const std::filesystem::
   return event;
 }
 
+TransferTable tableOf(const Store& store, const std::string& model_fingerprint) {
+  std::vector<RunId> runs;
+  for (const RunSummary& run : store.runs()) {
+    if (run.model_fingerprint == model_fingerprint) runs.push_back(run.id);
+  }
+  return transferIn(store, runs);
+}
+
 }  // namespace
 
 TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& library)
-    : workshop_(workshop), jobs_(jobs), library_(library) {
+    : workshop_(workshop),
+      jobs_(jobs),
+      library_(library),
+      table_(*this, jobs, library, tr("Read transfers"), QStringLiteral("transfer table"), tableOf,
+             [this] { Q_EMIT changed(); }) {
   connect(&library_, &RunLibrary::changed, this, [this] {
     if (library_.file() != store_) {
       waiting_.clear();
       jobs_.cancelSlot(judgingSlot());
     }
-    stale_ = true;
     Q_EMIT changed();
   });
   connect(&jobs_, &JobList::finished, this, [this](const QString& slot, JobList::JobState state) {
@@ -78,7 +88,6 @@ bool TransferBoard::judging() const { return jobs_.running(judgingSlot()); }
 
 void TransferBoard::next() {
   if (waiting_.empty() || library_.file() != store_) {
-    stale_ = true;
     Q_EMIT changed();
     return;
   }
@@ -94,27 +103,6 @@ void TransferBoard::next() {
                 };
               });
   Q_EMIT changed();
-}
-
-void TransferBoard::show(const std::string& model_fingerprint) {
-  if (!stale_ && shown_ == model_fingerprint) return;
-  if (!library_.isOpen()) return;
-  stale_ = false;
-  shown_ = model_fingerprint;
-  std::vector<RunId> runs;
-  for (const RunSummary& run : library_.runs()) {
-    if (run.model_fingerprint == model_fingerprint) runs.push_back(run.id);
-  }
-  std::ranges::sort(runs);
-  jobs_.start(tr("Read transfers"), readingSlot(),
-              [this, runs, file = library_.file()](Progress&) -> std::function<void()> {
-                TransferTable table = transferIn(Store::open(file), runs);
-                return [this, table = std::move(table)] {
-                  if (table == table_) return;
-                  table_ = table;
-                  Q_EMIT changed();
-                };
-              });
 }
 
 }  // namespace interleave::gui

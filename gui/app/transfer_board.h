@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "gui/app/run_library.h"
+#include "gui/app/store_reading.h"
 #include "gui/app/workshop.h"
-#include "gui/model/job_list.h"
 #include "sessions/transfer.h"
 
 namespace interleave::gui {
@@ -27,8 +26,8 @@ class TransferBoard final : public QObject {
   bool judging() const;
 
   /// Has the runs of the model with this fingerprint read, unless what was read last still stands.
-  void show(const std::string& model_fingerprint);
-  const TransferTable& table() const { return table_; }
+  void show(const std::string& model_fingerprint) { table_.want(model_fingerprint); }
+  const TransferTable& table() const { return table_.value(); }
 
  Q_SIGNALS:
   void changed();            ///< Another table, or judging began or ended.
@@ -46,9 +45,7 @@ class TransferBoard final : public QObject {
   RunLibrary& library_;
   std::deque<Cell> waiting_;
   std::filesystem::path store_;  ///< Whose runs are waiting.
-  std::string shown_;
-  bool stale_ = true;  ///< The store may tell more than the table.
-  TransferTable table_;
+  StoreReading<std::string, TransferTable> table_;
 };
 
 }  // namespace interleave::gui

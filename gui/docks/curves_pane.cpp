@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "backend/core/statistics.h"
-#include "gui/docks/trial_panels.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 
@@ -66,6 +65,8 @@ CurvesPane::CurvesPane(Studio& studio)
   layout->addWidget(figure_);
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
+  connect(&studio_.neighbourhood(), &Neighbourhood::changed, this, &Pane::touch);
+  connect(&studio_.library(), &RunLibrary::changed, this, &Pane::touch);
 }
 
 template <class T>
@@ -79,8 +80,11 @@ void CurvesPane::refresh() {
   const RunRecord& record = studio_.run().record();
   const std::span<const TrialEvent> trials = std::span(record.trials).first(seen(record.trials));
   if (!trials.empty()) {
-    setHint(tr("%n placements tried; those in Compare are marked", nullptr, static_cast<int>(trials.size())));
-    return figure_->setPanels(trialPanels(trials, studio_.book().compared()));
+    setHint(tr("%n placements tried; marked: those in Compare, and what other runs found", nullptr,
+               static_cast<int>(trials.size())));
+    const nlohmann::json& settings = record.spec.search_settings;
+    const bool sample = settings.is_object() && settings.value("sample", 0) > 0;
+    return figure_->setPanels(trialPanels(trials, marked(), sample));
   }
   setHint(record.layer_scores.empty() ? tr("◆ hard: the discrete placement · line: the soft mixture")
                                       : tr("mean over examples, 95 % bootstrap interval"));
@@ -109,6 +113,15 @@ void CurvesPane::refresh() {
   figure_->setPanels(
       {std::move(losses), panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
        panelOf(tr("Budget"), {Metric::ExpectedBudget}, false), panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
+}
+
+MarkedPlacements CurvesPane::marked() const {
+  MarkedPlacements marked;
+  for (const auto& [placement, finders] : studio_.neighbourhood().of(studio_.run().record().id).found) {
+    marked[placement] = qt(finders);
+  }
+  for (const KnownPlacement* known : studio_.book().compared()) marked.try_emplace(known->placement, known->label);
+  return marked;
 }
 
 Panel CurvesPane::panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const {

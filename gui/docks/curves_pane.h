@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "gui/app/studio.h"
+#include "gui/docks/trial_panels.h"
 #include "gui/plots/figure.h"
 #include "gui/widgets/pane.h"
 
@@ -24,8 +25,9 @@ class CurvesPane final : public Pane {
   Panel panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const;
   Panel alignmentPanel() const;
   Panel bankPanel() const;
-  Panel scorePanel() const;    ///< Of methods that score layers: the mean over examples, with its interval.
-  Panel examplePanel() const;  ///< Layers × examples.
+  Panel scorePanel() const;         ///< Of methods that score layers: the mean over examples, with its interval.
+  Panel examplePanel() const;       ///< Layers × examples.
+  MarkedPlacements marked() const;  ///< Among the placements tried: what other runs found, and what is compared.
   template <class T>
   std::size_t seen(const std::vector<T>& events) const;  ///< How many of them the step shown has seen.
 

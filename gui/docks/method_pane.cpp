@@ -50,6 +50,8 @@ MethodPane::MethodPane(Studio& studio)
   prompt_text_->setFrameStyle(QFrame::NoFrame);
   prompt_text_->hide();
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
+  connect(&studio_.neighbourhood(), &Neighbourhood::changed, this, &Pane::touch);
+  connect(&studio_.library(), &RunLibrary::changed, this, &Pane::touch);
 }
 
 void MethodPane::refresh() {
@@ -68,6 +70,7 @@ std::vector<Panel> MethodPane::panels() const {
     if (std::optional<Panel> picture = mask()) all.push_back(*std::move(picture));
   } else if (step != nullptr && record.trials.empty()) {
     all = gatePanels(record, *step, shown);
+    if (auto sweep = sweepPanel(studio_.neighbourhood().of(record.id), record.id)) all.push_back(*std::move(sweep));
   }
   if (!all.empty()) return all;
   const QString text = record.trials.empty() ? tr("What the method tells of itself shows here, once a run goes on.")

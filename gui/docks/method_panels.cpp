@@ -67,6 +67,10 @@ Panel sortedPanel(const std::vector<double>& gates, int kept) {
       .stretch = 1.6};
 }
 
+std::ptrdiff_t undecidedOf(const std::vector<double>& gates) {
+  return std::ranges::count_if(gates, [](double gate) { return gate > kUndecided && gate < 1 - kUndecided; });
+}
+
 Panel decidedPanel(const std::vector<double>& gates) {
   Series series{.name = methodWords("layers"), .color = theme().accent, .style = Series::Style::Bars};
   std::vector<int> counts(kGateBins);
@@ -77,9 +81,7 @@ Panel decidedPanel(const std::vector<double>& gates) {
     series.y.push_back(bin);
     bins.categories << QStringLiteral("%1–%2").arg(bin / 10.0, 0, 'f', 1).arg((bin + 1) / 10.0, 0, 'f', 1);
   }
-  const auto undecided =
-      std::ranges::count_if(gates, [](double gate) { return gate > kUndecided && gate < 1 - kUndecided; });
-  return {.title = methodWords("%1 of %2 undecided").arg(undecided).arg(gates.size()),
+  return {.title = methodWords("%1 of %2 undecided").arg(undecidedOf(gates)).arg(gates.size()),
           .x = {.label = methodWords("layers"), .whole = true, .least = 0},
           .y = std::move(bins),
           .series = {std::move(series)}};
@@ -146,6 +148,34 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
                                   std::vector<double>(error.begin(), error.end()), gates, shown));
   }
   return panels;
+}
+
+std::optional<Panel> sweepPanel(const Neighbours& neighbours, RunId shown) {
+  const std::vector<Neighbours::Swept>& sweep = neighbours.sweep;
+  if (sweep.empty()) return std::nullopt;
+  const QString setting = settingTitle(neighbours.setting);
+  const bool wide = sweep.front().value > 0 && sweep.back().value >= 10 * sweep.front().value;
+  Panel panel{.title = methodWords("Runs by %1").arg(setting),
+              .x = {.label = setting, .logarithmic = wide},
+              .y = {.label = methodWords("layers"), .least = 0},
+              .legend = true};
+  Series kept{.name = methodWords("Σ p(full)"), .color = theme().accent, .style = Series::Style::DashedPoints};
+  Series undecided{.name = methodWords("undecided"), .color = theme().muted, .style = Series::Style::DashedPoints};
+  for (const Neighbours::Swept& swept : sweep) {
+    const std::vector<double> gates = fullProbabilities(swept.last);
+    const double sum = std::accumulate(gates.begin(), gates.end(), 0.0);
+    kept.x.push_back(swept.value);
+    kept.y.push_back(sum);
+    undecided.x.push_back(swept.value);
+    undecided.y.push_back(static_cast<double>(undecidedOf(gates)));
+    kept.readouts.push_back(
+        methodWords("run %1, %2 = %3: Σ p %4").arg(swept.run).arg(setting, numberText(swept.value), fixedText(sum, 1)));
+    if (swept.run == shown) {
+      panel.marks.push_back({.shape = Mark::Shape::Ring, .x = swept.value, .y = sum, .color = theme().changed});
+    }
+  }
+  panel.series = {std::move(kept), std::move(undecided)};
+  return panel;
 }
 
 std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown) {

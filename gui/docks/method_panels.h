@@ -3,16 +3,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "gui/model/run_record.h"
 #include "gui/plots/figure.h"
+#include "sessions/neighbours.h"
 
 namespace interleave::gui {
 
 /// Of a gate search, at a step: the gates in order of size with the cut that `shown` makes, how many are undecided (p
 /// between 0.1 and 0.9), and each gate against the error of its layer's candidate.
 std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown);
+
+/// Of a gate search beside others that differ from it in one setting alone (λ, say): how many layers each wants to
+/// keep, Σ p(full), and how many of its gates are undecided, by that setting. Nothing where there are none.
+std::optional<Panel> sweepPanel(const Neighbours& neighbours, RunId shown);
 
 /// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
 /// and how soon the ranking settles.

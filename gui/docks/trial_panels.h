@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QString>
+#include <map>
 #include <span>
 #include <vector>
 
 #include "backend/core/events.h"
-#include "gui/model/placement_book.h"
 #include "gui/plots/figure.h"
 
 namespace interleave::gui {
 
-/// The placements that a run tried: how many have which loss, with the compared placements marked by rank, and the loss
-/// on prompts against that on text, where there are both.
-std::vector<Panel> trialPanels(std::span<const TrialEvent> trials, const std::vector<const KnownPlacement*>& compared);
+/// Placements to be told apart among those tried, with their names.
+using MarkedPlacements = std::map<Placement, QString>;
+
+/// The placements that a run tried: how many have which loss; the marked ones with their ranks and what they lose to
+/// the best one, with its 95 % interval (of a random `sample` also how many of all may be better); and the loss on
+/// prompts against that on text, where there are both.
+std::vector<Panel> trialPanels(std::span<const TrialEvent> trials, const MarkedPlacements& marked, bool sample);
 
 }  // namespace interleave::gui

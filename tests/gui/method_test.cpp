@@ -4,6 +4,7 @@
 #include "gui/docks/curves_pane.h"
 #include "gui/docks/method_pane.h"
 #include "gui/docks/method_panels.h"
+#include "gui/docks/trial_panels.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -92,6 +93,46 @@ class MethodTest final : public QObject {
     for (const double gate : fullProbabilities(record->steps.back())) sum += gate;
     QVERIFY(std::abs(pressure.y.back() - 0.5 * sum) < 1e-9);
     QTRY_VERIFY(pane->findChild<QTextEdit*>()->toPlainText().endsWith(u"The pass key is 12345"_qs));
+  }
+
+  void runsThatDifferInOneSettingAreASweep() {
+    QVERIFY(!sweepPanel({}, 1));
+    Neighbours neighbours{.setting = "gate_weight"};
+    neighbours.sweep = {{.run = 3, .value = .01, .last = gates({1, .5F, .5F, 1})},
+                        {.run = 1, .value = .1, .last = gates({1, 0, .5F, 1})},
+                        {.run = 2, .value = 1, .last = gates({0, 0, 0, 1})}};
+    const std::optional<Panel> panel = sweepPanel(neighbours, 1);
+    QVERIFY(panel);
+    QVERIFY(panel->x.logarithmic);
+    QCOMPARE(panel->series[0].x, (QVector<double>{.01, .1, 1}));
+    QCOMPARE(panel->series[0].y, (QVector<double>{3, 2.5, 1}));
+    QCOMPARE(panel->series[1].y, (QVector<double>{2, 1, 0}));
+    QCOMPARE(panel->marks.size(), 1);
+    QCOMPARE(panel->marks[0].y, 2.5);
+  }
+
+  void marksAmongTrialsTellRankAndRegret() {
+    std::vector<TrialEvent> trials;
+    for (int layer = 0; layer < 4; ++layer) {
+      trials.push_back({.step = layer + 1,
+                        .placement = keeping(4, {layer}),
+                        .text = {1.0 + layer, 2.0 + layer, 1.5 + layer},
+                        .prompts = {3.0 - layer}});
+    }
+    const MarkedPlacements marked{{keeping(4, {1}), QStringLiteral("dash")},
+                                  {keeping(4, {0}), QStringLiteral("halo")},
+                                  {keeping(4, {0, 1}), QStringLiteral("not tried")}};
+    const std::vector<Panel> panels = trialPanels(trials, marked, true);
+    QCOMPARE(panels.size(), 3u);
+    QCOMPARE(panels[0].marks.size(), 2);
+    const Series& regret = panels[1].series[0];
+    QCOMPARE(panels[1].y.categories, (QStringList{u"halo  1"_qs, u"dash  2"_qs}));
+    QCOMPARE(regret.x, (QVector<double>{0, .5}));
+    QVERIFY(regret.x[1] + regret.x_error[1] >= regret.x[1]);
+    QVERIFY2(regret.readouts[1].contains(u"rank 2 of 4"), qPrintable(regret.readouts[1]));
+    QVERIFY(regret.readouts[1].contains(u"%"));
+    QVERIFY(!trialPanels(trials, marked, false)[1].series[0].readouts[1].contains(u"%"));
+    QCOMPARE(panels[2].series[1].readouts, (QStringList{u"halo"_qs, u"dash"_qs}));
   }
 };
 
