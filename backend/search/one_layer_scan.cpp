@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "backend/model/finite_watch.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 
@@ -26,13 +27,13 @@ OneLayerScan scanOneLayer(const Model& model, const std::vector<std::int32_t>& i
     watch.add(streams.back());
   }
   watch.check();
-  OneLayerScan scan{.base = measure(streams.back()), .changed = {}};
-  for (int layer = 0; layer < layers; ++layer) {
-    progress.throwIfStopped();
+  OneLayerScan scan{.base = measure(streams.back()), .changed = std::vector<double>(streams.size() - 1)};
+  eachSequence(model, layers, std::ssize(ids), progress, [&](std::int64_t index) {
+    const auto layer = static_cast<int>(index);
     at::Tensor stream = through(layer, streams[static_cast<std::size_t>(layer)], changed);
     for (int above = layer + 1; above < layers; ++above) stream = through(above, stream, base);
-    scan.changed.push_back(measure(stream));
-  }
+    scan.changed[static_cast<std::size_t>(layer)] = measure(stream);
+  });
   return scan;
 }
 

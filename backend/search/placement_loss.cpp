@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/model/finite_watch.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 
@@ -15,7 +16,8 @@ PlacementLoss::PlacementLoss(const Objective& objective, std::vector<SearchBatch
     : objective_(objective), batches_(std::move(batches)), kept_(batches_.size()) {
   for (const SearchBatch& batch : batches_) {
     targets_.push_back(objective.target(batch));
-    tokens_ += static_cast<std::int64_t>(batch.ids.size());
+    tokens_ += std::ssize(batch.ids);
+    longest_ = std::max(longest_, std::ssize(batch.ids));
   }
   const ModelConfig& config = objective.model().config();
   const std::int64_t all = tokens_ * config.hidden * config.layers * static_cast<std::int64_t>(sizeof(double));
@@ -23,11 +25,11 @@ PlacementLoss::PlacementLoss(const Objective& objective, std::vector<SearchBatch
 }
 
 std::vector<double> PlacementLoss::losses(const Placement& placement, Progress& progress) {
-  std::vector<double> losses;
-  for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
-    progress.throwIfStopped();
-    losses.push_back(loss(batch, placement));
-  }
+  std::vector<double> losses(batches_.size());
+  eachSequence(objective_.model(), std::ssize(batches_), longest_, progress, [&](std::int64_t index) {
+    const auto batch = static_cast<std::size_t>(index);
+    losses[batch] = loss(batch, placement);
+  });
   return losses;
 }
 

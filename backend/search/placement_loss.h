@@ -26,12 +26,13 @@ class PlacementLoss {
   std::int64_t tokens() const { return tokens_; }  ///< Of the batches together.
 
  private:
+  /// Of different batches at the same time.
   double loss(std::size_t batch, const Placement& placement);
 
   const Objective& objective_;
   std::vector<SearchBatch> batches_;
   std::vector<TeacherTarget> targets_;
-  std::int64_t tokens_ = 0;
+  std::int64_t tokens_ = 0, longest_ = 0;
   int stride_ = 1;  ///< Streams are kept before layers 0, stride, 2·stride, …
   struct Kept {
     Placement placement;              ///< Whose streams these are; empty: none.
