@@ -32,7 +32,7 @@ using namespace Qt::StringLiterals;
 struct Options {
   std::string model, store, bank, preset, tour, report, against;
   QString runs;
-  bool mock = false, told = false;  ///< told: help or version was asked for, and printed.
+  bool summary = false, mock = false, told = false;  ///< told: help or version was asked for, and printed.
 };
 
 /// Without a display the pictures, the help and the version still come; a window cannot.
@@ -78,7 +78,8 @@ std::optional<Options> optionsFrom() {
                                         "placement that was judged (uniform:8; uniform). Without it, the first."),
                                    u"NAME"_s);
   const QCommandLineOption mock(u"mock"_s, text("Invent everything: no model is opened and nothing is computed."));
-  parser.addOptions({model, store, bank, preset, tour, report, runs, against, mock});
+  const QCommandLineOption summary(u"summary"_s, text("A report of comparisons alone, without a part for each run."));
+  parser.addOptions({model, store, bank, preset, tour, report, runs, against, summary, mock});
   if (!parser.parse(QApplication::arguments())) {
     std::fprintf(stderr, "interleave: %s\n", qPrintable(parser.errorText()));
     return std::nullopt;
@@ -95,6 +96,7 @@ std::optional<Options> optionsFrom() {
                  .report = value(report),
                  .against = value(against),
                  .runs = parser.value(runs),
+                 .summary = parser.isSet(summary),
                  .mock = parser.isSet(mock),
                  .told = help || version};
 }
@@ -141,7 +143,7 @@ std::vector<RunId> runsOf(const QString& list) {
 int report(Workshop& workshop, const Options& options) {
   try {
     if (options.store.empty()) throw usageError("--report", "is of the runs of a store: name it with --store");
-    writeReport(workshop, {options.store, runsOf(options.runs), options.report, options.against});
+    writeReport(workshop, {options.store, runsOf(options.runs), options.report, options.against, options.summary});
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "interleave: %s\n", error.what());

@@ -191,7 +191,9 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
     for (const ReportRun& run : comparison.runs) ids.push_back(run.summary.id);
     page.addTransfer(transferIn(store, ids));
   }
-  for (const ReportRun& run : runs) page.addRun(run);
+  for (const ReportRun& run : runs) {
+    if (!request.summary) page.addRun(run);
+  }
   const ReportDocument& document = page.document();
   if (suffix == ".md") return writeMarkdown(document, request.file);
   write(request.file, suffix == ".pdf" ? reportPdf(document, title) : reportHtml(document, title).toUtf8());

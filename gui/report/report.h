@@ -16,6 +16,7 @@ struct ReportRequest {
   std::vector<RunId> runs;     ///< None: all of the store.
   std::filesystem::path file;  ///< .html or .pdf, which need nothing beside them, or .md, with its figures in a folder.
   std::string against = {};    ///< What differences are from; see referencesOf().
+  bool summary = false;        ///< Comparisons alone, without a part for each run.
 };
 
 /// Writes it, in the window's thread and in the theme that is set. Usage error: another suffix, no such run, nothing to

@@ -69,11 +69,14 @@ Cell differenceCell(const std::string& task, const std::vector<Score>& scores, c
   return {differenceText(*found.paired), found.paired->carries() ? Look::Strong : Look::Muted};
 }
 
-QString meanText(const std::vector<double>& values) {
+/// Of a share, the interval ends where shares do.
+QString meanText(const std::vector<double>& values, const std::string& unit) {
   if (values.empty()) return u"–"_s;
   QString text = numberText(interleave::meanOf(values));
-  if (values.size() > 1) text += u' ' + intervalText(studentMean(values));
-  return text;
+  if (values.size() < 2) return text;
+  Interval interval = studentMean(values);
+  if (unit == "share" || unit == "match") interval = {std::max(interval.low, 0.0), std::min(interval.high, 1.0)};
+  return text + u' ' + intervalText(interval);
 }
 
 template <class Value>
@@ -102,7 +105,8 @@ bool hasSeveralSeeds(const std::vector<MethodRow>& rows) {
 void ReportPage::addComparison(const Comparison& comparison, const std::string& against) {
   const RunRecord& like = *comparison.like;
   const QString model = like.environment ? qt(like.environment->model_name) : qt(like.spec.model_path);
-  heading(2, reportText("Comparison: %1, bank %2").arg(model, qt(like.spec.bank_dir)));
+  heading(2, reportText("Comparison: %1, bank %2")
+                 .arg(model, qt(std::filesystem::path(like.spec.bank_dir).filename().string())));
   const CostTable* costs = like.environment ? costsAt(like.environment->costs, kQuotedContext) : nullptr;
   Table placements{{QString(), reportText("placement"), reportText("layers"), reportText("K"),
                     reportText("cache at %1").arg(tokensText(kQuotedContext))},
@@ -208,8 +212,8 @@ void ReportPage::addMethodScores(const Comparison& comparison, const std::string
       }
       any = any || !values.empty();
       const bool all = values.size() == method.found.size();
-      row.push_back(
-          {meanText(values) + (all || values.empty() ? QString() : reportText(" (of %1)").arg(values.size()))});
+      row.push_back({meanText(values, task->unit) +
+                     (all || values.empty() ? QString() : reportText(" (of %1)").arg(values.size()))});
     }
     if (any) methods.rows.push_back(std::move(row));
   }

@@ -15,6 +15,7 @@
 #include "gui/report/report_methods.h"
 #include "gui/report/report_page.h"
 #include "gui/style/format.h"
+#include "sessions/transfer.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -81,6 +82,34 @@ class ReportTest final : public QObject {
     writer.setPhase(3, Phase::Failed, "a reason with <markup> & \"quotes\"");
     writer.setTags(2, {"<tag>"});
   }
+  void aSummaryLeavesOutThePartsOfRuns() {
+    const QString whole = html();
+    writeReport(workshop_, {store_, {}, file("summary.html"), {}, true});
+    const QString summary = read("summary.html");
+    QVERIFY(whole.contains(QStringLiteral(">Run 1: first")));
+    QVERIFY(!summary.contains(QStringLiteral(">Run 1: first")));
+    QVERIFY(summary.contains(QStringLiteral("Comparison")));
+    QVERIFY(summary.size() < whole.size());
+  }
+
+  void whatWasJudgedOtherwiseHasItsOwnPart() {
+    QVERIFY(!html().contains(QStringLiteral("otherwise than found")));
+    {
+      const Placement found = Store::open(store_).placements(1).front().placement;
+      StoreWriter writer(store_);
+      const Condition windows = Condition::parse("operator=swa", {});
+      writer.record(1, windows.event(found, {scoreOf("kl", "nats", {.5, .25, .125}, "samples")}, 1));
+      writer.record(2, windows.event(Store::open(store_).placements(2).front().placement,
+                                     {scoreOf("kl", "nats", {.75, .5, .25}, "samples")}, 1));
+      QVERIFY(writer.flush());
+    }
+    const QString text = html();
+    QVERIFY(text.contains(QStringLiteral("otherwise than found")));
+    QVERIFY(text.contains(QStringLiteral("operator=swa")));
+    QVERIFY(text.contains(QStringLiteral("; the best")));
+    QVERIFY(text.contains(QStringLiteral("won 0, lost 3")));
+  }
+
   void init() { failOnWarnings(); }
 
   void isWellFormedAndNeedsNothingBesideIt() {
