@@ -73,19 +73,6 @@ void extend(PlannedRun& run, const std::vector<Budget>& budgets) {
   }
 }
 
-/// What a run's result depends on, but for the further budgets that it tells.
-nlohmann::json essenceOf(const RunSpec& spec) {
-  nlohmann::json search = spec.search_settings;
-  if (search.is_object()) search.erase(kExtract);
-  return {{"method", spec.method},
-          {"budget", spec.budget.text()},
-          {"seed", spec.seed},
-          {"device", spec.device},
-          {"search", std::move(search)},
-          {"bank", std::filesystem::path(spec.bank_dir).filename().string()},
-          {"bank_settings", spec.bank_settings}};
-}
-
 class Planner {
  public:
   Planner(const Batch& batch, RunCatalog& catalog)
@@ -232,6 +219,18 @@ std::string mannerOf(const Workbench::EvaluationRequest& request) {
     add(" of ", request.passkey_words, " words");
   }
   return text.append("; ").append(request.execution.precision).append(" on ").append(request.execution.device);
+}
+
+nlohmann::json essenceOf(const RunSpec& spec) {
+  nlohmann::json search = spec.search_settings;
+  if (search.is_object()) search.erase(kExtract);
+  return {{"method", spec.method},
+          {"budget", spec.budget.text()},
+          {"seed", spec.seed},
+          {"device", spec.device},
+          {"search", std::move(search)},
+          {"bank", std::filesystem::path(spec.bank_dir).filename().string()},
+          {"bank_settings", spec.bank_settings}};
 }
 
 bool answers(const RunSpec& stored, const PlannedRun& planned) {

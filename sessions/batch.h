@@ -75,6 +75,9 @@ BatchPlan planBatch(const Batch& batch, RunCatalog& catalog);
 /// whose scores of one placement are equal.
 std::string mannerOf(const Workbench::EvaluationRequest& request);
 
+/// What a run's result depends on, the model left out, and the further budgets that it tells.
+nlohmann::json essenceOf(const RunSpec& spec);
+
 /// Whether `stored` is, or on going on will be, the run that is planned: all that determines its result is equal, and
 /// it tells placements for all budgets planned. Titles, preset names and where the files lie do not count.
 bool answers(const RunSpec& stored, const PlannedRun& planned);

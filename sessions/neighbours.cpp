@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
+
+#include "sessions/batch.h"
 
 namespace interleave {
 namespace {
@@ -14,15 +17,14 @@ std::string finderOf(const RunSummary& run) {
   return text.append(" seed ").append(std::to_string(run.seed)).append(" (run ").append(std::to_string(run.id) + ")");
 }
 
-/// All that determines a run but for its method's settings, which are compared one by one.
-nlohmann::json essenceOf(RunSpec spec) {
-  spec.search_settings = nullptr;
-  spec.title.clear();
-  spec.preset.clear();
-  nlohmann::json essence = toJson(spec);
-  essence["changes"] = spec.interventions.size();
+/// All that determines a run but for its method's settings, which are compared one by one. Changes on its way are none.
+nlohmann::json aroundSettings(const RunSpec& spec) {
+  nlohmann::json essence = essenceOf(spec);
+  essence.erase("search");
   return essence;
 }
+
+bool wasLeftAlone(const RunSpec& spec) { return spec.interventions.empty() && spec.forked_from.empty(); }
 
 /// The setting in which two runs differ alone, where it is a number in both.
 std::optional<std::string> differenceOf(const nlohmann::json& a, const nlohmann::json& b) {
@@ -40,37 +42,51 @@ std::optional<std::string> differenceOf(const nlohmann::json& a, const nlohmann:
 
 }  // namespace
 
-Neighbours neighboursOf(const Store& store, RunId of) {
-  const RunSummary own = store.run(of);
-  const RunSpec own_spec = store.spec(of);
-  const nlohmann::json essence = essenceOf(own_spec);
-  Neighbours neighbours;
-  std::map<std::string, std::vector<RunId>> sweeps;
+std::map<Placement, std::string> foundElsewhere(const Store& store, RunId of) {
+  const std::string model = store.run(of).model_fingerprint;
+  std::map<Placement, std::string> found;
   for (const RunSummary& run : store.runs()) {
-    if (run.id == of || run.model_fingerprint != own.model_fingerprint) continue;
-    const RunSpec spec = store.spec(run.id);
-    if (spec.isHeal()) continue;
-    for (const PlacementEvent& event : store.placements(run.id)) {
-      std::string& finders = neighbours.found[event.placement];
+    if (run.id == of || run.model_fingerprint != model || store.spec(run.id).isHeal()) continue;
+    std::set<Placement> own;
+    for (const PlacementEvent& event : store.placements(run.id)) own.insert(event.placement);
+    for (const Placement& placement : own) {
+      std::string& finders = found[placement];
       finders.append(finders.empty() ? "" : "; ").append(finderOf(run));
     }
-    if (run.phase != Phase::Done || essenceOf(spec) != essence) continue;
+  }
+  return found;
+}
+
+Sweep sweepWith(const Store& store, RunId of) {
+  const RunSummary own = store.run(of);
+  const RunSpec own_spec = store.spec(of);
+  if (own.phase != Phase::Done || !wasLeftAlone(own_spec)) return {};
+  const nlohmann::json around = aroundSettings(own_spec);
+  std::map<std::string, std::vector<RunId>> sweeps;
+  for (const RunSummary& run : store.runs()) {
+    if (run.id == of || run.phase != Phase::Done || run.model_fingerprint != own.model_fingerprint) continue;
+    const RunSpec spec = store.spec(run.id);
+    if (!wasLeftAlone(spec) || aroundSettings(spec) != around) continue;
     if (const auto setting = differenceOf(own_spec.search_settings, spec.search_settings)) {
       sweeps[*setting].push_back(run.id);
     }
   }
-  if (sweeps.empty()) return neighbours;
-  const auto largest = std::ranges::max_element(sweeps, {}, [](const auto& sweep) { return sweep.second.size(); });
-  neighbours.setting = largest->first;
-  largest->second.push_back(of);
-  for (const RunId run : largest->second) {
+  if (sweeps.empty()) return {};
+  const auto& [setting, others] =
+      *std::ranges::max_element(sweeps, {}, [](const auto& sweep) { return sweep.second.size(); });
+  Sweep sweep{.setting = setting, .points = {}};
+  std::vector<RunId> runs = others;
+  runs.push_back(of);
+  for (const RunId run : runs) {
     const std::vector<StepEvent> steps = store.steps(run, store.run(run).step);
-    const auto value = store.spec(run).search_settings.at(neighbours.setting).get<double>();
-    if (!steps.empty()) neighbours.sweep.push_back({run, value, steps.back()});
+    if (steps.empty()) continue;
+    const auto value = store.spec(run).search_settings.at(setting).get<double>();
+    sweep.points.push_back({run, value, steps.back()});
   }
-  std::ranges::sort(neighbours.sweep, {}, [](const auto& swept) { return std::pair(swept.value, swept.run); });
-  if (neighbours.sweep.size() < 2) neighbours.sweep.clear(), neighbours.setting.clear();
-  return neighbours;
+  std::ranges::sort(sweep.points, {}, [](const Sweep::Point& point) { return std::pair(point.value, point.run); });
+  return sweep.points.size() > 1 ? sweep : Sweep{};
 }
+
+Neighbours neighboursOf(const Store& store, RunId run) { return {foundElsewhere(store, run), sweepWith(store, run)}; }
 
 }  // namespace interleave

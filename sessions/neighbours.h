@@ -9,24 +9,34 @@
 
 namespace interleave {
 
-/// What a store's other runs of the same model tell beside one of them.
-struct Neighbours {
-  std::map<Placement, std::string> found;  ///< Their placements, each with who found it.
+/// The placements that other runs of a run's model found, each with who found it. Usage error when there is no such
+/// run.
+std::map<Placement, std::string> foundElsewhere(const Store& store, RunId run);
 
-  /// A run that differs in `setting` alone, and in nothing else that determines it.
-  struct Swept {
+/// Runs that are done and differ in one setting alone, a number, and in nothing else that determines them.
+struct Sweep {
+  struct Point {
     RunId run = 0;
     double value = 0;  ///< Of the setting.
     StepEvent last;
-    bool operator==(const Swept& other) const { return run == other.run && value == other.value; }
+    bool operator==(const Point& other) const {
+      return run == other.run && value == other.value && last.step == other.last.step;
+    }
   };
-  std::string setting;       ///< A number of the method's; of several, that of which there are most. Empty: none.
-  std::vector<Swept> sweep;  ///< By value, the run itself included; empty where no other differs so.
+  std::string setting;
+  std::vector<Point> points;  ///< By value.
+  bool operator==(const Sweep&) const = default;
+};
+/// That which a run is part of: of several settings, the one in which most runs differ from it. Empty where no other
+/// does, or while it is not done. Usage error as above.
+Sweep sweepWith(const Store& store, RunId run);
 
+/// Both.
+struct Neighbours {
+  std::map<Placement, std::string> found;
+  Sweep sweep;
   bool operator==(const Neighbours&) const = default;
 };
-
-/// Usage error when there is no such run.
 Neighbours neighboursOf(const Store& store, RunId run);
 
 }  // namespace interleave

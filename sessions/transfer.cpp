@@ -113,12 +113,15 @@ ScoreEvent Condition::event(const Placement& found, std::vector<Score> scores, d
   return {std::string(ScoreEvent::kUnder) + name, of(found), std::move(scores), manner(), seconds};
 }
 
+bool sameSubject(const RunSpec& a, const RunSpec& b) {
+  return a.model_fingerprint == b.model_fingerprint && !a.isHeal() && !b.isHeal() && a.bank_dir == b.bank_dir &&
+         a.bank_settings == b.bank_settings;
+}
+
 std::optional<ScoreEvent> storedScores(const Store& store, const RunSpec& spec, const Placement& placement,
                                        const std::string& manner) {
   for (const RunSummary& run : store.runs()) {
-    if (run.model_fingerprint != spec.model_fingerprint) continue;
-    const RunSpec other = store.spec(run.id);
-    if (other.isHeal() || other.bank_dir != spec.bank_dir || other.bank_settings != spec.bank_settings) continue;
+    if (!sameSubject(store.spec(run.id), spec)) continue;
     for (std::vector<ScoreEvent>& events : std::array{store.scores(run.id), store.transfers(run.id)}) {
       for (ScoreEvent& event : events) {
         if (event.placement == placement && event.manner == manner) return std::move(event);
@@ -134,11 +137,17 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
   for (const RunId id : runs) {
     const std::vector<ScoreEvent> transfers = store.transfers(id);
     if (transfers.empty()) continue;
-    for (const PlacementEvent& found : store.placements(id)) {
+    std::vector<Placement> found;  // each once, though it may be the best at several budgets
+    for (const PlacementEvent& event : store.placements(id)) {
+      if (std::ranges::find(found, event.placement) == found.end()) found.push_back(event.placement);
+    }
+    const auto isFound = [&](const Placement& placement) { return std::ranges::find(found, placement) != found.end(); };
+    for (const Placement& own : found) {
       std::vector<std::vector<Score>> cells(columns.size());
       bool judged = false;
       for (const ScoreEvent& event : transfers) {
-        if (!keepsTheSame(event.placement, found.placement)) continue;
+        const bool exchanged = !isFound(event.placement) && keepsTheSame(event.placement, own);
+        if (event.placement != own && !exchanged) continue;
         const auto column = std::pair(event.label, event.manner);
         const auto place = static_cast<std::size_t>(std::ranges::find(columns, column) - columns.begin());
         if (place == columns.size()) {
@@ -149,7 +158,7 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
         judged = true;
       }
       if (!judged) continue;
-      table.rows.push_back(rowName(store.run(id), found.placement));
+      table.rows.push_back(rowName(store.run(id), own));
       table.scores.push_back(std::move(cells));
     }
   }

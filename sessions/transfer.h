@@ -34,12 +34,15 @@ struct Condition {
   ScoreEvent event(const Placement& found, std::vector<Score> scores, double seconds) const;
 };
 
+/// Whether two runs are of one model and one bank: a placement then has the same scores.
+bool sameSubject(const RunSpec& a, const RunSpec& b);
+
 /// A placement's scores in a manner as they were recorded with any run of the same model and bank as `spec`.
 std::optional<ScoreEvent> storedScores(const Store& store, const RunSpec& spec, const Placement& placement,
                                        const std::string& manner);
 
-/// What of these runs was judged under a condition: a row for each placement of a run, a column for each condition that
-/// any was judged under. Columns of one name that were measured differently are told apart by a number.
+/// What of these runs was judged under a condition: a row for each placement that a run found, a column for each
+/// condition that any was judged under. Columns of one name that were measured differently are told apart by a number.
 TransferTable transferIn(const Store& store, std::span<const RunId> runs);
 
 }  // namespace interleave

@@ -43,9 +43,9 @@ std::vector<Score> TextEvaluation::scores(const Student& student, Progress& prog
     const at::Tensor hidden = is_teacher ? hidden_[i] : lastHidden(student, sequences_[i]);
     const at::Tensor labels = tokenBatch(sequences_[i], student.model->device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
-    const std::int64_t rows = hidden.size(0);
-    for (std::int64_t first = 0; first < rows; first += kHeadRows) {
-      const std::int64_t count = std::min(kHeadRows, rows - first);
+    const std::int64_t rows = hidden.size(0), at_once = headRows();
+    for (std::int64_t first = 0; first < rows; first += at_once) {
+      const std::int64_t count = std::min(at_once, rows - first);
       const at::Tensor log_student = at::log_softmax(student.model->head(hidden.narrow(0, first, count)), -1);
       likelihood -= log_student.gather(1, labels.narrow(0, first, count).unsqueeze(1)).sum().item<double>();
       if (is_teacher) continue;
@@ -81,8 +81,9 @@ AnswerReading readAnswer(const Decoder& beginning, const AnsweredPrompt& prompt)
   const at::Tensor stream = beginning.fork(1).streamOf(rest, before);
   const at::Tensor answer = tokenBatch(prompt.ids, model.device())[0].slice(0, prompt.answer_begin);
   AnswerReading reading;
-  for (std::int64_t first = 0; first < stream.size(0); first += kHeadRows) {
-    const std::int64_t count = std::min(kHeadRows, stream.size(0) - first);
+  const std::int64_t at_once = headRows();
+  for (std::int64_t first = 0; first < stream.size(0); first += at_once) {
+    const std::int64_t count = std::min(at_once, stream.size(0) - first);
     const at::Tensor log_p = at::log_softmax(model.head(model.finalNorm(stream.narrow(0, first, count))), -1);
     const at::Tensor said = answer.narrow(0, first, count);
     reading.arg_max = reading.arg_max && log_p.argmax(-1).equal(said);
@@ -101,7 +102,8 @@ std::vector<AnswerReading> readAnswers(const Student& student, std::size_t count
   std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t i) { return prompt(i).ids.size(); });
   std::vector<std::span<const std::int32_t>> questions;
   for (const std::size_t i : order) {
-    questions.push_back(std::span(prompt(i).ids).first(static_cast<std::size_t>(prompt(i).answer_begin) - 1));
+    questions.push_back(std::span(prompt(i).ids)
+                            .first(static_cast<std::size_t>(std::max<std::int64_t>(prompt(i).answer_begin, 1) - 1)));
   }
   const Decoder beginning = begun(student, commonBeginning(questions), progress);
   std::vector<AnswerReading> readings(count);

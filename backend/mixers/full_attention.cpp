@@ -35,10 +35,7 @@ class KeyValueState final : public MixerState {
   std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const override {
     auto chosen = std::make_unique<KeyValueState>(*this);
     chosen->rows_.clear();
-    for (const std::int64_t row : rows) {  // tensors of their own: each goes on in its own way
-      const Row& from = rows_.at(static_cast<std::size_t>(row));
-      chosen->rows_.push_back({from.keys.clone(), from.values.clone(), from.tokens});
-    }
+    for (const std::int64_t row : rows) chosen->rows_.push_back(rows_.at(static_cast<std::size_t>(row)));
     return chosen;
   }
 
@@ -114,9 +111,12 @@ class KeyValueState final : public MixerState {
     }
   }
 
+  /// Copies of a row share its memory until one of them goes on.
   void reserve(Row& row, std::int64_t tokens) const {
-    if (tokens <= row.keys.size(1)) return;
-    const std::int64_t room = std::min(tokens + std::max<std::int64_t>(64, tokens / 4), capacity_);
+    const bool its_own = row.keys.use_count() == 1 && row.values.use_count() == 1;
+    if (its_own && tokens <= row.keys.size(1)) return;
+    const std::int64_t room =
+        std::min(std::max(tokens + std::max<std::int64_t>(64, tokens / 4), row.keys.size(1)), capacity_);
     for (at::Tensor* tensor : {&row.keys, &row.values}) {
       const at::Tensor grown = at::empty({tensor->size(0), room, tensor->size(2)}, tensor->options());
       grown.narrow(1, 0, tensor->size(1)).copy_(*tensor);

@@ -16,6 +16,7 @@ namespace {
 using Tokens = std::vector<std::int32_t>;
 using Ids = std::span<const std::int32_t>;
 
+constexpr std::size_t kLeastShared = 16;       // tokens; fewer cost more by themselves than they save
 constexpr std::size_t kTokensAtOnce = 1024;    // that are prefilled: of several prompts, or a piece of one
 constexpr std::size_t kBatchRows = 64;         // of prompts that are decoded together
 constexpr std::size_t kBatchTokens = 1 << 16;  // in their caches, unless one alone has more
@@ -102,13 +103,13 @@ std::vector<Tokens> continuations(const Student& student, std::span<const Tokens
 }  // namespace
 
 std::span<const std::int32_t> commonBeginning(std::span<const std::span<const std::int32_t>> prompts) {
-  if (prompts.empty()) return {};
+  if (prompts.size() < 2) return {};
   Ids common = prompts.front();
   for (const Ids prompt : prompts) {
     const auto differs = std::ranges::mismatch(common, prompt).in1;
     common = common.first(static_cast<std::size_t>(differs - common.begin()));
   }
-  return common;
+  return common.size() < kLeastShared ? Ids() : common;
 }
 
 Decoder begun(const Student& student, std::span<const std::int32_t> ids, Progress& progress) {
@@ -124,7 +125,7 @@ Prefilled prefill(const Student& student, std::span<const Tokens> prompts, Progr
     if (prompts[i].empty()) throw usageError("prompt " + std::to_string(i), "it has no tokens");
     rests.push_back(Ids(prompts[i]).first(prompts[i].size() - 1));  // of the last token the logits are wanted
   }
-  const Ids common = prompts.size() > 1 ? commonBeginning(rests) : Ids();
+  const Ids common = commonBeginning(rests);
   Decoder decoder = begun(student, common, progress).fork(std::ssize(prompts));
   for (std::size_t i = 0; i < prompts.size(); ++i) rests[i] = Ids(prompts[i]).subspan(common.size());
 

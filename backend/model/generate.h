@@ -11,7 +11,7 @@
 
 namespace interleave {
 
-/// The tokens that all of `prompts` begin with.
+/// The tokens that all of `prompts` begin with, where it pays to compute them by themselves; else none.
 std::span<const std::int32_t> commonBeginning(std::span<const std::span<const std::int32_t>> prompts);
 
 /// A decoder of one row that has seen `ids`, fed in pieces where they are many. Stopped when asked.

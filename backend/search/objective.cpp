@@ -13,6 +13,7 @@
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
 #include "backend/model/finite_watch.h"
+#include "backend/model/parallel.h"
 
 namespace interleave {
 namespace {
@@ -43,8 +44,9 @@ struct Divergence : torch::autograd::Function<Divergence> {
     const std::int64_t rows = hidden.size(0);
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
     std::vector<at::Tensor> gradient;
-    for (std::int64_t first = 0; first < rows; first += kHeadRows) {
-      const std::int64_t count = std::min(kHeadRows, rows - first);
+    const std::int64_t at_once = headRows();
+    for (std::int64_t first = 0; first < rows; first += at_once) {
+      const std::int64_t count = std::min(at_once, rows - first);
       const at::Tensor part = hidden.narrow(0, first, count).detach().set_requires_grad(with_gradient);
       at::Tensor logits;
       {

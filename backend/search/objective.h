@@ -48,7 +48,7 @@ struct TeacherTarget {
 };
 
 /// The loss of mixtures and of placements on a frozen model with its bank. Only the mixing probabilities get a
-/// gradient. Not thread-safe.
+/// gradient. hard() and loss() may be called from several threads at once.
 ///
 ///   y_l = Σ_o p_lo · mixer_lo(x_l),  x_l in the student's own stream (DASH, arXiv 2605.20936; the form is
 ///   RECONSTRUCTED)

@@ -22,7 +22,7 @@ struct OneLayerScan {
   std::vector<double> changed;  ///< [L]: with `changed` in this layer, `base` in the others.
 };
 /// `measure` takes the stream [1, T, D] after the last layer. It and both mixes are called from several threads at
-/// once, for one layer each (see eachSequence()). `progress` is asked between layers. Failed, naming the layer, where a
+/// once (see eachSequence()). `progress` is asked between layers. Failed, naming the layer, where a
 /// value is not finite.
 OneLayerScan scanOneLayer(const Model& model, const std::vector<std::int32_t>& ids, const LayerMix& base,
                           const LayerMix& changed, const std::function<double(const at::Tensor&)>& measure,

@@ -37,7 +37,7 @@ void regret(const RegretOptions& options, Terminal& terminal) {
   text += fmt::format("\n{:>6}  {:>9}  {:>9}  {:<21}  {}", "rank", "loss", "regret", "95 % interval", "placement");
   std::vector<std::pair<TrialTable::Standing, std::string>> lines;
   std::int64_t elsewhere = 0;
-  for (const auto& [placement, label] : neighboursOf(store, options.run).found) {
+  for (const auto& [placement, label] : foundElsewhere(store, options.run)) {
     const auto standing = table.standing(placement);
     if (!standing) {
       ++elsewhere;

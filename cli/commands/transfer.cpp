@@ -104,22 +104,38 @@ std::string textOf(const TransferTable& table) {
   return text + "\n± a standard error; * worse than the best of its column, pair by pair (docs/methods.md)";
 }
 
+/// Where scores are recorded. What cannot be is told at the end: the table is worth having without.
+struct Records {
+  const Store& store;
+  std::string file;
+  std::unique_ptr<StoreWriter> writer;  ///< Made for the first score that the store does not have.
+  std::string problem;
+
+  void add(RunId run, const ScoreEvent& event) {
+    const bool known = std::ranges::any_of(store.transfers(run), [&](const ScoreEvent& other) {
+      return other.label == event.label && other.placement == event.placement && other.manner == event.manner;
+    });
+    if (known || !problem.empty()) return;
+    try {
+      if (writer == nullptr) writer = std::make_unique<StoreWriter>(file);
+      writer->record(run, event);
+      if (!writer->flush()) problem = writer->status().problem;  // now: the next row may have found the same
+    } catch (const Error& error) {
+      problem = error.reason();
+    }
+  }
+};
+
 /// As the store has it, with another run maybe; otherwise measured. Recorded with the row's run.
-std::vector<Score> judged(const Condition& condition, const Found& row, Workbench& workbench, const Store& store,
-                          StoreWriter& writer, Terminal& terminal) {
+std::vector<Score> judged(const Condition& condition, const Found& row, Workbench& workbench, Records& records,
+                          Terminal& terminal) {
   const Placement placement = condition.of(row.placement);
-  std::optional<ScoreEvent> known = storedScores(store, row.spec, placement, condition.manner());
+  std::optional<ScoreEvent> known = storedScores(records.store, row.spec, placement, condition.manner());
   const auto began = std::chrono::steady_clock::now();
   std::vector<Score> scores =
       known ? known->scores : workbench.evaluate(condition.requestFor(row.spec), placement, terminal);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  const ScoreEvent event = condition.event(row.placement, scores, known ? known->seconds : took.count());
-  const std::vector<ScoreEvent> own = store.transfers(row.run);
-  const bool recorded = std::ranges::any_of(own, [&](const ScoreEvent& other) {
-    return other.label == event.label && other.placement == event.placement && other.manner == event.manner;
-  });
-  if (!recorded) writer.record(row.run, event);
-  writer.flush();  // for rows that found the same
+  records.add(row.run, condition.event(row.placement, scores, known ? known->seconds : took.count()));
   return scores;
 }
 
@@ -140,19 +156,19 @@ void transfer(const TransferOptions& options, Terminal& terminal) {
   for (const Condition& condition : conditions) table.columns.push_back(condition.name);
   table.scores.assign(found.size(), std::vector<std::vector<Score>>(conditions.size()));
 
-  StoreWriter writer(options.store);
+  Records records{.store = store, .file = options.store, .writer = {}, .problem = {}};
   Workbench workbench;
   for (std::size_t column = 0; column < conditions.size(); ++column) {
     for (std::size_t row = 0; row < found.size(); ++row) {
       terminal.setHeadline(fmt::format("[{} of {}: {}, {}]", column * found.size() + row + 1,
                                        found.size() * conditions.size(), table.rows[row], table.columns[column]));
-      table.scores[row][column] = judged(conditions[column], found[row], workbench, store, writer, terminal);
+      table.scores[row][column] = judged(conditions[column], found[row], workbench, records, terminal);
     }
   }
-  if (!writer.flush()) throw failure(options.store, "the scores could not be recorded: " + writer.status().problem);
   const nlohmann::json document = jsonOf(table, found);
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, textOf(table));
+  if (!records.problem.empty()) throw failure(options.store, "the scores are not recorded: " + records.problem);
 }
 
 }  // namespace

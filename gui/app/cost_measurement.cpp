@@ -6,7 +6,7 @@
 namespace interleave::gui {
 namespace {
 
-QString slot() { return QStringLiteral("cost"); }
+QString costSlot() { return QStringLiteral("cost"); }
 
 }  // namespace
 
@@ -14,7 +14,7 @@ void CostMeasurement::measure(const Placement& placement) {
   const std::optional<Workbench::EvaluationRequest> of = make_request_();
   if (!of) return;
   const Workbench::CostRequest request{.model = of->model, .candidates = of->candidates, .execution = of->execution};
-  jobs_.start(tr("Measure cost, K = %1").arg(placement.fullCount()), slot(),
+  jobs_.start(tr("Measure cost, K = %1").arg(placement.fullCount()), costSlot(),
               [this, &workshop = workshop_, request, placement](Progress& progress) -> std::function<void()> {
                 auto found = workshop.measureCost(request, std::span(&placement, 1), progress);
                 return [this, found = std::move(found)] {
@@ -25,12 +25,12 @@ void CostMeasurement::measure(const Placement& placement) {
 }
 
 void CostMeasurement::forget() {
-  jobs_.cancelSlot(slot());
+  jobs_.cancelSlot(costSlot());
   if (costs_.empty()) return;
   costs_.clear();
   Q_EMIT changed();
 }
 
-bool CostMeasurement::running() const { return jobs_.running(slot()); }
+bool CostMeasurement::running() const { return jobs_.running(costSlot()); }
 
 }  // namespace interleave::gui

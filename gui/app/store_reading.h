@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <QTimer>
 #include <functional>
 #include <utility>
 
@@ -11,13 +12,13 @@
 namespace interleave::gui {
 
 /// A value that is read from the open store on a job's thread: when somebody wants it, and again when he does after the
-/// store has changed. Lives in the window's thread, as a part of the object that it tells.
+/// store has changed, with a rest in between. Lives in the window's thread, as a part of the object that it tells.
 template <class Key, class Value>
 class StoreReading {
  public:
   using Read = std::function<Value(const Store&, const Key&)>;
 
-  /// `changed` is called when there is another value. `title` and `slot` are the job's.
+  /// `changed` is called when there is another value, or it is time to want it again. `title` and `slot` are the job's.
   StoreReading(QObject& owner, JobList& jobs, RunLibrary& library, QString title, QString slot, Read read,
                std::function<void()> changed)
       : jobs_(jobs),
@@ -26,20 +27,32 @@ class StoreReading {
         slot_(std::move(slot)),
         read_(std::move(read)),
         changed_(std::move(changed)) {
+    rest_.setSingleShot(true);
+    rest_.setInterval(kRest);
     QObject::connect(&library_, &RunLibrary::changed, &owner, [this] { outdated_ = true; });
+    QObject::connect(&rest_, &QTimer::timeout, &owner, [this] {
+      if (outdated_) changed_();
+    });
   }
 
-  const Value& value() const { return value_; }
+  const Value& value() const { return value_; }  ///< Of the key that was wanted last; empty until it is read.
 
   /// With this key, unless what was read last still stands; `changed` tells.
   void want(const Key& key) {
-    if ((!outdated_ && key == key_) || !library_.isOpen()) return;
+    if (!(key == key_)) {
+      jobs_.cancelSlot(slot_);
+      rest_.stop();
+      key_ = key;
+      value_ = {};
+      outdated_ = true;
+    }
+    if (!outdated_ || rest_.isActive() || jobs_.running(slot_) || !library_.isOpen()) return;
     outdated_ = false;
-    key_ = key;
+    rest_.start();
     jobs_.start(title_, slot_, [this, key, read = read_, file = library_.file()](Progress&) -> std::function<void()> {
       Value found = read(Store::open(file), key);
-      return [this, found = std::move(found)] {
-        if (found == value_) return;
+      return [this, key, found = std::move(found)] {
+        if (!(key == key_) || found == value_) return;
         value_ = found;
         changed_();
       };
@@ -48,20 +61,23 @@ class StoreReading {
 
   /// There is nothing to read.
   void clear() {
-    jobs_.cancelSlot(slot_);
+    if (!(value_ == Value{}) || !(key_ == Key{})) jobs_.cancelSlot(slot_);
     key_ = {};
+    value_ = {};
     outdated_ = true;
-    if (!(value_ == Value{})) value_ = {}, changed_();
   }
 
  private:
+  static constexpr int kRest = 500;  // milliseconds: the list of runs is read anew each second while one goes on
+
   JobList& jobs_;
   RunLibrary& library_;
   QString title_, slot_;
   Read read_;
   std::function<void()> changed_;
+  QTimer rest_;
   Key key_{};
-  bool outdated_ = true;
+  bool outdated_ = true;  ///< The store may tell more than the value.
   Value value_;
 };
 

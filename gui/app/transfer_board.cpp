@@ -13,34 +13,8 @@ namespace {
 
 QString judgingSlot() { return QStringLiteral("transfer"); }
 
-bool has(const std::vector<ScoreEvent>& events, const ScoreEvent& wanted) {
-  return std::ranges::any_of(events, [&](const ScoreEvent& event) {
-    return event.label == wanted.label && event.placement == wanted.placement && event.manner == wanted.manner;
-  });
-}
-
-/// What a run found at its own budget, judged under a condition: measured where the store does not tell it of any run.
-/// Without scores where it is recorded already.
-ScoreEvent judgedUnder(const Condition& wish, RunId run, const std::filesystem::path& file, Workshop& workshop,
-                       Progress& progress) {
-  const Store store = Store::open(file);
-  const RunSpec spec = store.spec(run);
-  const std::vector<PlacementEvent> found = store.placements(run);
-  if (found.empty()) throw usageError("run " + std::to_string(run), "it has found no placement yet");
-  Condition condition = wish;
-  condition.request.execution.device = spec.device;
-  ScoreEvent event = condition.event(found.front().placement, {}, 0);
-  if (has(store.transfers(run), event)) return event;
-  if (const auto known = storedScores(store, spec, event.placement, event.manner)) {
-    event.scores = known->scores;
-    event.seconds = known->seconds;
-    return event;
-  }
-  QElapsedTimer clock;
-  clock.start();
-  event.scores = workshop.evaluate(condition.requestFor(spec), event.placement, progress);
-  event.seconds = static_cast<double>(clock.elapsed()) / 1000;
-  return event;
+bool isThat(const ScoreEvent& event, const ScoreEvent& wanted) {
+  return event.placement == wanted.placement && event.manner == wanted.manner;
 }
 
 TransferTable tableOf(const Store& store, const std::string& model_fingerprint) {
@@ -62,13 +36,16 @@ TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& libr
   connect(&library_, &RunLibrary::changed, this, [this] {
     if (library_.file() != store_) {
       waiting_.clear();
+      measured_.clear();
       jobs_.cancelSlot(judgingSlot());
     }
     Q_EMIT changed();
   });
   connect(&jobs_, &JobList::finished, this, [this](const QString& slot, JobList::JobState state) {
     if (slot != judgingSlot()) return;
-    if (state == JobList::JobState::Stopped) waiting_.clear();
+    if (state == JobList::JobState::Stopped) {  // with it what was asked for together with it
+      std::erase_if(waiting_, [this](const Cell& cell) { return cell.wish == under_way_; });
+    }
     next();
   });
 }
@@ -76,10 +53,18 @@ TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& libr
 void TransferBoard::judge(const std::vector<RunId>& runs, const std::string& condition) {
   if (library_.writer() == nullptr) throw usageError("transfer", "no store is open for writing");
   if (runs.empty()) throw usageError("transfer", "select some runs first");
+  const auto modelOf = [this](RunId run) {
+    const RunSummary* summary = library_.find(run);
+    return summary == nullptr ? std::string() : summary->model_fingerprint;
+  };
+  for (const RunId run : runs) {
+    if (modelOf(run) != modelOf(runs.front())) throw usageError("transfer", "the runs are of several models");
+  }
   const Condition as_found, other = Condition::parse(condition, as_found.request);
   store_ = library_.file();
+  ++wish_;
   for (const Condition& each : {as_found, other}) {
-    for (const RunId run : runs) waiting_.push_back({run, each});
+    for (const RunId run : runs) waiting_.push_back({run, each, wish_});
   }
   if (!judging()) next();
 }
@@ -93,16 +78,41 @@ void TransferBoard::next() {
   }
   const Cell cell = std::move(waiting_.front());
   waiting_.pop_front();
+  under_way_ = cell.wish;
   jobs_.start(tr("Judge run %1 %2").arg(cell.run).arg(qt(cell.condition.name)), judgingSlot(),
-              [this, cell, file = store_, &workshop = workshop_](Progress& progress) -> std::function<void()> {
-                const ScoreEvent event = judgedUnder(cell.condition, cell.run, file, workshop, progress);
+              [this, cell, file = store_, measured = measured_,
+               &workshop = workshop_](Progress& progress) -> std::function<void()> {
+                const ScoreEvent event = judged(cell, file, measured, workshop, progress);
                 return [this, event, run = cell.run, file] {
                   if (event.scores.empty() || library_.writer() == nullptr || library_.file() != file) return;
+                  measured_.push_back({run, event});
                   library_.writer()->record(run, event);
                   Q_EMIT recorded(run);
                 };
               });
   Q_EMIT changed();
+}
+
+ScoreEvent TransferBoard::judged(const Cell& cell, const std::filesystem::path& file,
+                                 const std::vector<Measured>& measured, Workshop& workshop, Progress& progress) {
+  const Store store = Store::open(file);
+  const RunSpec spec = store.spec(cell.run);
+  const std::vector<PlacementEvent> found = store.placements(cell.run);
+  if (found.empty()) throw usageError("run " + std::to_string(cell.run), "it has found no placement yet");
+  Condition condition = cell.condition;
+  condition.request.execution.device = spec.device;
+  ScoreEvent event = condition.event(found.front().placement, {}, 0);
+  const auto recorded = [&](const ScoreEvent& other) { return other.label == event.label && isThat(other, event); };
+  if (std::ranges::any_of(store.transfers(cell.run), recorded)) return event;
+  std::optional<ScoreEvent> known = storedScores(store, spec, event.placement, event.manner);
+  for (const Measured& other : measured) {
+    if (!known && isThat(other.event, event) && sameSubject(store.spec(other.run), spec)) known = other.event;
+  }
+  QElapsedTimer clock;
+  clock.start();
+  event.scores = known ? known->scores : workshop.evaluate(condition.requestFor(spec), event.placement, progress);
+  event.seconds = known ? known->seconds : static_cast<double>(clock.elapsed()) / 1000;
+  return event;
 }
 
 }  // namespace interleave::gui

@@ -21,7 +21,8 @@ class TransferBoard final : public QObject {
   TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& library);
 
   /// What these runs found at their own budgets, as found and under `condition` (see Condition::parse()). What the
-  /// store has is not measured again. Usage error: no store to record it in, or no such condition.
+  /// store has is not measured again. Usage error: no store to record it in, runs of several models, or no such
+  /// condition.
   void judge(const std::vector<RunId>& runs, const std::string& condition);
   bool judging() const;
 
@@ -37,14 +38,25 @@ class TransferBoard final : public QObject {
   struct Cell {
     RunId run = 0;
     Condition condition;
+    int wish = 0;  ///< Which call of judge() asked for it.
+  };
+  struct Measured {
+    RunId run = 0;
+    ScoreEvent event;
   };
   void next();
+  /// On a job's thread: measured where neither the store nor what was measured here tells it of any run. Without scores
+  /// where it is recorded already.
+  static ScoreEvent judged(const Cell& cell, const std::filesystem::path& file, const std::vector<Measured>& measured,
+                           Workshop& workshop, Progress& progress);
 
   Workshop& workshop_;
   JobList& jobs_;
   RunLibrary& library_;
   std::deque<Cell> waiting_;
-  std::filesystem::path store_;  ///< Whose runs are waiting.
+  int wish_ = 0, under_way_ = 0;
+  std::filesystem::path store_;     ///< Whose runs are waiting.
+  std::vector<Measured> measured_;  ///< Of that store: they may be on their way into it still.
   StoreReading<std::string, TransferTable> table_;
 };
 

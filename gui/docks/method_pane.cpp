@@ -16,7 +16,7 @@
 namespace interleave::gui {
 namespace {
 
-QString slot() { return QStringLiteral("prompt preview"); }
+QString promptSlot() { return QStringLiteral("prompt preview"); }
 
 /// Whether the two look at the same prompts.
 bool samePrompt(const RunSpec& a, const RunSpec& b) {
@@ -70,7 +70,8 @@ std::vector<Panel> MethodPane::panels() const {
     if (std::optional<Panel> picture = mask()) all.push_back(*std::move(picture));
   } else if (step != nullptr && record.trials.empty()) {
     all = gatePanels(record, *step, shown);
-    if (auto sweep = sweepPanel(studio_.neighbourhood().of(record.id), record.id)) all.push_back(*std::move(sweep));
+    if (auto sweep = sweepPanel(studio_.neighbourhood().of(record.id).sweep, record.id))
+      all.push_back(*std::move(sweep));
   }
   if (!all.empty()) return all;
   const QString text = record.trials.empty() ? tr("What the method tells of itself shows here, once a run goes on.")
@@ -107,9 +108,9 @@ void MethodPane::askForPrompt() {
   asked_ = spec;
   prompt_.reset();
   showPrompt();
-  studio_.jobs().cancelSlot(slot());
+  studio_.jobs().cancelSlot(promptSlot());
   if (spec.model_path.empty()) return;
-  studio_.jobs().start(tr("Read a prompt of the search"), slot(),
+  studio_.jobs().start(tr("Read a prompt of the search"), promptSlot(),
                        [this, &workshop = studio_.workshop(), spec](Progress&) -> std::function<void()> {
                          auto found = workshop.previewPrompt(spec);
                          return [this, found = std::move(found)] {

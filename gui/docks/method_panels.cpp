@@ -150,28 +150,28 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
   return panels;
 }
 
-std::optional<Panel> sweepPanel(const Neighbours& neighbours, RunId shown) {
-  const std::vector<Neighbours::Swept>& sweep = neighbours.sweep;
-  if (sweep.empty()) return std::nullopt;
-  const QString setting = settingTitle(neighbours.setting);
-  const bool wide = sweep.front().value > 0 && sweep.back().value >= 10 * sweep.front().value;
+std::optional<Panel> sweepPanel(const Sweep& sweep, RunId shown) {
+  if (sweep.points.empty()) return std::nullopt;
+  const QString setting = settingTitle(sweep.setting);
+  const double least = sweep.points.front().value, most = sweep.points.back().value;
+  const bool wide = least > 0 && most >= 10 * least;
   Panel panel{.title = methodWords("Runs by %1").arg(setting),
               .x = {.label = setting, .logarithmic = wide},
               .y = {.label = methodWords("layers"), .least = 0},
               .legend = true};
   Series kept{.name = methodWords("Σ p(full)"), .color = theme().accent, .style = Series::Style::DashedPoints};
   Series undecided{.name = methodWords("undecided"), .color = theme().muted, .style = Series::Style::DashedPoints};
-  for (const Neighbours::Swept& swept : sweep) {
-    const std::vector<double> gates = fullProbabilities(swept.last);
+  for (const Sweep::Point& point : sweep.points) {
+    const std::vector<double> gates = fullProbabilities(point.last);
     const double sum = std::accumulate(gates.begin(), gates.end(), 0.0);
-    kept.x.push_back(swept.value);
+    kept.x.push_back(point.value);
     kept.y.push_back(sum);
-    undecided.x.push_back(swept.value);
+    undecided.x.push_back(point.value);
     undecided.y.push_back(static_cast<double>(undecidedOf(gates)));
     kept.readouts.push_back(
-        methodWords("run %1, %2 = %3: Σ p %4").arg(swept.run).arg(setting, numberText(swept.value), fixedText(sum, 1)));
-    if (swept.run == shown) {
-      panel.marks.push_back({.shape = Mark::Shape::Ring, .x = swept.value, .y = sum, .color = theme().changed});
+        methodWords("run %1, %2 = %3: Σ p %4").arg(point.run).arg(setting, numberText(point.value), fixedText(sum, 1)));
+    if (point.run == shown) {
+      panel.marks.push_back({.shape = Mark::Shape::Ring, .x = point.value, .y = sum, .color = theme().changed});
     }
   }
   panel.series = {std::move(kept), std::move(undecided)};

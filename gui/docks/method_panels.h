@@ -18,7 +18,7 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
 
 /// Of a gate search beside others that differ from it in one setting alone (λ, say): how many layers each wants to
 /// keep, Σ p(full), and how many of its gates are undecided, by that setting. Nothing where there are none.
-std::optional<Panel> sweepPanel(const Neighbours& neighbours, RunId shown);
+std::optional<Panel> sweepPanel(const Sweep& sweep, RunId shown);
 
 /// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
 /// and how soon the ranking settles.

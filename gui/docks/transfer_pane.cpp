@@ -61,7 +61,7 @@ TransferPane::TransferPane(Studio& studio)
   connect(task_, &QComboBox::currentIndexChanged, this, &Pane::touch);
   connect(judge_, &QPushButton::clicked, this, &TransferPane::judgingWanted);
   connect(&studio_.transfer(), &TransferBoard::changed, this, &Pane::touch);
-  connect(&studio_.run(), &RunModel::shownChanged, this, &Pane::touch);
+  connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
 }
 
 void TransferPane::askCondition(std::vector<RunId> runs) {
@@ -92,8 +92,11 @@ void TransferPane::fillTasks(const std::vector<std::string>& tasks) {
 }
 
 void TransferPane::refresh() {
-  const auto& environment = studio_.run().record().environment;
-  studio_.transfer().show(environment ? environment->model_fingerprint : std::string());
+  const auto& environment = studio_.run().record().environment;  // else the newest run's model
+  const std::vector<RunSummary>& runs = studio_.library().runs();
+  studio_.transfer().show(environment    ? environment->model_fingerprint
+                          : runs.empty() ? std::string()
+                                         : runs.front().model_fingerprint);
   const TransferTable& table = studio_.transfer().table();
   fillTasks(table.tasks());
   task_->setVisible(task_->count() > 0);
@@ -144,7 +147,7 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = withError(score->value, score->standard_error) + (worse ? u" *" : u""),
+                             .text = withError(score->value, score->standard_error) + QLatin1String(worse ? " *" : ""),
                              .color = standing[row] > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }

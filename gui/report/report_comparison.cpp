@@ -50,6 +50,11 @@ QString headOf(Workshop& workshop, const Score& score) {
   return u"%1, %2"_s.arg(qt(score.task), qt(score.unit));
 }
 
+/// Its last word: where a folder lies concerns nobody else.
+QString folderName(const std::filesystem::path& folder) {
+  return qt((folder.has_filename() ? folder : folder.parent_path()).filename().string());
+}
+
 QString mannerText(const std::string& manner) {
   return manner.empty() ? reportText("in a manner that was not recorded") : qt(manner);
 }
@@ -105,8 +110,7 @@ bool hasSeveralSeeds(const std::vector<MethodRow>& rows) {
 void ReportPage::addComparison(const Comparison& comparison, const std::string& against) {
   const RunRecord& like = *comparison.like;
   const QString model = like.environment ? qt(like.environment->model_name) : qt(like.spec.model_path);
-  heading(2, reportText("Comparison: %1, bank %2")
-                 .arg(model, qt(std::filesystem::path(like.spec.bank_dir).filename().string())));
+  heading(2, reportText("Comparison: %1, bank %2").arg(model, folderName(like.spec.bank_dir)));
   const CostTable* costs = like.environment ? costsAt(like.environment->costs, kQuotedContext) : nullptr;
   Table placements{{QString(), reportText("placement"), reportText("layers"), reportText("K"),
                     reportText("cache at %1").arg(tokensText(kQuotedContext))},

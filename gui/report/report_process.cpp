@@ -18,6 +18,7 @@ void ReportProcess::start(const ReportRequest& request, bool mock) {
   QStringList arguments{u"--report"_s, qt(request.file.string()), u"--store"_s, qt(request.store.string())};
   arguments << u"--runs"_s << numbers.join(u',');
   if (!request.against.empty()) arguments << u"--against"_s << qt(request.against);
+  if (request.summary) arguments << u"--summary"_s;
   if (mock) arguments << u"--mock"_s;
   auto* process = new QProcess(this);
   QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();

@@ -9,8 +9,12 @@
 
 namespace interleave::gui {
 
+namespace {
+
 using Look = ReportDocument::Look;
 using Row = ReportDocument::Row;
+
+}  // namespace
 
 void ReportPage::addTransfer(const TransferTable& table) {
   if (table.rows.empty()) return;

@@ -97,11 +97,10 @@ class MethodTest final : public QObject {
 
   void runsThatDifferInOneSettingAreASweep() {
     QVERIFY(!sweepPanel({}, 1));
-    Neighbours neighbours{.setting = "gate_weight"};
-    neighbours.sweep = {{.run = 3, .value = .01, .last = gates({1, .5F, .5F, 1})},
-                        {.run = 1, .value = .1, .last = gates({1, 0, .5F, 1})},
-                        {.run = 2, .value = 1, .last = gates({0, 0, 0, 1})}};
-    const std::optional<Panel> panel = sweepPanel(neighbours, 1);
+    const Sweep sweep{
+        .setting = "gate_weight",
+        .points = {{3, .01, gates({1, .5F, .5F, 1})}, {1, .1, gates({1, 0, .5F, 1})}, {2, 1, gates({0, 0, 0, 1})}}};
+    const std::optional<Panel> panel = sweepPanel(sweep, 1);
     QVERIFY(panel);
     QVERIFY(panel->x.logarithmic);
     QCOMPARE(panel->series[0].x, (QVector<double>{.01, .1, 1}));

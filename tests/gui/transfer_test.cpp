@@ -92,10 +92,13 @@ class TransferTest final : public QObject {
     };
     QVERIFY(refused({1}, "operatr=swa"));
     QVERIFY(refused({}, "operator=swa"));
+    QVERIFY(refused({1, 77}, "operator=swa"));  // which is of no model
     QSignalSpy failed(&scene.studio.jobs(), &JobList::failed);
-    QVERIFY(judged(scene, {77, 1}, "seed=3"));
+    scene.studio.library().writer()->addRun({});  // which has found nothing
+    scene.studio.reloadLibrary();
+    QVERIFY(judged(scene, {2}, "seed=3"));
     QCOMPARE(failed.count(), 2);  // as found, and under the condition
-    QCOMPARE(Store::open(scene.storeFile()).transfers(1).size(), std::size_t{2});
+    QVERIFY(Store::open(scene.storeFile()).transfers(2).empty());
   }
 };
 

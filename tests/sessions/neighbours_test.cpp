@@ -68,7 +68,7 @@ TEST_F(NeighboursTest, TellWhatOthersOfTheModelFound) {
   const Neighbours found = of(run);
   ASSERT_EQ(found.found.size(), 1u);
   EXPECT_EQ(found.found.at(first(2)), "dash seed 0 (run 2); halo seed 5 (run 3)");
-  EXPECT_THAT(found.sweep, IsEmpty());
+  EXPECT_THAT(found.sweep.points, IsEmpty());
 }
 
 TEST_F(NeighboursTest, AreASweepWhereOneNumberDiffersAlone) {
@@ -82,18 +82,26 @@ TEST_F(NeighboursTest, AreASweepWhereOneNumberDiffersAlone) {
   add("flashmorph", settings(.2, 8), 1, "another");  // of another model
   add("flashmorph", settings(.3, 8), 1, "one", 1);   // of another seed
   add("dash", settings(.4, 8), 1);                   // by another method
-  const Neighbours found = of(middle);
+  const Sweep found = of(middle).sweep;
   EXPECT_EQ(found.setting, "gate_weight");
   std::vector<RunId> runs;
   std::vector<double> values;
-  for (const Neighbours::Swept& swept : found.sweep) {
-    runs.push_back(swept.run);
-    values.push_back(swept.value);
-    EXPECT_EQ(swept.last.step, 2);
-    EXPECT_EQ(swept.last.probabilities.front(), .5F);
+  for (const Sweep::Point& point : found.points) {
+    runs.push_back(point.run);
+    values.push_back(point.value);
+    EXPECT_EQ(point.last.step, 2) << "at the end";
+    EXPECT_EQ(point.last.probabilities.front(), .5F);
   }
   EXPECT_THAT(runs, ElementsAre(small, middle, large));
   EXPECT_THAT(values, ElementsAre(.01, .1, 1));
+}
+
+TEST_F(NeighboursTest, ARunThatIsNotDoneIsInNoSweep) {
+  const RunId done = add("flashmorph", {{"gate_weight", .1}}, 1), other = add("flashmorph", {{"gate_weight", .2}}, 1);
+  EXPECT_EQ(of(done).sweep.points.size(), 2u);
+  writer_.setPhase(other, Phase::Searching, "");
+  EXPECT_THAT(of(done).sweep.points, IsEmpty());
+  EXPECT_THAT(of(other).sweep.points, IsEmpty());
 }
 
 TEST_F(NeighboursTest, OfNoRunAreAnError) {

@@ -119,6 +119,17 @@ TEST_F(Transfers, AreATableOfTheirOwn) {
   EXPECT_EQ(store().transfers(first).size(), 3u);
 }
 
+TEST_F(Transfers, APlacementFoundAtSeveralBudgetsIsOneRow) {
+  const Placement windows = Placement::uniform(4, 2, 0, MixerKind::SlidingWindow);
+  const RunId run = add("beam", 0, {two_, two_, windows});
+  judge(run, Condition(), two_, 1);
+  judge(run, Condition(), windows, 2);
+  const TransferTable table = transferIn(store(), std::vector{run});
+  ASSERT_EQ(table.rows.size(), 2u);
+  EXPECT_EQ(table.score(0, 0, "kl")->value, 2) << "its own, though another keeps the same layers";
+  EXPECT_EQ(table.score(1, 0, "kl")->value, 3);
+}
+
 TEST_F(Transfers, OfOneNameMeasuredOtherwiseAreTwoColumns) {
   Workbench::EvaluationRequest longer;
   longer.text_tokens *= 2;

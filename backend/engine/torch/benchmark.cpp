@@ -19,6 +19,7 @@
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/evaluate.h"
 #include "backend/model/generate.h"
+#include "backend/model/parallel.h"
 #include "backend/search/objective.h"
 #include "backend/search/one_layer_scan.h"
 #include "kernels/gated_delta_rule.h"
@@ -180,6 +181,7 @@ class Benchmark {
       const Student student{model_, bank_->row(placement)};
       std::optional<Prefilled> filled;
       time("prefill " + of, tokens, flops, [&] {
+        filled.reset();  // one cache at a time
         filled.emplace(prefill(student, questions, progress_));
         await(filled->logits);
       });
@@ -211,12 +213,16 @@ class Benchmark {
     std::vector<double> alone;
     time("scan of all layers, each from the first", tokens, flops, [&] {
       const at::NoGradGuard no_grad;
-      alone.clear();
-      for (int layer = -1; layer < config().layers; ++layer) {
-        Placement placement(config().layers, MixerKind::SlidingWindow);
-        if (layer >= 0) placement.set(layer, MixerKind::Full);
-        alone.push_back(loss(runLayers(*model_, bank_->row(placement), tokenBatch(ids_, model_->device()))));
-      }
+      const auto pass = [&](const Placement& placement) {
+        return loss(runLayers(*model_, bank_->row(placement), tokenBatch(ids_, model_->device())));
+      };
+      const Placement none(config().layers, MixerKind::SlidingWindow);
+      alone.assign(static_cast<std::size_t>(passes), pass(none));
+      eachSequence(*model_, config().layers, request_.tokens, progress_, [&](std::int64_t layer) {
+        Placement placement = none;
+        placement.set(static_cast<int>(layer), MixerKind::Full);
+        alone[static_cast<std::size_t>(layer) + 1] = pass(placement);
+      });
     });
     std::vector<double> kept{shared.base};
     kept.insert(kept.end(), shared.changed.begin(), shared.changed.end());
