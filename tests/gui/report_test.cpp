@@ -98,9 +98,9 @@ class ReportTest final : public QObject {
       const Placement found = Store::open(store_).placements(1).front().placement;
       StoreWriter writer(store_);
       const Condition windows = Condition::parse("operator=swa", {});
-      writer.record(1, windows.event(found, {scoreOf("kl", "nats", {.5, .25, .125}, "samples")}, 1));
+      writer.record(1, windows.event(found, {interleave::scoreOf("kl", "nats", {.5, .25, .125}, "samples")}, 1));
       writer.record(2, windows.event(Store::open(store_).placements(2).front().placement,
-                                     {scoreOf("kl", "nats", {.75, .5, .25}, "samples")}, 1));
+                                     {interleave::scoreOf("kl", "nats", {.75, .5, .25}, "samples")}, 1));
       QVERIFY(writer.flush());
     }
     const QString text = html();
