@@ -16,13 +16,17 @@ class TransferTest final : public QObject {
     scene.studio.transfer().judge(runs, condition);
     return QTest::qWaitFor([&] { return !scene.studio.jobs().anyRunning(); }, 60000);
   }
-  static const Panel& shown(Scene& scene) {
+  /// The view, once it has a matrix or not, as `wanted`.
+  static const Panel& shown(Scene& scene, bool wanted) {
     TransferPane& pane = scene.window.transfer();
     scene.window.dock(QStringLiteral("transfer")).raise();
-    const bool settled = QTest::qWaitFor([&] { return !pane.outdated() && !scene.studio.jobs().anyRunning(); });
+    const auto& panels = pane.findChild<Figure*>()->panels();
+    const bool settled = QTest::qWaitFor([&] {
+      pane.refreshNow();
+      return !scene.studio.jobs().anyRunning() && panels.front().grid.has_value() == wanted;
+    });
     if (!settled) qWarning("the view does not come to rest");
-    pane.refreshNow();
-    return pane.findChild<Figure*>()->panels().front();
+    return panels.front();
   }
 
  private Q_SLOTS:
@@ -30,12 +34,12 @@ class TransferTest final : public QObject {
 
   void isAMatrixOfRunsAndConditions() {
     Scene scene;
-    QVERIFY(!shown(scene).grid);
+    QVERIFY(!shown(scene, false).grid);
     QVERIFY(scene.search());
     scene.studio.setup().setSeed(5);
     QVERIFY(scene.search());
     QVERIFY(judged(scene, {1, 2}, "operator=swa"));
-    const Panel& panel = shown(scene);
+    const Panel& panel = shown(scene, true);
     QVERIFY(panel.grid);
     QCOMPARE(panel.grid->rows, 2);
     QCOMPARE(panel.grid->columns, 2);

@@ -33,10 +33,10 @@ class Transfers : public ::testing::Test {
     environment.layers = 4;
     environment.model_fingerprint = fingerprint;
     writer_.record(id, environment);
-    for (const Placement& placement : found) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
       PlacementEvent event;
-      event.budget = Budget::layers(placement.fullCount());
-      event.placement = placement;
+      event.budget = Budget::layers(static_cast<int>(i) + 1);
+      event.placement = found[i];
       writer_.record(id, event);
     }
     return id;

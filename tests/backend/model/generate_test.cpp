@@ -122,7 +122,7 @@ TEST_P(Generation, WhatAllPromptsBeginWithIsComputedOnce) {
   const Prefilled filled = prefill({teacher_.model, row_}, prompts, quiet);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const at::Tensor alone = logits(*teacher_.model, row_, tokenBatch(prompts[i], at::kCPU))[0][-1];
-    EXPECT_LT((filled.logits[static_cast<std::int64_t>(i)] - alone).abs().max().item<double>(), 1e-9) << "prompt " << i;
+    EXPECT_LT((filled.logits[static_cast<std::int64_t>(i)] - alone).abs().max().item<double>(), 1e-6) << "prompt " << i;
     EXPECT_EQ(filled.decoder.position(static_cast<std::int64_t>(i)), std::ssize(prompts[i]));
   }
 }
