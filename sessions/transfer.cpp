@@ -18,7 +18,8 @@ std::int64_t wholeNumber(const std::string& key, const std::string& value, std::
   std::int64_t number = 0;
   const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (problem != std::errc{} || end != value.data() + value.size() || number < least) {
-    throw usageError(key + "=" + value, "expected a whole number, " + std::to_string(least) + " or more");
+    throw usageError(std::string(key).append("=").append(value),
+                     "expected a whole number, " + std::to_string(least) + " or more");
   }
   return number;
 }
@@ -73,7 +74,8 @@ Condition Condition::parse(const std::string& text, const Workbench::EvaluationR
     } else if (key == "operator") {
       condition.rest = mixerKindNamed(value);
       if (!condition.rest || condition.rest == MixerKind::Full) {
-        throw usageError(key + "=" + value, "no operator that can stand in for full attention has this name");
+        throw usageError(std::string(key).append("=").append(value),
+                         "no operator that can stand in for full attention has this name");
       }
     } else if (key == "bank") {
       condition.bank = value;
@@ -82,7 +84,7 @@ Condition Condition::parse(const std::string& text, const Workbench::EvaluationR
     } else {
       std::vector<std::string> known{"operator", "bank", "seed", "wording"};
       for (const auto& [name, place] : numbers) known.push_back(name);
-      throw usageError("\"" + key + "\"", "no condition has this name" + didYouMean(key, known));
+      throw usageError("KEY=VALUE", "there is no condition \"" + key + "\"" + didYouMean(key, known));
     }
   }
   return condition;
