@@ -141,6 +141,17 @@ void PresetOptions::addTo(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
+std::string settingsTable(const std::string& title, std::span<const SettingSpec> specs,
+                          const std::vector<std::string>& without) {
+  std::string text = title + ":\n";
+  for (const SettingSpec& spec : specs) {
+    if (std::ranges::find(without, spec.key) != without.end()) continue;
+    text += fmt::format("  {:<20} {} [{}]{}\n", spec.key, spec.help, spec.fallback.dump(),
+                        spec.inferred ? ", inferred" : "");
+  }
+  return text;
+}
+
 void assignSetting(Settings& bank, const std::string& key_value) {
   bank.assign(key_value.starts_with(kBank) ? key_value.substr(kBank.size()) : key_value);
 }

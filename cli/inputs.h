@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ struct PresetOptions {
 
   void addTo(CLI::App& command);
 };
+
+/// The settings and what each is, for a help; `without` some keys.
+std::string settingsTable(const std::string& title, std::span<const SettingSpec> specs,
+                          const std::vector<std::string>& without = {});
 
 /// Assigns "key=value" to the method's settings, or to the bank's recipe where only that has the key, or the key is
 /// "bank.KEY". Usage error naming the nearest key of both.

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/formats/published.h"
+#include "sessions/pace.h"
 
 namespace interleave {
 namespace {
@@ -31,6 +33,14 @@ std::string seenFrom(const Batch& batch, const std::string& name) {
   std::error_code ignored;
   const bool file = name.find('/') != std::string::npos || std::filesystem::is_regular_file(path, ignored);
   return file ? path.lexically_normal().string() : name;
+}
+
+/// The same of a placement: of "published:FILE…" the file.
+std::string placementSeenFrom(const Batch& batch, const std::string& text) {
+  if (!text.starts_with(kPublishedPrefix)) return seenFrom(batch, text);
+  const std::string rest = text.substr(kPublishedPrefix.size());
+  const std::size_t end = std::min(rest.find_first_of("#:"), rest.size());
+  return std::string(kPublishedPrefix).append(seenFrom(batch, rest.substr(0, end))).append(rest.substr(end));
 }
 
 /// Changes to settings, with the files that they name as seen from the batch's folder.
@@ -119,6 +129,7 @@ class Planner {
 
   void addRuns(const Batch::Grid& grid, const Batch::Method& method, std::uint64_t seed) {
     Preset preset = presetOf(method);
+    change(preset.search, grid.settings, batch_);
     change(preset.search, method.settings, batch_);
     RunSpec spec;
     spec.model_path = std::filesystem::absolute(batch_.model).lexically_normal().string();
@@ -135,24 +146,26 @@ class Planner {
       spec.budget = budget;
       spec.title = standardTitle(spec);
       catalog_.check(spec);
-      if (grid.per_budget || !spec.search_settings.contains(kExtract)) addRun(spec, {budget});
+      if (grid.per_budget || !spec.search_settings.contains(kExtract)) addRun(spec, {budget}, preset.search);
     }
     if (grid.per_budget || !spec.search_settings.contains(kExtract)) return;
     spec.budget = budgets.front();
     spec.title = standardTitle(spec);
-    addRun(spec, budgets);
+    addRun(spec, budgets, preset.search);
   }
 
   /// Adds a run, unless it is there already; then the budgets are asked of that one.
-  void addRun(const RunSpec& spec, const std::vector<Budget>& budgets) {
+  void addRun(const RunSpec& spec, const std::vector<Budget>& budgets, const Settings& settings) {
     const auto [place, fresh] = known_.try_emplace(essenceOf(spec), plan_.runs.size());
     if (fresh) {
       if (plan_.runs.size() >= kMostRuns) throw usageError("runs", "they are more than " + std::to_string(kMostRuns));
-      plan_.runs.push_back({.spec = spec, .budgets = {spec.budget}});
+      plan_.runs.push_back({.spec = spec, .budgets = {spec.budget}, .defaults = Settings(settings.specs()).json()});
       std::string& title = plan_.runs.back().spec.title;
       if (const int used = ++titles_[title]; used > 1) title.append("-").append(std::to_string(used));
     }
-    extend(plan_.runs[place->second], budgets);
+    PlannedRun& run = plan_.runs[place->second];
+    extend(run, budgets);
+    run.steps = plannedSteps(run.spec, model_.layers);
   }
 
   /// The best of the operators that the runs choose from: what stands in a baseline's other layers.
@@ -177,7 +190,10 @@ class Planner {
     for (std::size_t i = 0; i < batch_.placements.size(); ++i) {
       at(batch_, "placements[" + std::to_string(i) + "]", [&] {
         const std::string& text = batch_.placements[i];
-        judging->references.push_back({text, catalog_.placement(seenFrom(batch_, text), batch_.model, restOperator())});
+        if (text.starts_with("healed:"))
+          throw usageError("placement", "a batch judges with the bank's operators alone");
+        judging->references.push_back(
+            {text, catalog_.placement(placementSeenFrom(batch_, text), batch_.model, restOperator())});
       });
     }
     plan_.judging = std::move(judging);
@@ -239,7 +255,11 @@ bool answers(const RunSpec& stored, const PlannedRun& planned) {
   // A run that was cut off before it had loaded its model knows only where that lies.
   const bool same_model = stored.model_fingerprint.empty() ? stored.model_path == wanted.model_path
                                                            : stored.model_fingerprint == wanted.model_fingerprint;
-  if (!same_model || essenceOf(stored) != essenceOf(wanted)) return false;
+  RunSpec completed = stored;  // of an older program, which did not know all settings: they had no effect
+  if (completed.search_settings.is_object()) {
+    for (const auto& [key, value] : planned.defaults.items()) completed.search_settings.emplace(key, value);
+  }
+  if (!same_model || essenceOf(completed) != essenceOf(wanted)) return false;
   const std::vector<Budget> told = budgetsOf(stored);
   return std::ranges::all_of(planned.budgets, [&](const Budget& budget) { return contains(told, budget); });
 }

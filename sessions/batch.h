@@ -29,6 +29,7 @@ struct Batch {
     std::vector<Budget> budgets;  ///< None: each preset's own.
     std::vector<std::uint64_t> seeds{0};
     bool per_budget = false;  ///< A run for each budget, also of a method whose one run answers all.
+    nlohmann::json settings = nlohmann::json::object();  ///< Changes to every method's, before its own.
   };
   std::string file;  ///< For messages, and for names relative to it; empty: none.
   std::filesystem::path model, bank, store;
@@ -46,6 +47,8 @@ Batch readBatch(const std::filesystem::path& file);
 struct PlannedRun {
   RunSpec spec;
   std::vector<Budget> budgets;
+  nlohmann::json defaults = nlohmann::json::object();  ///< Of the method's settings.
+  std::optional<std::int64_t> steps = {};              ///< That it will take; see plannedSteps().
 };
 
 /// How results are judged: all by the same request, so that their scores are paired.

@@ -17,7 +17,7 @@ using Keys = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 10> kBatchKeys{"format", "version",       "model", "bank",       "store",
                                                       "device", "bank_settings", "runs",  "evaluation", "placements"};
-constexpr std::array<std::string_view, 4> kGridKeys{"methods", "budgets", "seeds", "per_budget"};
+constexpr std::array<std::string_view, 5> kGridKeys{"methods", "budgets", "seeds", "per_budget", "settings"};
 constexpr std::array<std::string_view, 3> kMethodKeys{"method", "preset", "settings"};
 constexpr std::array<std::string_view, 14> kEvaluationKeys{
     "tasks",     "tokens",   "sequence", "prompts", "prompt_tokens", "wording",  "seed",
@@ -97,6 +97,7 @@ Batch::Grid gridOf(const json& value, const std::string& file, const std::string
   object.each("seeds",
               [&](const json& entry, const std::string& at) { grid.seeds.push_back(seedOf(entry, file, at)); });
   grid.per_budget = object.fields().flag("per_budget", false);
+  grid.settings = object.object("settings");
   return grid;
 }
 

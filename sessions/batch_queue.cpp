@@ -245,8 +245,7 @@ void BatchQueue::forecast() {
 std::optional<double> BatchQueue::secondsLeft(std::size_t index, double now) const {
   const Entry& entry = entries_.at(index);
   if (entry.state == State::Done || entry.state == State::Failed) return 0;
-  const std::optional<std::int64_t> steps =
-      entry.steps > 0 ? std::optional(entry.steps) : plannedSteps(entry.planned.spec);
+  const std::optional<std::int64_t> steps = entry.steps > 0 ? std::optional(entry.steps) : entry.planned.steps;
   if (!steps) return std::nullopt;
   const auto left = static_cast<double>(std::max<std::int64_t>(0, *steps - entry.step));
   const bool going = under_way_ && under_way_->entry == index;

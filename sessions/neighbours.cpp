@@ -46,7 +46,7 @@ std::map<Placement, std::string> foundElsewhere(const Store& store, RunId of) {
   const std::string model = store.run(of).model_fingerprint;
   std::map<Placement, std::string> found;
   for (const RunSummary& run : store.runs()) {
-    if (run.id == of || run.model_fingerprint != model || store.spec(run.id).isHeal()) continue;
+    if (run.id == of || run.model_fingerprint != model || run.method == kHealMethod) continue;
     std::set<Placement> own;
     for (const PlacementEvent& event : store.placements(run.id)) own.insert(event.placement);
     for (const Placement& placement : own) {
@@ -62,26 +62,25 @@ Sweep sweepWith(const Store& store, RunId of) {
   const RunSpec own_spec = store.spec(of);
   if (own.phase != Phase::Done || !wasLeftAlone(own_spec)) return {};
   const nlohmann::json around = aroundSettings(own_spec);
-  std::map<std::string, std::vector<RunId>> sweeps;
+  std::map<std::string, std::vector<std::pair<RunId, nlohmann::json>>> sweeps;  // with their settings
   for (const RunSummary& run : store.runs()) {
     if (run.id == of || run.phase != Phase::Done || run.model_fingerprint != own.model_fingerprint) continue;
     const RunSpec spec = store.spec(run.id);
     if (!wasLeftAlone(spec) || aroundSettings(spec) != around) continue;
     if (const auto setting = differenceOf(own_spec.search_settings, spec.search_settings)) {
-      sweeps[*setting].push_back(run.id);
+      sweeps[*setting].emplace_back(run.id, spec.search_settings);
     }
   }
   if (sweeps.empty()) return {};
   const auto& [setting, others] =
       *std::ranges::max_element(sweeps, {}, [](const auto& sweep) { return sweep.second.size(); });
   Sweep sweep{.setting = setting, .points = {}};
-  std::vector<RunId> runs = others;
-  runs.push_back(of);
-  for (const RunId run : runs) {
+  std::vector<std::pair<RunId, nlohmann::json>> runs = others;
+  runs.emplace_back(of, own_spec.search_settings);
+  for (const auto& [run, settings] : runs) {
     const std::vector<StepEvent> steps = store.steps(run, store.run(run).step);
     if (steps.empty()) continue;
-    const auto value = store.spec(run).search_settings.at(setting).get<double>();
-    sweep.points.push_back({run, value, steps.back()});
+    sweep.points.push_back({run, settings.at(setting).get<double>(), steps.back()});
   }
   std::ranges::sort(sweep.points, {}, [](const Sweep::Point& point) { return std::pair(point.value, point.run); });
   return sweep.points.size() > 1 ? sweep : Sweep{};

@@ -4,8 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <iterator>
 #include <utility>
+
+#include "backend/core/budget.h"
+#include "backend/core/layer_list.h"
+#include "backend/core/settings.h"
 
 namespace interleave {
 namespace {
@@ -13,6 +18,47 @@ namespace {
 /// The settings that say how many steps a run takes: gradient searches count steps, scores count examples, an
 /// enumeration the placements that it draws (0: all, however many they are).
 constexpr std::array<const char*, 3> kStepSettings{"steps", "examples", "sample"};
+
+double binomial(int n, int k) {
+  double ways = 1;
+  for (int i = 1; i <= k; ++i) ways *= static_cast<double>(n - k + i) / i;
+  return ways;
+}
+
+/// Of a method that tries placements; nothing where its settings are damaged, or a budget is not of layers.
+std::optional<std::int64_t> plannedTrials(const RunSpec& run, int layers) {
+  const nlohmann::json& settings = run.search_settings;
+  try {
+    const auto count = [&](const char* key) {
+      return static_cast<int>(layersListed(settings.value(key, std::string()), key).size());
+    };
+    const int kept = count("keep"), free = layers - kept - count("leave");
+    std::vector<Budget> budgets{run.budget};
+    for (const std::string& word : wordsOf(settings.value("extract", std::string()))) {
+      budgets.push_back(Budget::parse(word));
+    }
+    int least = free, most = 0;  // of the free layers that a budget has room for
+    for (const Budget& budget : budgets) {
+      if (budget.unit != Budget::Unit::FullLayers) return std::nullopt;
+      const int room = std::clamp(static_cast<int>(budget.amount) - kept, 0, std::max(free, 0));
+      least = std::min(least, room);
+      most = std::max(most, room);
+    }
+    if (run.method == "enumeration") {
+      const double all = binomial(free, std::clamp(static_cast<int>(run.budget.amount) - kept, 0, std::max(free, 0)));
+      const auto sample = settings.value("sample", std::int64_t{0});
+      if (sample > 0 && static_cast<double>(sample) < all) return sample;
+      return all < 1e15 ? std::optional(static_cast<std::int64_t>(std::llround(all))) : std::nullopt;
+    }
+    const int sizes = settings.value("direction", std::string()) == "backward" ? free - least : most;
+    const auto width = std::max<std::int64_t>(1, settings.value("width", std::int64_t{1}));
+    std::int64_t trials = 0;
+    for (int size = 0; size < sizes; ++size) trials += (size == 0 ? 1 : width) * (free - size);
+    return trials;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
 
 }  // namespace
 
@@ -58,7 +104,10 @@ std::optional<double> Pace::secondsPerStep(const RunSpec& run) const {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> plannedSteps(const RunSpec& run) {
+std::optional<std::int64_t> plannedSteps(const RunSpec& run, int layers) {
+  if (!run.search_settings.is_object()) return std::nullopt;
+  if (run.method == "hand-rule") return 1;
+  if (run.method == "beam" || run.method == "enumeration") return plannedTrials(run, layers);
   for (const char* key : kStepSettings) {
     const auto found = run.search_settings.find(key);
     if (found == run.search_settings.end() || !found->is_number_integer()) continue;

@@ -37,7 +37,8 @@ class Pace {
   std::vector<Sample> samples_;
 };
 
-/// The steps that a run will take, by its settings; nothing where they do not say.
-std::optional<std::int64_t> plannedSteps(const RunSpec& run);
+/// The steps that a run on a model of so many layers will take, by its settings; nothing where they do not say. Of a
+/// beam, and of an enumeration where all layers cost the same, the trials.
+std::optional<std::int64_t> plannedSteps(const RunSpec& run, int layers);
 
 }  // namespace interleave

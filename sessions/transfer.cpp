@@ -2,9 +2,9 @@
 #include "sessions/transfer.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -50,6 +50,10 @@ bool keepsTheSame(const Placement& a, const Placement& b) {
   }
   return true;
 }
+
+using Column = std::pair<std::string, std::string>;  // label and manner of its events
+
+std::string nameOf(const Column& column) { return column.first.substr(ScoreEvent::kUnder.size()); }
 
 std::string rowName(const RunSummary& run, const Placement& found) {
   std::string name = "run " + std::to_string(run.id);
@@ -120,22 +124,31 @@ bool sameSubject(const RunSpec& a, const RunSpec& b) {
          a.bank_settings == b.bank_settings;
 }
 
-std::optional<ScoreEvent> storedScores(const Store& store, const RunSpec& spec, const Placement& placement,
-                                       const std::string& manner) {
+Lookup lookUp(const Store& store, RunId of, const Placement& found, const Condition& condition) {
+  Lookup result{.event = condition.event(found, {}, 0), .recorded = false};
+  const auto isThat = [&](const ScoreEvent& event) {
+    return event.placement == result.event.placement && event.manner == result.event.manner;
+  };
+  for (const ScoreEvent& event : store.transfers(of)) {
+    if (event.label == result.event.label && isThat(event)) return {event, true};
+  }
+  const RunSpec spec = store.spec(of);
   for (const RunSummary& run : store.runs()) {
     if (!sameSubject(store.spec(run.id), spec)) continue;
-    for (std::vector<ScoreEvent>& events : std::array{store.scores(run.id), store.transfers(run.id)}) {
-      for (ScoreEvent& event : events) {
-        if (event.placement == placement && event.manner == manner) return std::move(event);
-      }
+    for (const std::vector<ScoreEvent>& events : {store.scores(run.id), store.transfers(run.id)}) {
+      const auto known = std::ranges::find_if(events, isThat);
+      if (known == events.end()) continue;
+      result.event.scores = known->scores;
+      result.event.seconds = known->seconds;
+      return result;
     }
   }
-  return std::nullopt;
+  return result;
 }
 
 TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
   TransferTable table;
-  std::vector<std::pair<std::string, std::string>> columns;  // label and manner
+  std::vector<Column> columns;
   for (const RunId id : runs) {
     const std::vector<ScoreEvent> transfers = store.transfers(id);
     if (transfers.empty()) continue;
@@ -148,9 +161,11 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
       std::vector<std::vector<Score>> cells(columns.size());
       bool judged = false;
       for (const ScoreEvent& event : transfers) {
-        const bool exchanged = !isFound(event.placement) && keepsTheSame(event.placement, own);
+        // As found, another of the run's own that keeps the same layers is a row by itself.
+        const bool exchanged = keepsTheSame(event.placement, own) &&
+                               (nameOf({event.label, {}}) != Condition::kAsFound || !isFound(event.placement));
         if (event.placement != own && !exchanged) continue;
-        const auto column = std::pair(event.label, event.manner);
+        const Column column(event.label, event.manner);
         const auto place = static_cast<std::size_t>(std::ranges::find(columns, column) - columns.begin());
         if (place == columns.size()) {
           columns.push_back(column);
@@ -164,12 +179,21 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
       table.scores.push_back(std::move(cells));
     }
   }
+  std::vector<std::size_t> order(columns.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_partition(order,
+                                [&](std::size_t column) { return nameOf(columns[column]) == Condition::kAsFound; });
   std::map<std::string, int> used;
-  for (const auto& [label, manner] : columns) {
-    std::string& name = table.columns.emplace_back(label.substr(ScoreEvent::kUnder.size()));
-    if (const int count = ++used[label]; count > 1) name.append(" (").append(std::to_string(count)).append(")");
+  for (const std::size_t column : order) {
+    std::string& name = table.columns.emplace_back(nameOf(columns[column]));
+    if (const int count = ++used[name]; count > 1) name.append(" (").append(std::to_string(count)).append(")");
   }
-  for (auto& cells : table.scores) cells.resize(columns.size());
+  for (auto& cells : table.scores) {
+    cells.resize(columns.size());
+    std::vector<std::vector<Score>> ordered;
+    for (const std::size_t column : order) ordered.push_back(std::move(cells[column]));
+    cells = std::move(ordered);
+  }
   return table;
 }
 

@@ -37,12 +37,16 @@ struct Condition {
 /// Whether two runs are of one model and one bank: a placement then has the same scores.
 bool sameSubject(const RunSpec& a, const RunSpec& b);
 
-/// A placement's scores in a manner as they were recorded with any run of the same model and bank as `spec`.
-std::optional<ScoreEvent> storedScores(const Store& store, const RunSpec& spec, const Placement& placement,
-                                       const std::string& manner);
+/// What a run found, under a condition, as the store tells it.
+struct Lookup {
+  ScoreEvent event;       ///< With the scores recorded of any run of the same model and bank; without, none were.
+  bool recorded = false;  ///< With this very run, and under this name.
+};
+Lookup lookUp(const Store& store, RunId run, const Placement& found, const Condition& condition);
 
 /// What of these runs was judged under a condition: a row for each placement that a run found, a column for each
-/// condition that any was judged under. Columns of one name that were measured differently are told apart by a number.
+/// condition that any was judged under, those as found first. Columns of one name that were measured differently are
+/// told apart by a number.
 TransferTable transferIn(const Store& store, std::span<const RunId> runs);
 
 }  // namespace interleave

@@ -78,6 +78,16 @@ std::optional<TrialTable::Standing> TrialTable::standing(const Placement& placem
   return standing;
 }
 
+std::vector<std::pair<Placement, TrialTable::Standing>> TrialTable::standings(
+    std::span<const Placement> placements) const {
+  std::vector<std::pair<Placement, Standing>> tried;
+  for (const Placement& placement : placements) {
+    if (const auto found = standing(placement)) tried.emplace_back(placement, *found);
+  }
+  std::ranges::stable_sort(tried, {}, [](const auto& each) { return each.second.loss; });
+  return tried;
+}
+
 Interval wilsonInterval(std::int64_t hits, std::int64_t of) {
   if (of == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
   constexpr double kZ = 1.959963984540054;

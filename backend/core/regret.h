@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "backend/core/events.h"
@@ -35,6 +37,8 @@ class TrialTable {
   };
   /// Of a placement that was tried; none otherwise.
   std::optional<Standing> standing(const Placement& placement) const;
+  /// Of those of `placements` that were tried, the best first.
+  std::vector<std::pair<Placement, Standing>> standings(std::span<const Placement> placements) const;
   const std::optional<Placement>& best() const { return best_; }  ///< None without trials.
 
  private:
@@ -48,6 +52,14 @@ class TrialTable {
   std::vector<std::vector<std::uint32_t>> resamples_;  ///< How often each batch is drawn.
   std::vector<double> least_;                          ///< In each resample, over all trials.
 };
+
+/// The keys of a map of placements.
+template <class Value>
+std::vector<Placement> placementsOf(const std::map<Placement, Value>& named) {
+  std::vector<Placement> placements;
+  for (const auto& [placement, value] : named) placements.push_back(placement);
+  return placements;
+}
 
 /// The 95 % interval of a share `hits`/`of` (Wilson, JASA 1927); NaN of none.
 Interval wilsonInterval(std::int64_t hits, std::int64_t of);

@@ -39,12 +39,14 @@ std::vector<Score> TextEvaluation::scores(const Student& student, Progress& prog
   std::vector<double> divergences(sequences_.size()), likelihoods(sequences_.size());
   const auto judge = [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
+    progress.throwIfStopped();
     if (!hidden_[i].defined()) hidden_[i] = lastHidden(teacher_, sequences_[i]);
     const at::Tensor hidden = is_teacher ? hidden_[i] : lastHidden(student, sequences_[i]);
     const at::Tensor labels = tokenBatch(sequences_[i], student.model->device())[0].slice(0, 1);
     double divergence = 0, likelihood = 0;
     const std::int64_t rows = hidden.size(0), at_once = headRows();
     for (std::int64_t first = 0; first < rows; first += at_once) {
+      progress.throwIfStopped();
       const std::int64_t count = std::min(at_once, rows - first);
       const at::Tensor log_student = at::log_softmax(student.model->head(hidden.narrow(0, first, count)), -1);
       likelihood -= log_student.gather(1, labels.narrow(0, first, count).unsqueeze(1)).sum().item<double>();
@@ -72,13 +74,16 @@ PasskeyEvaluation::PasskeyEvaluation(const PasskeyTask& task, std::int64_t promp
 
 namespace {
 
-/// `beginning` has seen the first tokens of the prompt.
-AnswerReading readAnswer(const Decoder& beginning, const AnsweredPrompt& prompt) {
-  const Model& model = beginning.model();
+/// `beginning` has seen the first tokens of the prompt, or none.
+AnswerReading readAnswer(const Student& student, const Decoder& beginning, const AnsweredPrompt& prompt) {
+  const Model& model = *student.model;
   const auto rest = std::span(prompt.ids).subspan(static_cast<std::size_t>(beginning.position()));
   std::vector<std::int64_t> before(prompt.ids.size() - static_cast<std::size_t>(prompt.answer_begin));
   std::iota(before.begin(), before.end(), prompt.answer_begin - 1 - beginning.position());  // that it is read from
-  const at::Tensor stream = beginning.fork(1).streamOf(rest, before);
+  // Nothing is decoded behind it: without a shared beginning no keys and values need be kept.
+  const at::Tensor stream = beginning.position() > 0 ? beginning.fork(1).streamOf(rest, before)
+                                                     : runLayers(model, student.mixers,
+                                                                 tokenBatch(prompt.ids, model.device()), {}, before)[0];
   const at::Tensor answer = tokenBatch(prompt.ids, model.device())[0].slice(0, prompt.answer_begin);
   AnswerReading reading;
   const std::int64_t at_once = headRows();
@@ -109,7 +114,7 @@ std::vector<AnswerReading> readAnswers(const Student& student, std::size_t count
   std::vector<AnswerReading> readings(count);
   const auto read = [&](std::int64_t index) {
     const std::size_t i = order[static_cast<std::size_t>(index)];
-    readings[i] = readAnswer(beginning, prompt(i));
+    readings[i] = readAnswer(student, beginning, prompt(i));
   };
   const std::int64_t longest = order.empty() ? 0 : std::ssize(prompt(order.front()).ids);
   eachSequence(*student.model, std::ssize(order), longest, progress, read, [&](std::int64_t done) {

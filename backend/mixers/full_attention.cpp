@@ -83,6 +83,7 @@ class KeyValueState final : public MixerState {
     all_keys.push_back(keys);
     all_values.push_back(values);
     const std::pair attended{at::cat(all_keys), at::cat(all_values)};
+    all_keys.clear(), all_values.clear();  // views share the row's memory: it would be copied
     store(index, keys, values);
     return attended;
   }

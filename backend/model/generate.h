@@ -17,13 +17,13 @@ std::span<const std::int32_t> commonBeginning(std::span<const std::span<const st
 /// A decoder of one row that has seen `ids`, fed in pieces where they are many. Stopped when asked.
 Decoder begun(const Student& student, std::span<const std::int32_t> ids, Progress& progress);
 
-/// A decoder that has seen prompt i in row i, and the logits of their last tokens [n, V]. What all of them begin with
-/// is computed once; of the rest short ones are packed, long ones fed in pieces. Usage error: none, or one without
-/// tokens. Stopped when asked.
+/// A decoder that has seen prompt i in row i, and the logits of their last tokens [n, V].
 struct Prefilled {
   Decoder decoder;
   at::Tensor logits;
 };
+/// What all of the prompts begin with is computed once; of the rest short ones are packed, long ones fed in pieces.
+/// Usage error: none, or one without tokens. Stopped when asked.
 Prefilled prefill(const Student& student, std::span<const std::vector<std::int32_t>> prompts, Progress& progress);
 
 /// Greedy continuation of each prompt, up to `most` tokens or a token of `end_ids`, which is left out. The prompts may

@@ -30,7 +30,7 @@ void eachSequence(const Model& model, std::int64_t count, std::int64_t longest, 
 
 std::int64_t headRows() {
   const std::int64_t beside = at::in_parallel_region() ? at::get_num_threads() : 1;
-  return std::max<std::int64_t>(kHeadRows / beside, 16);
+  return std::max<std::int64_t>(kHeadRows / beside, 64);  // with fewer, bf16 products are slow (kernels/linear.h)
 }
 
 }  // namespace interleave

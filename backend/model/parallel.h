@@ -17,7 +17,8 @@ namespace interleave {
 void eachSequence(const Model& model, std::int64_t count, std::int64_t longest, Progress& progress,
                   const std::function<void(std::int64_t)>& work, const std::function<void(std::int64_t)>& done = {});
 
-/// How many rows of logits are made at once: kHeadRows, divided among threads that compute beside each other.
+/// How many rows of logits are made at once: kHeadRows; fewer where threads compute beside each
+/// other, but 64 at least.
 std::int64_t headRows();
 
 }  // namespace interleave

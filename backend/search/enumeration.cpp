@@ -10,6 +10,7 @@
 #include <string>
 
 #include "backend/core/error.h"
+#include "backend/core/layer_list.h"
 #include "backend/core/random.h"
 #include "backend/search/placement_trials.h"
 #include "backend/search/trial_methods.h"

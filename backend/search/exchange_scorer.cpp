@@ -26,24 +26,22 @@ class ExchangeScorer final : public LayerScorer {
     Example example;
     for (const SearchData& data : data_) {
       const SearchBatch batch = data.batch(index);
-      // Losses are taken from the last token of the prompt on, which predicts the first of the answer.
-      const std::int64_t answer =
-          data.isPrompt(index) ? batch.positions.front() + 1 : static_cast<std::int64_t>(batch.ids.size());
-      for (const double score : scores(batch, answer, progress)) example.scores.push_back(score);
+      for (const double score : scores(batch, progress)) example.scores.push_back(score);
       example.tokens += static_cast<std::int64_t>(batch.ids.size()) * (1 + objective_.model().config().layers);
     }
     return example;
   }
 
  private:
-  /// [L], of one sequence whose answer begins at a token.
-  std::vector<double> scores(const SearchBatch& batch, std::int64_t answer, Progress& progress) const {
-    const LayerMix full = [this](int layer, LayerInput& input) { return forward(layer, MixerKind::Full, input); };
+  /// [L], of one sequence.
+  std::vector<double> scores(const SearchBatch& batch, Progress& progress) const {
+    const LayerMix full = [this](int layer, LayerInput& input) {
+      return objective_.bank().mixer(layer, MixerKind::Full).forward(input);
+    };
+    const std::int64_t answer = exchange_.prompt_only ? batch.answer : -1;
     const LayerMix other = [this, answer](int layer, LayerInput& input) {
       if (exchange_.bypass) return at::zeros_like(input.x());
-      const at::Tensor mixed = forward(layer, other_, input);
-      if (!exchange_.prompt_only || answer >= mixed.size(1)) return mixed;
-      return at::cat({mixed.slice(1, 0, answer), forward(layer, MixerKind::Full, input).slice(1, answer)}, 1);
+      return forwardOnPrompt(objective_.bank(), layer, other_, input, answer);
     };
     const bool one_in = exchange_.base == Exchange::Base::Other;
     const TeacherTarget target = objective_.target(batch);
@@ -54,10 +52,6 @@ class ExchangeScorer final : public LayerScorer {
     for (const double changed : losses.changed)
       scores.push_back(one_in ? losses.base - changed : changed - losses.base);
     return scores;
-  }
-
-  at::Tensor forward(int layer, MixerKind kind, LayerInput& input) const {
-    return objective_.bank().mixer(layer, kind).forward(input);
   }
 
   std::vector<SearchData> data_;  // and the control

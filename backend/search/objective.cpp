@@ -296,6 +296,14 @@ double Objective::loss(const SearchBatch& batch, const TeacherTarget& target, co
   return lossAt(batch, target, stream).item<double>();
 }
 
+at::Tensor forwardOnPrompt(const CandidateBank& bank, int layer, MixerKind kind, LayerInput& input,
+                           std::int64_t answer) {
+  const at::Tensor mixed = bank.mixer(layer, kind).forward(input);
+  if (answer < 0 || kind == MixerKind::Full || answer >= mixed.size(1)) return mixed;
+  const at::Tensor full = bank.mixer(layer, MixerKind::Full).forward(input);
+  return at::cat({mixed.slice(1, 0, answer), full.slice(1, answer)}, 1);
+}
+
 double residentBytes() {
   std::ifstream status("/proc/self/statm");
   double total = 0, resident = 0;

@@ -35,6 +35,7 @@ std::vector<std::string> lossKindNames();  ///< "kl", "ce", "hidden-mse", "layer
 struct SearchBatch {
   std::vector<std::int32_t> ids;
   std::vector<std::int64_t> positions;  ///< Each less than ids.size() − 1.
+  std::int64_t answer = -1;             ///< Where a prompt's answer begins; -1: it is text.
   LossKind loss = LossKind::Kl;
 };
 
@@ -93,6 +94,12 @@ class Objective {
   std::vector<MixerKind> operators_;
   bool recompute_, teacher_forced_;
 };
+
+/// What an operator gives in a layer, [1, T, D], on the prompt alone: from the token `answer` on full attention stands
+/// in its place, as where it serves for prefilling and answers are decoded with full attention (NLL-guided selection,
+/// arXiv 2606.27791). -1: there is no answer, and it gives what it gives.
+at::Tensor forwardOnPrompt(const CandidateBank& bank, int layer, MixerKind kind, LayerInput& input,
+                           std::int64_t answer);
 
 /// Resident memory of this process now, bytes; 0 where the system does not tell.
 double residentBytes();

@@ -31,7 +31,10 @@ OneLayerScan scanOneLayer(const Model& model, const std::vector<std::int32_t>& i
   eachSequence(model, layers, std::ssize(ids), progress, [&](std::int64_t index) {
     const auto layer = static_cast<int>(index);
     at::Tensor stream = through(layer, streams[static_cast<std::size_t>(layer)], changed);
-    for (int above = layer + 1; above < layers; ++above) stream = through(above, stream, base);
+    for (int above = layer + 1; above < layers; ++above) {
+      progress.throwIfStopped();
+      stream = through(above, stream, base);
+    }
     scan.changed[static_cast<std::size_t>(layer)] = measure(stream);
   });
   return scan;

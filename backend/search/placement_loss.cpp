@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/core/error.h"
 #include "backend/model/finite_watch.h"
 #include "backend/model/parallel.h"
 
 namespace interleave {
 
-PlacementLoss::PlacementLoss(const Objective& objective, std::vector<SearchBatch> batches, std::int64_t most_bytes)
-    : objective_(objective), batches_(std::move(batches)), kept_(batches_.size()) {
+PlacementLoss::PlacementLoss(const Objective& objective, std::vector<SearchBatch> batches, bool prompt_only,
+                             std::int64_t most_bytes)
+    : objective_(objective), batches_(std::move(batches)), prompt_only_(prompt_only), kept_(batches_.size()) {
   for (const SearchBatch& batch : batches_) {
+    if (prompt_only_ && isOfLayers(batch.loss)) throw usageError("prompt_only", "not with a loss of layers");
     targets_.push_back(objective.target(batch));
     tokens_ += std::ssize(batch.ids);
     longest_ = std::max(longest_, std::ssize(batch.ids));
@@ -28,12 +31,12 @@ std::vector<double> PlacementLoss::losses(const Placement& placement, Progress& 
   std::vector<double> losses(batches_.size());
   eachSequence(objective_.model(), std::ssize(batches_), longest_, progress, [&](std::int64_t index) {
     const auto batch = static_cast<std::size_t>(index);
-    losses[batch] = loss(batch, placement);
+    losses[batch] = loss(batch, placement, progress);
   });
   return losses;
 }
 
-double PlacementLoss::loss(std::size_t batch, const Placement& placement) {
+double PlacementLoss::loss(std::size_t batch, const Placement& placement, const Progress& progress) {
   static const Packing kUnpacked;
   const SearchBatch& data = batches_[batch];
   if (isOfLayers(data.loss)) return objective_.hard(data, targets_[batch], placement);  // needs every layer's output
@@ -50,14 +53,16 @@ double PlacementLoss::loss(std::size_t batch, const Placement& placement) {
   kept.streams.resize(static_cast<std::size_t>(first / stride_) + 1);
   kept.placement = {};  // not while its streams are another's
   at::Tensor stream = kept.streams.back();
-  const MixerRow row = objective_.bank().row(placement);
   first -= first % stride_;
   FiniteWatch watch(first - 1);
   watch.add(stream);
   for (int layer = first; layer < placement.layers(); ++layer) {
+    progress.throwIfStopped();
     if (layer % stride_ == 0 && layer > first) kept.streams.push_back(stream);
     LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
-    stream = model.finishLayer(layer, stream, row[static_cast<std::size_t>(layer)]->forward(input));
+    const at::Tensor mixed =
+        forwardOnPrompt(objective_.bank(), layer, placement[layer], input, prompt_only_ ? data.answer : -1);
+    stream = model.finishLayer(layer, stream, mixed);
     watch.add(stream);
   }
   watch.check();

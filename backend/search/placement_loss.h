@@ -13,13 +13,16 @@ namespace interleave {
 
 /// The discrete losses of placements on fixed batches. Layers below the first in which a placement differs from the one
 /// before it see what they saw then, so it starts from the stream kept there: equal values, less work the more
-/// neighbours in time have in common. Not thread-safe.
+/// neighbours in time have in common. With `prompt_only` what stands in place of full attention does so on prompts
+/// alone, not on their answers; see forwardOnPrompt(). Not thread-safe.
 class PlacementLoss {
  public:
   /// `most_bytes`: of streams kept; where all would take more, those before every second, third, … layer are kept.
-  PlacementLoss(const Objective& objective, std::vector<SearchBatch> batches, std::int64_t most_bytes = 1LL << 30);
+  /// Usage error: `prompt_only` with a loss of layers.
+  PlacementLoss(const Objective& objective, std::vector<SearchBatch> batches, bool prompt_only = false,
+                std::int64_t most_bytes = 1LL << 30);
 
-  /// One for each batch. `progress` is asked between batches. Failed, naming the layer, where a value is not finite.
+  /// One for each batch. `progress` is asked between layers. Failed, naming the layer, where a value is not finite.
   std::vector<double> losses(const Placement& placement, Progress& progress);
 
   const std::vector<SearchBatch>& batches() const { return batches_; }
@@ -27,10 +30,11 @@ class PlacementLoss {
 
  private:
   /// Of different batches at the same time.
-  double loss(std::size_t batch, const Placement& placement);
+  double loss(std::size_t batch, const Placement& placement, const Progress& progress);
 
   const Objective& objective_;
   std::vector<SearchBatch> batches_;
+  bool prompt_only_;
   std::vector<TeacherTarget> targets_;
   std::int64_t tokens_ = 0, longest_ = 0;
   int stride_ = 1;  ///< Streams are kept before layers 0, stride, 2·stride, …

@@ -73,7 +73,7 @@ class TrialRun {
       batches.push_back(data.batch(i));
       prompts_.push_back(data.isPrompt(i));
     }
-    PlacementLoss losses(objective_, std::move(batches));
+    PlacementLoss losses(objective_, std::move(batches), settings().flag("prompt_only"));
     for (bool first = now().step == 0; const std::optional<Placement> next = plan->next(); first = false) {
       if (!first) selection_.takeChanges(context_, false);
       step(*next, *plan, losses);
@@ -202,6 +202,9 @@ std::vector<SettingSpec> trialSettings(std::int64_t batches, std::vector<Setting
   for (std::vector<SettingSpec> more : {std::move(own), SearchData::settings({})}) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
+  all.push_back(flag("prompt_only", false,
+                     "Of prompts: at the answer's tokens every layer has full attention, as in NLL-guided selection "
+                     "(prefill only)."));
   all.push_back(extractSetting());
   all.push_back(choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."));
   return all;

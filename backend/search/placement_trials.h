@@ -34,7 +34,7 @@ struct TrialMethod {
   std::unique_ptr<TrialPlan> (*plan)(const MethodInput& input, const Selection& selection, const nlohmann::json& state);
 };
 
-/// The settings of every method of trials: operators (two), batches, data, precision; then its own.
+/// The settings of every method of trials: operators (two), batches, data, prompt_only, precision; then its own.
 std::vector<SettingSpec> trialSettings(std::int64_t batches, std::vector<SettingSpec> own);
 
 /// A run that judges one placement a step by its mean loss on the run's batches, text and prompts. Each budget gets the

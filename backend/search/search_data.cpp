@@ -74,6 +74,7 @@ SearchBatch SearchData::batch(std::int64_t step) const {
     batch.loss = prompt_loss_;
     const auto end = static_cast<std::int64_t>(prompt.ids.size()) - 1;
     batch.positions = evenly(prompt.answer_begin - 1, end, end);
+    batch.answer = prompt.answer_begin;
     batch.ids = std::move(prompt.ids);
   } else {
     batch.loss = text_loss_;

@@ -74,9 +74,6 @@ class Selection {
   nlohmann::json found_;
 };
 
-/// "0,4,8-11", ascending or not. Usage error naming the setting `key`.
-std::vector<int> layersListed(const std::string& list, const std::string& key);
-
 /// Settings that every method has: operators, and the layers that are not searched; further budgets.
 std::vector<SettingSpec> selectionSettings(const std::string& operators);
 SettingSpec extractSetting();

@@ -50,6 +50,7 @@ void declareCandidates(CLI::App& app, Terminal& terminal) {
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   options->preset.addTo(*command);
+  command->footer([] { return settingsTable("Settings (--set key=value). Presets change some", bankSettingSpecs()); });
   command->callback([options, &terminal] { prepare(*options, terminal); });
 
   command = group->add_subcommand("show", "A bank's card: model, recipe, quality");

@@ -140,17 +140,6 @@ void heal(const HealOptions& options, const CLI::App& command, Terminal& termina
   throwUnlessWhole(done, options.run, "heal");
 }
 
-/// The settings and what each is, for the help.
-std::string settingsTable() {
-  std::string text = "Settings (--set key=value):\n";
-  for (const SettingSpec& spec : searchSettingSpecs(std::string(kHealMethod))) {
-    if (spec.key == "placement" || spec.key == "folder") continue;
-    text += fmt::format("  {:<20} {} [{}]{}\n", spec.key, spec.help, spec.fallback.dump(),
-                        spec.inferred ? ", inferred" : "");
-  }
-  return text;
-}
-
 }  // namespace
 
 void declareHeal(CLI::App& app, Terminal& terminal) {
@@ -164,7 +153,10 @@ void declareHeal(CLI::App& app, Terminal& terminal) {
   command->add_option("--set", options->changes, "Change a setting, key=value; may be repeated")
       ->type_size(1)
       ->allow_extra_args(false);
-  command->footer(settingsTable);
+  command->footer([] {
+    return settingsTable("Settings (--set key=value)", searchSettingSpecs(std::string(kHealMethod)),
+                         {"placement", "folder"});
+  });
   command->callback([options, command, &terminal] { heal(*options, *command, terminal); });
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "backend/core/error.h"
 #include "backend/core/regret.h"
@@ -35,31 +37,23 @@ void regret(const RegretOptions& options, Terminal& terminal) {
       fmt::format("run {}: {} placements tried{}, best {}", options.run, table.losses().size(),
                   isFinal(summary.phase) && summary.phase == Phase::Done ? "" : " so far", table.best()->line());
   text += fmt::format("\n{:>6}  {:>9}  {:>9}  {:<21}  {}", "rank", "loss", "regret", "95 % interval", "placement");
-  std::vector<std::pair<TrialTable::Standing, std::string>> lines;
-  std::int64_t elsewhere = 0;
-  for (const auto& [placement, label] : foundElsewhere(store, options.run)) {
-    const auto standing = table.standing(placement);
-    if (!standing) {
-      ++elsewhere;
-      continue;
-    }
+  const std::map<Placement, std::string> found = foundElsewhere(store, options.run);
+  const auto standings = table.standings(placementsOf(found));
+  for (const auto& [placement, standing] : standings) {
     nlohmann::json row = toJson(placement);
-    row.update({{"found_by", label},
-                {"rank", standing->rank()},
-                {"trials", standing->trials},
-                {"share_better", {standing->share_better.low, standing->share_better.high}},
-                {"loss", standing->loss},
-                {"regret", standing->regret},
-                {"regret_interval", {standing->regret_interval.low, standing->regret_interval.high}}});
+    row.update({{"found_by", found.at(placement)},
+                {"rank", standing.rank()},
+                {"trials", standing.trials},
+                {"share_better", {standing.share_better.low, standing.share_better.high}},
+                {"loss", standing.loss},
+                {"regret", standing.regret},
+                {"regret_interval", {standing.regret_interval.low, standing.regret_interval.high}}});
     rows.push_back(std::move(row));
-    lines.emplace_back(*standing, placement.line() + "  " + label);
+    text += fmt::format("\n{:>6}  {:>9.4f}  {:>9.4f}  {:>9.4f} … {:>9.4f}  {}  {}", standing.rank(), standing.loss,
+                        standing.regret, standing.regret_interval.low, standing.regret_interval.high, placement.line(),
+                        found.at(placement));
   }
-  std::ranges::sort(lines, {}, [](const auto& line) { return line.first.loss; });
-  for (const auto& [standing, label] : lines) {
-    text += fmt::format("\n{:>6}  {:>9.4f}  {:>9.4f}  {:>9.4f} … {:>9.4f}  {}", standing.rank(), standing.loss,
-                        standing.regret, standing.regret_interval.low, standing.regret_interval.high, label);
-  }
-  if (elsewhere > 0) {
+  if (const std::size_t elsewhere = found.size() - standings.size(); elsewhere > 0) {
     text +=
         fmt::format("\n{} other placements of this model's runs were not tried (see the setting \"also\")", elsewhere);
   }

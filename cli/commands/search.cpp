@@ -151,6 +151,17 @@ void declareSearch(CLI::App& app, Terminal& terminal) {
       "Layers that keep full attention (8), or cache bytes at a context length (54MB@8192); the preset's");
   options->preset.addTo(*command);
   command->add_option("--fork", options->fork, "A new run from a run's checkpoint: RUN, or RUN@STEP")->excludes(resume);
+  command->footer([options, command] {
+    // --help comes before the options' values are in their places.
+    const std::vector<std::string> named = command->get_option("--method")->results();
+    const std::string method = named.empty() ? options->preset.method : named.back();
+    const std::vector<std::string> known = methodNames();
+    if (std::ranges::find(known, method) == known.end()) return std::string();
+    return settingsTable(
+               "Settings of " + method + ", --set key=value (another's: --method NAME --help). Presets change some",
+               searchSettingSpecs(method)) +
+           settingsTable("Settings of the bank", bankSettingSpecs());
+  });
   command->callback([options, command, &terminal] { search(*options, *command, terminal); });
 }
 

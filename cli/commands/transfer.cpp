@@ -112,10 +112,7 @@ struct Records {
   std::string problem;
 
   void add(RunId run, const ScoreEvent& event) {
-    const bool known = std::ranges::any_of(store.transfers(run), [&](const ScoreEvent& other) {
-      return other.label == event.label && other.placement == event.placement && other.manner == event.manner;
-    });
-    if (known || !problem.empty()) return;
+    if (!problem.empty()) return;
     try {
       if (writer == nullptr) writer = std::make_unique<StoreWriter>(file);
       writer->record(run, event);
@@ -129,14 +126,14 @@ struct Records {
 /// As the store has it, with another run maybe; otherwise measured. Recorded with the row's run.
 std::vector<Score> judged(const Condition& condition, const Found& row, Workbench& workbench, Records& records,
                           Terminal& terminal) {
-  const Placement placement = condition.of(row.placement);
-  std::optional<ScoreEvent> known = storedScores(records.store, row.spec, placement, condition.manner());
-  const auto began = std::chrono::steady_clock::now();
-  std::vector<Score> scores =
-      known ? known->scores : workbench.evaluate(condition.requestFor(row.spec), placement, terminal);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  records.add(row.run, condition.event(row.placement, scores, known ? known->seconds : took.count()));
-  return scores;
+  auto [event, recorded] = lookUp(records.store, row.run, row.placement, condition);
+  if (event.scores.empty()) {
+    const auto began = std::chrono::steady_clock::now();
+    event.scores = workbench.evaluate(condition.requestFor(row.spec), event.placement, terminal);
+    event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
+  if (!recorded) records.add(row.run, event);
+  return std::move(event.scores);
 }
 
 void transfer(const TransferOptions& options, Terminal& terminal) {

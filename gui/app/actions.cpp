@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/app/actions.h"
 
+#include <QFileDialog>
+
 #include "gui/app/main_window.h"
 
 namespace interleave::gui {
@@ -46,6 +48,13 @@ Actions makeActions(MainWindow& window) {
     const Placement& placement = studio->editor().placement();
     studio->book().add(MainWindow::tr("by hand, K = %1").arg(placement.fullCount()), placement);
   });
+  a.open_published = make(*w, tr("Open &published placements…"), tr("Published…"), {}, w, [w, studio] {
+    const QString file = QFileDialog::getOpenFileName(w, MainWindow::tr("Open published placements"), {},
+                                                      MainWindow::tr("Placements (*.json)"));
+    if (file.isEmpty()) return;
+    studio->attempt(MainWindow::tr("Published placements"),
+                    [&] { studio->comparisons().openPublished(file.toStdString()); });
+  });
   a.prepare = make(*w, tr("Prepare &candidates"), tr("Candidates"), Qt::CTRL | Qt::Key_B, w,
                    [studio] { studio->prepareCandidates(); });
   a.start_pause =
@@ -58,8 +67,8 @@ Actions makeActions(MainWindow& window) {
                   [studio] { studio->replayRun(studio->run().record().id, 4); });
   a.heal = make(*w, tr("&Heal the placement shown…"), tr("Heal…"), Qt::CTRL | Qt::SHIFT | Qt::Key_H, w,
                 [w] { w->placement().askHeal(); });
-  a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E, studio,
-                    &Studio::judgeCompared);
+  a.evaluate = make(*w, tr("&Evaluate compared placements"), tr("Evaluate"), Qt::CTRL | Qt::SHIFT | Qt::Key_E,
+                    &studio->comparisons(), &Comparisons::judgeCompared);
   a.transfer = make(*w, tr("&Judge the selected runs under…"), tr("Judge under…"), Qt::CTRL | Qt::SHIFT | Qt::Key_J, w,
                     [w] { w->transfer().askCondition(w->runs().chosen()); });
   a.reset_layout = make(*w, tr("&Reset layout"), tr("Reset"), {}, w, [w] { w->arrangeAs(Arrangement::Search); });

@@ -26,6 +26,7 @@ class BackendWorkshop final : public Workshop {
   Preset preset(const std::string& name, const std::string& method) const override { return loadPreset(name, method); }
   std::optional<PromptPreview> previewPrompt(const RunSpec& spec) override { return interleave::previewPrompt(spec); }
   std::vector<TaskInfo> tasks() const override { return evaluationTasks(); }
+  std::vector<std::string> wordings() const override { return promptWordings(); }
   std::vector<std::string> exportFormats() const override { return interleave::exportFormats(); }
 
   DeviceReport device(const std::string& wanted) override { return deviceReport(wanted); }

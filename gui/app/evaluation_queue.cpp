@@ -39,6 +39,11 @@ void EvaluationQueue::want(std::vector<Wanted> placements) {
   }
 }
 
+std::string EvaluationQueue::manner() const {
+  const std::optional<Workbench::EvaluationRequest> request = make_request_();
+  return request ? mannerOf(*request) : std::string();
+}
+
 void EvaluationQueue::next() {
   if (waiting_.empty() || !request_) return;
   Workbench::EvaluationRequest request = *request_;
@@ -56,7 +61,7 @@ void EvaluationQueue::next() {
                 const ScoreEvent result{wanted.label.toStdString(), wanted.placement, std::move(scores),
                                         mannerOf(request), static_cast<double>(clock.elapsed()) / 1000};
                 return [this, result, wanted, thorough] {
-                  book_.add(wanted.label, result.placement, result.scores, thorough, wanted.healed);
+                  book_.add(wanted.label, result.placement, result.scores, thorough, wanted.healed, result.manner);
                   Q_EMIT judged(result, wanted.result_of);
                 };
               });

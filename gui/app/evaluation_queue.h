@@ -41,6 +41,7 @@ class EvaluationQueue final : public QObject {
 
   /// In this order, with the model and bank of now. None: stops.
   void want(std::vector<Wanted> placements);
+  std::string manner() const;  ///< As ScoreEvent has it, of what would be asked for now; empty: nothing can be.
   bool busy() const { return jobs_.running(manner_.slot) || rest_.isActive(); }
 
  Q_SIGNALS:

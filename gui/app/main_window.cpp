@@ -213,7 +213,7 @@ void MainWindow::buildMenus() {
     themes->addAction(action);
   }
   QMenu* compare = menuBar()->addMenu(tr("&Compare"));
-  compare->addActions({actions_.add_to_compare, actions_.evaluate, actions_.transfer});
+  compare->addActions({actions_.add_to_compare, actions_.open_published, actions_.evaluate, actions_.transfer});
   QMenu* window = menuBar()->addMenu(tr("&Window"));
   connect(window, &QMenu::aboutToShow, this, [this, window] { buildLayoutMenu(*window); });
   buildLayoutMenu(*window);
@@ -279,6 +279,7 @@ void MainWindow::refreshActions() {
   actions_.replay->setEnabled(idle && studio_.run().record().id != 0);
   const Placement& placement = studio_.editor().placement();
   actions_.heal->setEnabled(idle && placement.fullCount() < placement.layers());
+  actions_.transfer->setEnabled(studio_.library().writer() != nullptr);
   actions_.export_placement->setEnabled(placement.layers() > 0);
 }
 

@@ -24,6 +24,7 @@ class MockWorkshop final : public Workshop {
   Preset preset(const std::string& name, const std::string& method) const override;
   std::optional<PromptPreview> previewPrompt(const RunSpec& spec) override;
   std::vector<TaskInfo> tasks() const override;
+  std::vector<std::string> wordings() const override { return {"standard", "letter"}; }
   std::vector<std::string> exportFormats() const override { return {"interleave"}; }
   DeviceReport device(const std::string& wanted) override;
   nlohmann::json modelInfo(const std::filesystem::path& model) override;

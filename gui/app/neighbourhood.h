@@ -12,8 +12,8 @@ namespace interleave::gui {
 class Neighbourhood final : public QObject {
   Q_OBJECT
  public:
-  Neighbourhood(JobList& jobs, RunLibrary& library)
-      : reading_(*this, jobs, library, tr("Read other runs"), QStringLiteral("neighbours"), neighboursOf,
+  Neighbourhood(JobList& reads, RunLibrary& library)
+      : reading_(*this, reads, library, tr("Read other runs"), QStringLiteral("neighbours"), neighboursOf,
                  [this] { Q_EMIT changed(); }) {}
 
   /// Beside this run of the store; what is not known yet comes with changed(). 0: it is in none, and has no others.

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QTimer>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -12,7 +13,8 @@
 namespace interleave::gui {
 
 /// A value that is read from the open store on a job's thread: when somebody wants it, and again when he does after the
-/// store has changed, with a rest in between. Lives in the window's thread, as a part of the object that it tells.
+/// store has changed, with a rest in between. Lives in the window's thread, as a part of the object that it tells. The
+/// list of its jobs is not one that windows show: while a run is recorded the store changes each second.
 template <class Key, class Value>
 class StoreReading {
  public:
@@ -29,9 +31,16 @@ class StoreReading {
         changed_(std::move(changed)) {
     rest_.setSingleShot(true);
     rest_.setInterval(kRest);
-    QObject::connect(&library_, &RunLibrary::changed, &owner, [this] { outdated_ = true; });
-    QObject::connect(&rest_, &QTimer::timeout, &owner, [this] {
+    QObject::connect(&library_, &RunLibrary::changed, &owner, [this] {
+      outdated_ = true;
+      if (library_.file() != file_) forget();
+    });
+    const auto again = [this] {
       if (outdated_) changed_();
+    };
+    QObject::connect(&rest_, &QTimer::timeout, &owner, again);
+    QObject::connect(&jobs_, &JobList::finished, &owner, [this, again](const QString& finished) {
+      if (finished == slot_) again();  // what was wanted meanwhile
     });
   }
 
@@ -40,19 +49,17 @@ class StoreReading {
   /// With this key, unless what was read last still stands; `changed` tells.
   void want(const Key& key) {
     if (!(key == key_)) {
-      jobs_.cancelSlot(slot_);
-      rest_.stop();
+      forget();
       key_ = key;
-      value_ = {};
-      outdated_ = true;
     }
     if (!outdated_ || rest_.isActive() || jobs_.running(slot_) || !library_.isOpen()) return;
     outdated_ = false;
+    file_ = library_.file();
     rest_.start();
-    jobs_.start(title_, slot_, [this, key, read = read_, file = library_.file()](Progress&) -> std::function<void()> {
+    jobs_.start(title_, slot_, [this, key, read = read_, file = file_](Progress&) -> std::function<void()> {
       Value found = read(Store::open(file), key);
-      return [this, key, found = std::move(found)] {
-        if (!(key == key_) || found == value_) return;
+      return [this, key, file, found = std::move(found)] {
+        if (!(key == key_) || file != file_ || found == value_) return;
         value_ = found;
         changed_();
       };
@@ -61,13 +68,18 @@ class StoreReading {
 
   /// There is nothing to read.
   void clear() {
-    if (!(value_ == Value{}) || !(key_ == Key{})) jobs_.cancelSlot(slot_);
+    if (!(value_ == Value{}) || !(key_ == Key{})) forget();
     key_ = {};
+  }
+
+ private:
+  void forget() {
+    jobs_.cancelSlot(slot_);
+    rest_.stop();
     value_ = {};
     outdated_ = true;
   }
 
- private:
   static constexpr int kRest = 500;  // milliseconds: the list of runs is read anew each second while one goes on
 
   JobList& jobs_;
@@ -77,7 +89,8 @@ class StoreReading {
   std::function<void()> changed_;
   QTimer rest_;
   Key key_{};
-  bool outdated_ = true;  ///< The store may tell more than the value.
+  std::filesystem::path file_;  ///< The store that was read last.
+  bool outdated_ = true;        ///< The store may tell more than the value.
   Value value_;
 };
 

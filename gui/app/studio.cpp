@@ -10,7 +10,6 @@
 
 #include "backend/core/error.h"
 #include "backend/engine/replay_engine.h"
-#include "backend/formats/published.h"
 #include "gui/style/format.h"
 
 namespace interleave::gui {
@@ -33,9 +32,6 @@ Pins pinsOf(const RunRecord& run) {
   return pinsAt(changes, std::numeric_limits<std::int64_t>::max());
 }
 
-/// Where a heal's run puts its weights.
-std::string healedBy(const RunSpec& spec) { return spec.search_settings.value("folder", std::string()); }
-
 /// One spelling for one file.
 std::string normal(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
@@ -47,13 +43,10 @@ Studio::Studio(Workshop& workshop)
     : workshop_(workshop),
       setup_(workshop),
       model_(workshop, jobs_),
-      judging_(workshop, jobs_, book_, {.slot = QStringLiteral("judge")}, [this] { return evaluationRequest(); }),
-      what_if_(workshop, jobs_, book_,
-               {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
-               [this] { return evaluationRequest(); }),
+      comparisons_(workshop, jobs_, library_, run_, editor_, [this] { return evaluationRequest(); }),
       measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }),
-      transfer_(workshop, jobs_, library_),
-      neighbourhood_(jobs_, library_),
+      transfer_(workshop, jobs_, reads_, library_),
+      neighbourhood_(reads_, library_),
       queue_(workshop, jobs_, library_, controller_,
              [this](const PlannedRun& planned, RunId run, bool goes_on) { launchPlanned(planned, run, goes_on); }) {
   clock_.addSource([this] {
@@ -64,13 +57,15 @@ Studio::Studio(Workshop& workshop)
   });
   connect(&jobs_, &JobList::started, &clock_, &FrameClock::wake);
   connect(&jobs_, &JobList::failed, this, &Studio::tellProblem);
+  connect(&reads_, &JobList::failed, this, &Studio::tellProblem);
   connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
   connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
   connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
-  connect(&judging_, &EvaluationQueue::judged, this, &Studio::keepScores);
+  connect(&comparisons_, &Comparisons::recorded, this, &Studio::flushStore);
   connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
   connect(&run_, &RunModel::changed, this, &Studio::runChanged);
-  connect(&editor_, &PlacementEditor::changed, this, &Studio::editorChanged);
+  connect(&neighbourhood_, &Neighbourhood::changed, this,
+          [this] { comparisons_.suggest(neighbourhood_.of(run_.record().id).found); });
   connect(&report_, &ReportProcess::failed, this, [this](const QString& reason) { tellProblem(tr("Report"), reason); });
   connect(&report_, &ReportProcess::written, this, [this](const QString& file) {
     const QString text = tr("The report is written: %1").arg(file);
@@ -129,28 +124,7 @@ void Studio::runFinished() {
   const bool shown = run_.shared() == controller_.record() && !editor_.edited();
   if (phase.phase != Phase::Done || !searching_ || !shown || queue_.active()) return;  // the queue judges itself
   run_.setKept(-1);  // what was found, not what the slider asked "what if" of
-  if (!run_.record().placements.empty()) judgeShown();
-}
-
-void Studio::judgeShown() {
-  const Placement& shown = editor_.placement();
-  if (shown.layers() == 0) return;
-  const KnownPlacement* known = book_.find(shown);
-  const QString label = known != nullptr ? known->label
-                        : editor_.edited()
-                            ? tr("edited, K = %1").arg(shown.fullCount())
-                            : tr("%1, K = %2")
-                                  .arg(runTitle(run_.record().id, run_.record().spec.title, run_.record().spec.method))
-                                  .arg(shown.fullCount());
-  std::vector<EvaluationQueue::Wanted> list;
-  const auto want = [&](const QString& name, const Placement& placement) {
-    const KnownPlacement* entry = book_.find(placement);
-    if (entry == nullptr || !entry->thorough) list.push_back(wanted(name, placement));
-  };
-  want(label, shown);
-  for (const KnownPlacement& reference : references()) want(reference.label, reference.placement);
-  want(tr("teacher"), teacher());
-  judging_.want(std::move(list));
+  if (!run_.record().placements.empty()) comparisons_.judgeShown();
 }
 
 void Studio::flushStore(RunId id) {
@@ -198,8 +172,7 @@ void Studio::openStore(const std::filesystem::path& file) {
     library_.open(std::filesystem::absolute(file));
     // What was asked of the store before means nothing in this one, and its runs have other numbers.
     for (const QString& slot : {QStringLiteral("show"), QStringLiteral("begin")}) jobs_.cancelSlot(slot);
-    judging_.want({});
-    what_if_.want({});
+    comparisons_.stopJudging();
     if (run_.record().id != 0) run_.show(std::make_shared<RunRecord>());
     setupChanged();
     log_.add(LogEvent::Level::Info, tr("store %1: %2 runs").arg(qt(file.string())).arg(library_.rowCount()));
@@ -247,12 +220,13 @@ void Studio::refreshSubject() {
   for (const char* key : {"sliding_window", "sliding_sinks"}) {
     if (candidates.bank_settings.contains(key)) subject.append("\n").append(candidates.bank_settings.at(key).dump());
   }
-  if (!book_.setSubject(normal(modelOf(spec)), subject)) return;
-  if (judging_.busy()) log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
-  judging_.want({});
-  what_if_.want({});
+  if (!book().setSubject(normal(modelOf(spec)), subject)) return;
+  if (comparisons_.judging().busy()) {
+    log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
+  }
+  comparisons_.stopJudging();
   measured_cost_.forget();
-  collected_ = 0;
+  comparisons_.collectAnew();
 }
 
 void Studio::prepareCandidates() {
@@ -501,25 +475,6 @@ const std::vector<CostTable>& Studio::costs() const {
   return environment && !environment->costs.empty() ? environment->costs : model_.costs();
 }
 
-std::vector<KnownPlacement> Studio::references() const {
-  const Placement& shown = editor_.placement();
-  if (const RunSummary* run = library_.baseline()) {
-    const Placement& placement = library_.baselinePlacement();
-    if (placement.layers() == shown.layers())
-      return {{.label = runTitle(run->id, run->title, run->method), .placement = placement}};
-  }
-  const int layers = shown.layers(), kept = shown.fullCount();
-  const MixerKind rest = restOf(shown, MixerKind::GdnWindow);
-  std::vector<KnownPlacement> found{
-      {.label = tr("uniform K = %1").arg(kept), .placement = Placement::uniform(layers, kept, 0, rest)}};
-  const int shift = kept == 0 ? 0 : layers - 1 - (kept - 1) * layers / kept;
-  if (shift > 0) {
-    found.push_back({.label = tr("uniform K = %1, offset %2").arg(kept).arg(shift),
-                     .placement = Placement::uniform(layers, kept, shift, rest)});
-  }
-  return found;
-}
-
 std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
   const RunSpec& spec = run_.record().spec;
   Workbench::EvaluationRequest request;
@@ -528,32 +483,6 @@ std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
   request.execution.device = spec.device;
   if (request.model.empty()) return std::nullopt;
   return request;
-}
-
-void Studio::judgeCompared() {
-  std::vector<EvaluationQueue::Wanted> list;
-  for (const KnownPlacement* entry : book_.compared())
-    list.push_back(wanted(entry->label, entry->placement, entry->healed));
-  judging_.want(std::move(list));
-}
-
-EvaluationQueue::Wanted Studio::wanted(const QString& label, const Placement& placement,
-                                       const std::string& healed) const {
-  if (!healed.empty()) return {label, placement, nullptr, healed};
-  const RunRecord& record = run_.record();
-  const auto same = [&](const auto& known) { return known.placement == placement; };
-  const KnownPlacement* known = book_.find(placement);
-  const bool published = known != nullptr && !known->source.isEmpty();
-  const bool its = published || placement == teacher() || std::ranges::any_of(record.placements, same) ||
-                   std::ranges::any_of(references(), same);
-  return {label, placement, its && record.id != 0 ? run_.shared() : nullptr, {}};
-}
-
-void Studio::keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of) {
-  if (!result_of || library_.writer() == nullptr) return;
-  library_.writer()->record(result_of->id, result);
-  result_of->scores.push_back(result);
-  flushStore(result_of->id);
 }
 
 void Studio::setKept(int kept) {
@@ -565,7 +494,7 @@ void Studio::setKept(int kept) {
 }
 
 void Studio::runShown() {
-  collected_ = 0;
+  comparisons_.collectAnew();
   logged_ = {};
   told_changes_ = run_.record().changes.size();
   refreshSubject();
@@ -577,7 +506,7 @@ void Studio::runChanged() {
   if (controller_.active() && run_.shared() == controller_.record()) logMoves();
   log_.follow(run_.shared());
   if (!editor_.edited()) editor_.load(run_.placement(), run_.record().operators());
-  collectPlacements();
+  comparisons_.collect();
 }
 
 void Studio::logMoves() {
@@ -603,48 +532,6 @@ void Studio::logMoves() {
                                       .arg(step.step)
                                       .arg(words.join(QStringLiteral(", ")),
                                            numberText(step.metrics[static_cast<std::size_t>(Metric::Margin)])));
-}
-
-void Studio::collectPlacements() {
-  const RunRecord& record = run_.record();
-  const std::size_t known = record.placements.size() + record.scores.size();
-  if (known == collected_ || record.layers() == 0) return;
-  collected_ = known;
-  const QString run = runTitle(record.id, record.spec.title, record.spec.method);
-  book_.add(tr("teacher"), teacher());
-  if (!record.placements.empty()) {
-    // The one for the budget asked for; the others are a move of the budget slider away.
-    const Placement& found = record.placements.front().placement;
-    book_.add(tr("%1, K = %2").arg(run).arg(found.fullCount()), found);
-    if (!record.steps.empty()) book_.setLayerScores(found, fullAdvantages(record.steps.back()));
-  }
-  for (const ScoreEvent& event : record.scores) {
-    const bool healed = record.spec.isHeal() && event.label == ScoreEvent::kAfterHealing;
-    book_.add(healed ? tr("%1, healed").arg(run) : qt(event.label), event.placement, event.scores, true,
-              healed ? healedBy(record.spec) : std::string());
-  }
-  if (!record.placements.empty()) {
-    for (const KnownPlacement& reference : references()) book_.add(reference.label, reference.placement);
-    offerPublished(record.layers(), record.placements.front().placement.fullCount());
-  }
-}
-
-void Studio::offerPublished(int layers, int kept) {
-  const MixerKind rest = restOf(editor_.placement(), MixerKind::GdnWindow);
-  for (const PublishedSelection& selection : bundledPublished()) {
-    if (selection.layers != layers) continue;
-    const int count = selection.nearestCount(kept);
-    book_.offer(tr("%1 (%2), K = %3").arg(qt(selection.title), qt(selection.model)).arg(count),
-                selection.placement(count, rest), qt(selection.about()));
-  }
-}
-
-void Studio::editorChanged() {
-  if (!editor_.edited()) return what_if_.want({});
-  const KnownPlacement reference = baseline();
-  what_if_.want({{tr("edited, K = %1").arg(editor_.placement().fullCount()), editor_.placement()},
-                 {reference.label, reference.placement},
-                 {tr("teacher"), teacher()}});
 }
 
 }  // namespace interleave::gui

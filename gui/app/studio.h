@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "gui/app/comparisons.h"
 #include "gui/app/cost_measurement.h"
-#include "gui/app/evaluation_queue.h"
 #include "gui/app/frame_clock.h"
 #include "gui/app/neighbourhood.h"
 #include "gui/app/open_model.h"
@@ -22,7 +22,6 @@
 #include "gui/app/workshop.h"
 #include "gui/model/job_list.h"
 #include "gui/model/log_model.h"
-#include "gui/model/placement_book.h"
 #include "gui/model/placement_editor.h"
 #include "gui/model/run_model.h"
 #include "gui/model/setup_model.h"
@@ -40,6 +39,7 @@ class Studio final : public QObject {
   Workshop& workshop() { return workshop_; }
   FrameClock& clock() { return clock_; }
   JobList& jobs() { return jobs_; }
+  JobList& reads() { return reads_; }  ///< Of the store, in the background: nothing that the user waits for.
   LogModel& log() { return log_; }
   RunLibrary& library() { return library_; }
   RunController& controller() { return controller_; }
@@ -48,10 +48,9 @@ class Studio final : public QObject {
   RunModel& run() { return run_; }
   SetupModel& setup() { return setup_; }
   OpenModel& model() { return model_; }
-  PlacementBook& book() { return book_; }
+  Comparisons& comparisons() { return comparisons_; }
+  PlacementBook& book() { return comparisons_.book(); }
   PlacementEditor& editor() { return editor_; }
-  EvaluationQueue& judging() { return judging_; }  ///< Asked for: with all samples.
-  EvaluationQueue& whatIf() { return what_if_; }   ///< Of edits: with few.
   CostMeasurement& measuredCost() { return measured_cost_; }
   TransferBoard& transfer() { return transfer_; }
   Neighbourhood& neighbourhood() { return neighbourhood_; }
@@ -71,8 +70,6 @@ class Studio final : public QObject {
   /// Trains the hybrid that Placement shows: a run of its own with these settings of healing.
   void healShown(const nlohmann::json& settings);
   std::string healFolder() const;  ///< One that is free, beside the store.
-  void judgeCompared();            ///< The placements ticked in Compare.
-  void judgeShown();               ///< What Placement shows, and what it is compared with.
   /// Of these runs of the store; see ReportRequest. A notice says when it is written.
   void writeReport(const std::filesystem::path& file, const std::vector<RunId>& runs, const std::string& against);
   void exportShown(const std::string& format, const std::filesystem::path& folder);
@@ -82,11 +79,6 @@ class Studio final : public QObject {
 
   /// Costs of the model of the run shown, else of the open model.
   const std::vector<CostTable>& costs() const;
-  /// What placements are compared with: that of the run pinned as baseline, else as many layers evenly spaced, from the
-  /// first one on and up to the last one (which of the two is better differs from model to model). Never empty.
-  std::vector<KnownPlacement> references() const;
-  KnownPlacement baseline() const { return references().front(); }
-  Placement teacher() const { return Placement(editor_.placement().layers(), MixerKind::Full); }
 
   bool preparing() const { return jobs_.running(QStringLiteral("prepare")); }
   bool beginning() const { return jobs_.running(QStringLiteral("begin")); }  ///< Loading a run to go on from.
@@ -107,11 +99,6 @@ class Studio final : public QObject {
   void runFinished();
   void setupChanged();
   void refreshSubject();
-  /// A placement to be judged; with the run shown it is kept where it is that run's own, or what it is compared with:
-  /// references and published ones.
-  EvaluationQueue::Wanted wanted(const QString& label, const Placement& placement,
-                                 const std::string& healed = {}) const;
-  void keepScores(const ScoreEvent& result, const std::shared_ptr<RunRecord>& result_of);
   void flushStore(RunId id);
   /// Reads run `id` on a job's thread, then launches what `load` made of it.
   struct Launch {
@@ -128,14 +115,10 @@ class Studio final : public QObject {
   std::vector<Intervention> pinChanges(const Pins& before, const Pins& after, std::int64_t step);
   void runShown();
   void runChanged();
-  void editorChanged();
   std::optional<Workbench::EvaluationRequest> evaluationRequest() const;
   const std::string& modelOf(const RunSpec& spec) const;          ///< Setup's where the run names none.
   Workbench::Candidates candidatesOf(const RunSpec& spec) const;  ///< The same.
   void logMoves();
-  void collectPlacements();
-  /// Into the book: what others have published for models of as many layers, with `kept` of them or as near as it goes.
-  void offerPublished(int layers, int kept);
   void drainPreparation();
 
   Workshop& workshop_;
@@ -144,11 +127,10 @@ class Studio final : public QObject {
   RunLibrary library_;
   RunModel run_;
   SetupModel setup_;
-  PlacementBook book_;
   PlacementEditor editor_;
-  JobList jobs_;  // its threads use what stands above
+  JobList jobs_, reads_;  // their threads use what stands above
   OpenModel model_;
-  EvaluationQueue judging_, what_if_;
+  Comparisons comparisons_;
   CostMeasurement measured_cost_;
   TransferBoard transfer_;
   Neighbourhood neighbourhood_;
@@ -159,7 +141,6 @@ class Studio final : public QObject {
   std::shared_ptr<RunRecord> prepared_;
   bool searching_ = false;        ///< The run going on, or the last one, is a search, not a replay.
   Placement logged_;              ///< As the log told it last.
-  std::size_t collected_ = 0;     ///< Placements and scores of the shown record that the book has.
   std::size_t told_changes_ = 0;  ///< Changes of the shown record that the log has told.
   Phase listed_phase_{};          ///< As the run list was last asked to show it.
   bool reload_failed_ = false;

@@ -50,7 +50,8 @@ void Tour::plan() {
     };
   };
   const auto quiet = [&studio] {
-    return !studio.jobs().anyRunning() && !studio.whatIf().busy() && !studio.judging().busy();
+    return !studio.jobs().anyRunning() && !studio.reads().anyRunning() && !studio.comparisons().whatIf().busy() &&
+           !studio.comparisons().judging().busy();
   };
   const auto at_once = [] { return true; };
   stops_ = {

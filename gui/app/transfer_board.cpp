@@ -13,10 +13,6 @@ namespace {
 
 QString judgingSlot() { return QStringLiteral("transfer"); }
 
-bool isThat(const ScoreEvent& event, const ScoreEvent& wanted) {
-  return event.placement == wanted.placement && event.manner == wanted.manner;
-}
-
 TransferTable tableOf(const Store& store, const std::string& model_fingerprint) {
   std::vector<RunId> runs;
   for (const RunSummary& run : store.runs()) {
@@ -27,11 +23,11 @@ TransferTable tableOf(const Store& store, const std::string& model_fingerprint) 
 
 }  // namespace
 
-TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& library)
+TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, JobList& reads, RunLibrary& library)
     : workshop_(workshop),
       jobs_(jobs),
       library_(library),
-      table_(*this, jobs, library, tr("Read transfers"), QStringLiteral("transfer table"), tableOf,
+      table_(*this, reads, library, tr("Read transfers"), QStringLiteral("transfer table"), tableOf,
              [this] { Q_EMIT changed(); }) {
   connect(&library_, &RunLibrary::changed, this, [this] {
     if (library_.file() != store_) {
@@ -50,7 +46,8 @@ TransferBoard::TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& libr
   });
 }
 
-void TransferBoard::judge(const std::vector<RunId>& runs, const std::string& condition) {
+void TransferBoard::judge(const std::vector<RunId>& runs, const std::string& condition,
+                          const Workbench::EvaluationRequest& usual) {
   if (library_.writer() == nullptr) throw usageError("transfer", "no store is open for writing");
   if (runs.empty()) throw usageError("transfer", "select some runs first");
   const auto modelOf = [this](RunId run) {
@@ -60,7 +57,15 @@ void TransferBoard::judge(const std::vector<RunId>& runs, const std::string& con
   for (const RunId run : runs) {
     if (modelOf(run) != modelOf(runs.front())) throw usageError("transfer", "the runs are of several models");
   }
-  const Condition as_found, other = Condition::parse(condition, as_found.request);
+  for (const RunId run : runs) {
+    const RunSummary* summary = library_.find(run);
+    if (summary != nullptr && summary->method == kHealMethod) {
+      throw usageError("transfer", "run " + std::to_string(run) + " is a heal, which finds no placement");
+    }
+  }
+  Condition as_found;
+  as_found.request = usual;
+  const Condition other = Condition::parse(condition, usual);
   store_ = library_.file();
   ++wish_;
   for (const Condition& each : {as_found, other}) {
@@ -82,37 +87,42 @@ void TransferBoard::next() {
   jobs_.start(tr("Judge run %1 %2").arg(cell.run).arg(qt(cell.condition.name)), judgingSlot(),
               [this, cell, file = store_, measured = measured_,
                &workshop = workshop_](Progress& progress) -> std::function<void()> {
-                const ScoreEvent event = judged(cell, file, measured, workshop, progress);
+                const std::optional<ScoreEvent> event = judged(cell, file, measured, workshop, progress);
                 return [this, event, run = cell.run, file] {
-                  if (event.scores.empty() || library_.writer() == nullptr || library_.file() != file) return;
-                  measured_.push_back({run, event});
-                  library_.writer()->record(run, event);
+                  if (!event || library_.writer() == nullptr || library_.file() != file) return;
+                  measured_.push_back({run, *event});
+                  library_.writer()->record(run, *event);
                   Q_EMIT recorded(run);
                 };
               });
   Q_EMIT changed();
 }
 
-ScoreEvent TransferBoard::judged(const Cell& cell, const std::filesystem::path& file,
-                                 const std::vector<Measured>& measured, Workshop& workshop, Progress& progress) {
+std::optional<ScoreEvent> TransferBoard::judged(const Cell& cell, const std::filesystem::path& file,
+                                                const std::vector<Measured>& measured, Workshop& workshop,
+                                                Progress& progress) {
   const Store store = Store::open(file);
   const RunSpec spec = store.spec(cell.run);
   const std::vector<PlacementEvent> found = store.placements(cell.run);
   if (found.empty()) throw usageError("run " + std::to_string(cell.run), "it has found no placement yet");
   Condition condition = cell.condition;
   condition.request.execution.device = spec.device;
-  ScoreEvent event = condition.event(found.front().placement, {}, 0);
-  const auto recorded = [&](const ScoreEvent& other) { return other.label == event.label && isThat(other, event); };
-  if (std::ranges::any_of(store.transfers(cell.run), recorded)) return event;
-  std::optional<ScoreEvent> known = storedScores(store, spec, event.placement, event.manner);
+  auto [event, recorded] = lookUp(store, cell.run, found.front().placement, condition);
+  if (recorded) return std::nullopt;
   for (const Measured& other : measured) {
-    if (!known && isThat(other.event, event) && sameSubject(store.spec(other.run), spec)) known = other.event;
+    if (!event.scores.empty()) break;
+    const bool same = other.event.placement == event.placement && other.event.manner == event.manner;
+    if (!same || !sameSubject(store.spec(other.run), spec)) continue;
+    event.scores = other.event.scores;
+    event.seconds = other.event.seconds;
   }
-  QElapsedTimer clock;
-  clock.start();
-  event.scores = known ? known->scores : workshop.evaluate(condition.requestFor(spec), event.placement, progress);
-  event.seconds = known ? known->seconds : static_cast<double>(clock.elapsed()) / 1000;
-  return event;
+  if (event.scores.empty()) {
+    QElapsedTimer clock;
+    clock.start();
+    event.scores = workshop.evaluate(condition.requestFor(spec), event.placement, progress);
+    event.seconds = static_cast<double>(clock.elapsed()) / 1000;
+  }
+  return std::move(event);
 }
 
 }  // namespace interleave::gui

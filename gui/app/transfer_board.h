@@ -4,6 +4,7 @@
 #include <QObject>
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,14 @@ namespace interleave::gui {
 class TransferBoard final : public QObject {
   Q_OBJECT
  public:
-  TransferBoard(Workshop& workshop, JobList& jobs, RunLibrary& library);
+  /// `reads`: jobs that only read the store.
+  TransferBoard(Workshop& workshop, JobList& jobs, JobList& reads, RunLibrary& library);
 
-  /// What these runs found at their own budgets, as found and under `condition` (see Condition::parse()). What the
-  /// store has is not measured again. Usage error: no store to record it in, runs of several models, or no such
-  /// condition.
-  void judge(const std::vector<RunId>& runs, const std::string& condition);
+  /// What these runs found at their own budgets, as found and under `condition` (see Condition::parse()), else by
+  /// `usual`. What the store has is not measured again. Usage error: no store to record it in, runs of several models,
+  /// or no such condition.
+  void judge(const std::vector<RunId>& runs, const std::string& condition,
+             const Workbench::EvaluationRequest& usual = {});
   bool judging() const;
 
   /// Has the runs of the model with this fingerprint read, unless what was read last still stands.
@@ -45,10 +48,11 @@ class TransferBoard final : public QObject {
     ScoreEvent event;
   };
   void next();
-  /// On a job's thread: measured where neither the store nor what was measured here tells it of any run. Without scores
-  /// where it is recorded already.
-  static ScoreEvent judged(const Cell& cell, const std::filesystem::path& file, const std::vector<Measured>& measured,
-                           Workshop& workshop, Progress& progress);
+  /// On a job's thread: measured where neither the store nor what was measured here tells it of any run. Nothing where
+  /// it is recorded already.
+  static std::optional<ScoreEvent> judged(const Cell& cell, const std::filesystem::path& file,
+                                          const std::vector<Measured>& measured, Workshop& workshop,
+                                          Progress& progress);
 
   Workshop& workshop_;
   JobList& jobs_;

@@ -35,6 +35,7 @@ class Workshop {
   virtual Preset preset(const std::string& name, const std::string& method) const = 0;
   virtual std::optional<PromptPreview> previewPrompt(const RunSpec& spec) = 0;  ///< Reads a tokenizer: call from a job.
   virtual std::vector<TaskInfo> tasks() const = 0;                              ///< Of evaluations.
+  virtual std::vector<std::string> wordings() const = 0;                        ///< Of pass key prompts.
   virtual std::vector<std::string> exportFormats() const = 0;
 
   virtual DeviceReport device(const std::string& wanted) = 0;  ///< May load libraries: call from a job.

@@ -61,7 +61,7 @@ std::vector<CachePane::Line> CachePane::lines() const {
   if (shown.layers() > 0) {
     const QString name = studio_.editor().edited() ? tr("edited, K = %1") : tr("this search, K = %1");
     lines.push_back({name.arg(shown.fullCount()), shown, category(1), false});
-    const KnownPlacement baseline = studio_.baseline();
+    const KnownPlacement baseline = studio_.comparisons().baseline();
     if (studio_.library().baseline() != nullptr && baseline.placement.layers() == layers) {
       lines.push_back({tr("baseline %1").arg(baseline.label), baseline.placement, category(2), true});
     }

@@ -82,9 +82,7 @@ void CurvesPane::refresh() {
   if (!trials.empty()) {
     setHint(tr("%n placements tried; marked: those in Compare, and what other runs found", nullptr,
                static_cast<int>(trials.size())));
-    const nlohmann::json& settings = record.spec.search_settings;
-    const bool sample = settings.is_object() && settings.value("sample", 0) > 0;
-    return figure_->setPanels(trialPanels(trials, marked(), sample));
+    return figure_->setPanels(trialPanels(trials, marked(), sampleOf(record.spec)));
   }
   setHint(record.layer_scores.empty() ? tr("◆ hard: the discrete placement · line: the soft mixture")
                                       : tr("mean over examples, 95 % bootstrap interval"));
@@ -110,9 +108,35 @@ void CurvesPane::refresh() {
   Panel losses =
       panelOf(tr("Loss"), {Metric::TextLoss, Metric::PromptLoss, Metric::HardTextLoss, Metric::HardPromptLoss}, true);
   if (Series pressure = pressureOf(record); !pressure.x.isEmpty()) losses.series.push_back(std::move(pressure));
-  figure_->setPanels(
-      {std::move(losses), panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
-       panelOf(tr("Budget"), {Metric::ExpectedBudget}, false), panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
+  figure_->setPanels({std::move(losses),
+                      panelOf(tr("Decision"), {Metric::Entropy, Metric::Margin, Metric::Temperature}, false),
+                      budgetPanel(), panelOf(tr("Speed"), {Metric::TokensPerSecond}, false)});
+}
+
+/// What is expected to be kept, and the budget that it is to meet.
+Panel CurvesPane::budgetPanel() const {
+  Panel panel = panelOf(tr("Budget"), {Metric::ExpectedBudget}, false);
+  const RunRecord& record = studio_.run().record();
+  if (record.steps.empty() || panel.series.empty() || panel.series.front().x.isEmpty()) return panel;
+  Series target{.name = tr("budget"), .color = theme().changed, .style = Series::Style::Line, .width = 1};
+  const auto add = [&](std::int64_t step, double amount) {
+    target.x.push_back(static_cast<double>(step));
+    target.y.push_back(amount);
+  };
+  const StepEvent* shown = studio_.run().step();
+  const std::int64_t last = (shown != nullptr ? *shown : record.steps.back()).step;
+  auto amount = static_cast<double>(record.spec.budget.amount);
+  add(record.steps.front().step, amount);
+  for (const std::vector<Intervention>* changes : {&record.spec.interventions, &record.changes}) {
+    for (const Intervention& change : *changes) {
+      if (change.kind != Intervention::Kind::Set || change.key != "budget" || change.step > last) continue;
+      add(change.step, amount);
+      add(change.step, amount = static_cast<double>(change.budget().amount));
+    }
+  }
+  add(last, amount);
+  panel.series.push_back(std::move(target));
+  return panel;
 }
 
 MarkedPlacements CurvesPane::marked() const {

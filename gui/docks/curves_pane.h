@@ -22,6 +22,7 @@ class CurvesPane final : public Pane {
   void refresh() override;
 
  private:
+  Panel budgetPanel() const;
   Panel panelOf(const QString& title, std::initializer_list<Metric> metrics, bool logarithmic) const;
   Panel alignmentPanel() const;
   Panel bankPanel() const;

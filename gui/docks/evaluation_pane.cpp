@@ -3,13 +3,14 @@
 
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QScrollArea>
 #include <QSignalBlocker>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <functional>
 #include <utility>
 
 #include "backend/core/tasks.h"
+#include "gui/docks/judging_dialog.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
@@ -18,6 +19,9 @@ namespace interleave::gui {
 namespace {
 
 using Compared = std::vector<const KnownPlacement*>;
+
+constexpr std::size_t kTasksAtOnce = 6;  // more are scrolled to, and the placements' names repeat
+constexpr int kTaskWidth = 110;          // pixels, of one of many
 
 /// The tasks that any of them was judged on, in the order in which they are met.
 std::vector<std::string> tasksOf(const Compared& compared) {
@@ -99,12 +103,17 @@ EvaluationPane::EvaluationPane(Studio& studio)
   tools->addWidget(mode_);
   tools->addWidget(references_);
   tools->addWidget(samples_, 1);
+  QPushButton* manner = smallButton(tr("By…"));
+  manner->setToolTip(tr("Which tasks, and how many samples"));
+  connect(manner, &QPushButton::clicked, this, &EvaluationPane::askManner);
   tools->addWidget(judge_);
-  auto* column = new QVBoxLayout(this);
-  column->setContentsMargins(6, 4, 8, 6);
-  column->setSpacing(2);
-  column->addWidget(figure_, 1);
-  column->addLayout(tools);
+  tools->addWidget(manner);
+  auto* area = new QScrollArea;
+  area->setWidget(figure_);
+  area->setWidgetResizable(true);
+  area->setFrameShape(QFrame::NoFrame);
+  area->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  setContent(area, tools);
   references_->hide();
   connect(mode_, &QPushButton::toggled, references_, &QWidget::setVisible);
   connect(mode_, &QPushButton::toggled, this, &Pane::touch);
@@ -114,16 +123,21 @@ EvaluationPane::EvaluationPane(Studio& studio)
     chosen_ = compared[static_cast<std::size_t>(index)]->placement;
     touch();
   });
-  connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeCompared);
+  connect(judge_, &QPushButton::clicked, &studio_.comparisons(), &Comparisons::judgeCompared);
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
   connect(&studio_.library(), &RunLibrary::changed, this, &Pane::touch);  // the baseline
+}
+
+void EvaluationPane::askManner() {
+  JudgingDialog dialog(studio_.workshop(), studio_.comparisons().judgedBy(), this);
+  if (dialog.exec() == QDialog::Accepted) studio_.comparisons().judgeBy(dialog.request());
 }
 
 bool EvaluationPane::differences() const { return mode_->isChecked(); }
 void EvaluationPane::showDifferences(bool on) { mode_->setChecked(on); }
 
 const KnownPlacement* EvaluationPane::reference(const Compared& compared) const {
-  const Placement baseline = studio_.baseline().placement;
+  const Placement baseline = studio_.comparisons().baseline().placement;
   const std::function<bool(const KnownPlacement*)> wishes[] = {
       [&](const auto* entry) { return chosen_ && entry->placement == *chosen_; },
       [&](const auto* entry) { return entry->thorough && entry->placement == baseline; },
@@ -154,7 +168,12 @@ void EvaluationPane::refresh() {
   std::ranges::stable_sort(tasks, {}, [this](const std::string& task) {
     return std::ranges::find(scores_, task, &TaskInfo::ScoreInfo::name) - scores_.begin();
   });
-  for (const std::string& task : tasks) panels.push_back(taskPanel(task, compared, panels.empty()));
+  for (const std::string& task : tasks) {
+    panels.push_back(taskPanel(task, compared, panels.size() % kTasksAtOnce == 0));
+  }
+  double width = 0;
+  for (const Panel& panel : panels) width += panel.stretch * kTaskWidth;
+  figure_->setMinimumWidth(panels.size() > kTasksAtOnce ? static_cast<int>(width) : 0);
   judge_->setEnabled(!compared.empty());
   if (panels.empty()) {
     panels.push_back(

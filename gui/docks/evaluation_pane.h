@@ -24,6 +24,7 @@ class EvaluationPane final : public Pane {
   explicit EvaluationPane(Studio& studio);
 
   void showDifferences(bool on);
+  void askManner();              ///< How placements are judged from now on.
   QString csv() const override;  ///< Differences with their counts where those are shown.
 
  protected:

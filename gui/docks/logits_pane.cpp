@@ -40,6 +40,13 @@ Panel bankPanelOf(const RunRecord& record, bool ticks) {
                 .lane = lane,
                 .lanes = static_cast<int>(kinds.size())};
     std::iota(bars.y.begin(), bars.y.end(), 0.0);
+    const AlignmentEvent* measure = bankMeasure(record, kind);
+    for (std::size_t layer = 0; layer < error.size(); ++layer) {
+      QString text = LogitsPane::tr("%1: error %2").arg(bars.name, fixedText(error[layer], 3));
+      if (layer < measure->cosine.size())
+        text += LogitsPane::tr(", cosine %1").arg(fixedText(measure->cosine[layer], 3));
+      bars.readouts << text;
+    }
     layers = std::max(layers, static_cast<int>(error.size()));
     panel.series.push_back(std::move(bars));
   }

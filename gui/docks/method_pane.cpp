@@ -50,6 +50,13 @@ MethodPane::MethodPane(Studio& studio)
   prompt_text_->setFrameStyle(QFrame::NoFrame);
   prompt_text_->hide();
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
+  connect(figure_, &Figure::clicked, this, [this](int panel, double x, double) {
+    const StepEvent* step = studio_.run().step();  // a click in the gates in order moves the cut there
+    const bool gates = step != nullptr && studio_.run().record().layer_scores.empty();
+    if (gates && studio_.run().record().trials.empty() && panel == 0) {
+      studio_.setKept(std::clamp(static_cast<int>(x), 0, studio_.run().record().layers()));
+    }
+  });
   connect(&studio_.neighbourhood(), &Neighbourhood::changed, this, &Pane::touch);
   connect(&studio_.library(), &RunLibrary::changed, this, &Pane::touch);
 }

@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <iterator>
 #include <numeric>
@@ -109,29 +110,60 @@ std::vector<std::size_t> largest(const std::vector<double>& values, std::size_t 
 }
 
 /// What the first n examples alone would have said, against what all say.
-Panel settlingPanel(std::span<const LayerScoreEvent> events, int kept) {
+Panel settlingPanel(std::span<const StepEvent> steps, int kept) {
   Panel panel{.title = methodWords("With fewer examples"),
               .x = {.label = methodWords("examples"), .whole = true},
               .y = {.label = methodWords("agreement with all"), .least = -0.05, .most = 1.05},
               .legend = true};
   Series rank{.name = methodWords("ρ"), .color = category(1), .style = Series::Style::Line};
   Series overlap{.name = methodWords("overlap@%1").arg(kept), .color = category(2)};
-  const std::vector<double> all = meanScores(events);
+  const std::vector<double> all = fullAdvantages(steps.back());
   const std::vector<std::size_t> chosen = largest(all, static_cast<std::size_t>(std::max(kept, 0)));
-  std::vector<double> some(all.size());  // sums, which rank as means do
-  const std::size_t every = (events.size() + kMostCurvePoints - 1) / kMostCurvePoints;
-  for (std::size_t count = 1; count <= events.size(); ++count) {
-    addTo(some, events[count - 1]);
-    if (count % every != 0 && count != events.size()) continue;
+  const std::size_t every = (steps.size() + kMostCurvePoints - 1) / kMostCurvePoints;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if ((i + 1) % every != 0 && i + 1 != steps.size()) continue;
+    const std::vector<double> some = fullAdvantages(steps[i]);
     const std::vector<std::size_t> would = largest(some, chosen.size());
     std::vector<std::size_t> shared;
     std::ranges::set_intersection(chosen, would, std::back_inserter(shared));
-    rank.x.push_back(static_cast<double>(count));
+    rank.x.push_back(static_cast<double>(i + 1));
     rank.y.push_back(interleave::spearman(some, all));
-    overlap.x.push_back(static_cast<double>(count));
+    overlap.x.push_back(static_cast<double>(i + 1));
     overlap.y.push_back(chosen.empty() ? 1 : static_cast<double>(shared.size()) / static_cast<double>(chosen.size()));
   }
   panel.series = {std::move(rank), std::move(overlap)};
+  return panel;
+}
+
+/// Whether layers are ranked by something else than the mean of what was measured first: HALO joins two measures.
+bool isJoined(const std::vector<double>& ranked, const std::vector<double>& means) {
+  const auto differs = [](double a, double b) { return std::abs(a - b) > 1e-4 * (1 + std::abs(b)); };
+  return ranked.size() == means.size() &&
+         !std::ranges::equal(ranked, means, [&](double a, double b) { return !differs(a, b); });
+}
+
+/// p(full) of every layer over the steps.
+Panel trajectoryPanel(std::span<const StepEvent> steps, const Placement& shown) {
+  Panel panel{.title = methodWords("Gates over the steps"),
+              .x = {.label = methodWords("step"), .whole = true},
+              .y = {.label = methodWords("p(full)"), .least = -0.02, .most = 1.02}};
+  const std::size_t every = (steps.size() + kMostCurvePoints - 1) / kMostCurvePoints;
+  const auto layers = static_cast<std::size_t>(shown.layers());
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    const bool kept = isFull(shown, layer);
+    panel.series.push_back({.name = methodWords("layer %1").arg(layer),
+                            .color = kept ? theme().accent : theme().muted,
+                            .width = kept ? 1.4 : 0.7});
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if ((i + 1) % every != 0 && i + 1 != steps.size()) continue;
+    const std::vector<double> gates = fullProbabilities(steps[i]);
+    for (std::size_t layer = 0; layer < std::min(layers, gates.size()); ++layer) {
+      panel.series[layer].x.push_back(static_cast<double>(steps[i].step));
+      panel.series[layer].y.push_back(gates[layer]);
+    }
+  }
+  std::ranges::stable_partition(panel.series, [](const Series& series) { return series.width < 1; });  // kept on top
   return panel;
 }
 
@@ -140,6 +172,10 @@ Panel settlingPanel(std::span<const LayerScoreEvent> events, int kept) {
 std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown) {
   const std::vector<double> gates = fullProbabilities(step);
   std::vector<Panel> panels{sortedPanel(gates, shown.fullCount()), decidedPanel(gates)};
+  const auto after = std::ranges::upper_bound(record.steps, step.step, {}, &StepEvent::step);
+  if (const std::span seen(record.steps.begin(), after); seen.size() > 1) {
+    panels.push_back(trajectoryPanel(seen, shown));
+  }
   const std::vector<float> error = bankError(record);
   if (error.size() == gates.size()) {
     panels.push_back(layerScatter(methodWords("Gate, candidate"),
@@ -190,7 +226,15 @@ std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, 
                                   {.label = qt(first.front().score)}, {.label = qt(second.front().score)}, x, y,
                                   shown));
   }
-  panels.push_back(settlingPanel(first, shown.fullCount()));
+  const auto steps = std::span(record.steps).first(std::min(examples, record.steps.size()));
+  if (steps.empty()) return panels;
+  if (const std::vector<double> ranked = fullAdvantages(steps.back()); isJoined(ranked, meanScores(first))) {
+    std::vector<double> layers(ranked.size());
+    std::iota(layers.begin(), layers.end(), 0.0);
+    panels.push_back(layerScatter(methodWords("What ranks the layers"), {.label = methodWords("layer"), .whole = true},
+                                  {.label = methodWords("score")}, layers, ranked, shown));
+  }
+  panels.push_back(settlingPanel(steps, shown.fullCount()));
   return panels;
 }
 

@@ -13,7 +13,7 @@
 namespace interleave::gui {
 
 /// Of a gate search, at a step: the gates in order of size with the cut that `shown` makes, how many are undecided (p
-/// between 0.1 and 0.9), and each gate against the error of its layer's candidate.
+/// between 0.1 and 0.9), each over the steps so far, and against the error of its layer's candidate.
 std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, const Placement& shown);
 
 /// Of a gate search beside others that differ from it in one setting alone (λ, say): how many layers each wants to
@@ -21,7 +21,7 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
 std::optional<Panel> sweepPanel(const Sweep& sweep, RunId shown);
 
 /// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
-/// and how soon the ranking settles.
+/// the score that ranks where it joins them, and how soon the ranking settles.
 std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown);
 
 /// Which keys each query of a prompt sees in a layer with a sliding window: `window` last tokens, the first `sinks`,

@@ -48,7 +48,7 @@ PlacementPane::PlacementPane(Studio& studio)
   remarks->addWidget(heal_);
   column->addLayout(remarks);
   judge_->setToolTip(tr("Measures this placement, and what it is compared with, with all samples"));
-  connect(judge_, &QPushButton::clicked, &studio_, &Studio::judgeShown);
+  connect(judge_, &QPushButton::clicked, &studio_.comparisons(), &Comparisons::judgeShown);
   heal_->setToolTip(tr("Trains the hybrid of this placement towards the original model's predictions"));
   connect(heal_, &QPushButton::clicked, this, &PlacementPane::askHeal);
   connect(&studio_.controller(), &RunController::started, this, &Pane::touch);
@@ -59,6 +59,14 @@ PlacementPane::PlacementPane(Studio& studio)
   setHint(tr("undo ↶ Ctrl+Z · redo ↷ Ctrl+Shift+Z"));
   connect(chips_, &ChipGrid::changeRequested, this,
           [this](int layer, MixerKind kind) { studio_.editor().set(layer, kind); });
+  connect(chips_, &ChipGrid::exchangeRequested, this, [this](int layer, int other) {
+    PlacementEditor& editor = studio_.editor();
+    if (editor.pinned().contains(layer) || editor.pinned().contains(other)) return;
+    Placement exchanged = editor.placement();
+    exchanged.set(layer, editor.placement()[other]);
+    exchanged.set(other, editor.placement()[layer]);
+    editor.replace(exchanged, tr("exchange layers %1 and %2").arg(layer).arg(other));
+  });
   connect(chips_, &ChipGrid::pinRequested, this, [this](int layer, bool pinned) {
     studio_.editor().setPinned(layer, pinned);
     // A stored run shown meanwhile can be pinned, but that is no change of the run that goes on.
@@ -103,7 +111,7 @@ void PlacementPane::refresh() {
   for (const auto& [layer, kind] : editor.pinned()) pinned.insert(layer);
   chips_->setPlacement(editor.placement(), editor.operators(), pinned);
   const bool any = editor.placement().layers() > 0;
-  const KnownPlacement baseline = any ? studio_.baseline() : KnownPlacement{};
+  const KnownPlacement baseline = any ? studio_.comparisons().baseline() : KnownPlacement{};
   heads_[0]->setText(editor.edited() ? tr("edited") : tr("this"));
   heads_[1]->setText(studio_.library().baseline() != nullptr ? tr("baseline ⚑") : tr("uniform"));
   heads_[1]->setToolTip(baseline.label);
@@ -113,21 +121,21 @@ void PlacementPane::refresh() {
   names_[2]->setText(tr("KL on text"));
   names_[3]->setText(tr("NLL on text"));
   names_[4]->setText(tr("cache at %1").arg(tokensText(kQuotedContext)));
-  judge_->setEnabled(any && !studio_.judging().busy());
+  judge_->setEnabled(any && !studio_.comparisons().judging().busy());
   heal_->setEnabled(editor.placement().fullCount() < editor.placement().layers() && !studio_.controller().active());
   if (!any) {
     for (auto& row : cells_) {
       for (QLabel* cell : row) cell->clear();
     }
-    return note_->setText(tr("Click a chip, or use the arrow keys and F, G, W, H."));
+    return note_->setText(tr("Click a chip, drag one onto another, or use the arrow keys and F, G, W, H."));
   }
   fillColumn(0, {.placement = editor.placement()});
   fillColumn(1, baseline);
-  fillColumn(2, {.placement = studio_.teacher()});
+  fillColumn(2, {.placement = studio_.comparisons().teacher()});
   tellDifferences(baseline.placement);
   const QString text =
-      studio_.whatIf().busy() ? tr("The edit is being measured in the background …")
-      : editor.edited()       ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
+      studio_.comparisons().whatIf().busy() ? tr("The edit is being measured in the background …")
+      : editor.edited()                     ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
                         : tr("Click, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
   note_->setText(text);
 }

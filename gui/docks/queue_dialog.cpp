@@ -8,6 +8,7 @@
 #include <QListWidget>
 
 #include "backend/core/error.h"
+#include "backend/core/layer_list.h"
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
 
@@ -67,6 +68,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
       methods_(new QListWidget),
       budgets_(new QLineEdit(qt(studio.setup().budget().text()))),
       seeds_(new QLineEdit(QString::number(studio.setup().seed()))),
+      leave_(new QLineEdit),
       placements_(new QLineEdit),
       per_budget_(new QCheckBox(tr("A run for each budget, also where one run answers all"))),
       judge_(new QCheckBox(tr("Judge what is found, and these placements:"))) {
@@ -81,6 +83,8 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   budgets_->setPlaceholderText(tr("each preset's own"));
   budgets_->setToolTip(tr("Layers with full attention, or cache bytes at a context length: 8, 4, 54MB@8k"));
   seeds_->setToolTip(tr("Whole numbers and ranges: 0, 3-5"));
+  leave_->setPlaceholderText(tr("none: all layers are free"));
+  leave_->setToolTip(tr("Layers that no method may give full attention: 0-3, 16"));
   placements_->setText(uniformOf(budgets_->text()));
   connect(budgets_, &QLineEdit::textChanged, this, [this](const QString& text) {
     if (!placements_->isModified()) placements_->setText(uniformOf(text));  // else the user's choice stands
@@ -88,6 +92,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   placements_->setAccessibleName(tr("Placements to judge"));
   placements_->setToolTip(tr("Files, or uniform:K, first:K, last:K, random:K:SEED, all, none; separated by commas"));
   judge_->setChecked(true);
+  judge_->setToolTip(tr("As Evaluation judges: its button By… says how"));
   connect(judge_, &QCheckBox::toggled, placements_, &QWidget::setEnabled);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
   buttons->button(QDialogButtonBox::Ok)->setText(tr("Add"));
@@ -100,6 +105,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   form->addRow(tr("Budgets"), budgets_);
   form->addRow({}, per_budget_);
   form->addRow(tr("Seeds"), seeds_);
+  form->addRow(tr("Layers left out"), leave_);
   form->addRow({}, judge_);
   form->addRow({}, placements_);
   form->addRow(buttons);
@@ -126,9 +132,12 @@ Batch QueueDialog::batch() const {
   for (const QString& word : wordsIn(budgets_->text())) grid.budgets.push_back(Budget::parse(word.toStdString()));
   grid.seeds = seedsFrom(seeds_->text());
   grid.per_budget = per_budget_->isChecked();
+  const std::string leave = leave_->text().trimmed().toStdString();
+  layersListed(leave, "layers left out");  // said here, not when the queue begins
+  if (!leave.empty()) grid.settings = {{"leave", leave}};
   batch.runs.push_back(std::move(grid));
   if (!judge_->isChecked()) return batch;
-  batch.evaluation.emplace();
+  batch.evaluation = studio_.comparisons().judgedBy();
   for (const QString& word : wordsIn(placements_->text())) batch.placements.push_back(word.toStdString());
   return batch;
 }

@@ -23,7 +23,7 @@ class QueueDialog final : public QDialog {
  private:
   Studio& studio_;
   QListWidget* methods_;
-  QLineEdit *budgets_, *seeds_, *placements_;
+  QLineEdit *budgets_, *seeds_, *leave_, *placements_;
   QCheckBox *per_budget_, *judge_;
 };
 

@@ -5,7 +5,6 @@
 #include <QHBoxLayout>
 #include <QInputDialog>
 #include <QSignalBlocker>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -53,11 +52,7 @@ TransferPane::TransferPane(Studio& studio)
   tools->addWidget(task_);
   tools->addStretch();
   tools->addWidget(judge_);
-  auto* column = new QVBoxLayout(this);
-  column->setContentsMargins(6, 4, 8, 6);
-  column->setSpacing(2);
-  column->addWidget(figure_, 1);
-  column->addLayout(tools);
+  setContent(figure_, tools);
   connect(task_, &QComboBox::currentIndexChanged, this, &Pane::touch);
   connect(judge_, &QPushButton::clicked, this, &TransferPane::judgingWanted);
   connect(&studio_.transfer(), &TransferBoard::changed, this, &Pane::touch);
@@ -72,7 +67,9 @@ void TransferPane::askCondition(std::vector<RunId> runs) {
       tr("Under which condition, beside as found: operator=…, bank=FOLDER, prompt_tokens=…, sequence=…,\n"
          "tokens=…, prompts=…, wording=…, seed=…; several with commas between"),
       QLineEdit::Normal, QStringLiteral("operator=swa"), &taken);
-  if (taken) studio_.attempt(tr("Transfer"), [&] { studio_.transfer().judge(runs, condition.toStdString()); });
+  if (taken)
+    studio_.attempt(tr("Transfer"),
+                    [&] { studio_.transfer().judge(runs, condition.toStdString(), studio_.comparisons().judgedBy()); });
 }
 
 void TransferPane::fillTasks(const std::vector<std::string>& tasks) {
@@ -100,7 +97,7 @@ void TransferPane::refresh() {
   const TransferTable& table = studio_.transfer().table();
   fillTasks(table.tasks());
   task_->setVisible(task_->count() > 0);
-  judge_->setEnabled(!studio_.transfer().judging() && studio_.library().writer() != nullptr);
+  judge_->setEnabled(studio_.library().writer() != nullptr);
   if (task_->count() == 0) {
     figure_->setPanels({Panel{.x = {.ticks = false, .least = 0, .most = 1},
                               .y = {.ticks = false, .least = 0, .most = 1},

@@ -55,12 +55,8 @@ Panel lossPanel(const TrialTable& table, const MarkedPlacements& marked) {
 }
 
 /// What marked placements lose to the best trial, the best first.
-Panel regretPanel(const TrialTable& table, const MarkedPlacements& marked, bool sample) {
-  std::vector<std::pair<TrialTable::Standing, QString>> rows;
-  for (const auto& [placement, label] : marked) {
-    if (const auto standing = table.standing(placement)) rows.emplace_back(*standing, label);
-  }
-  std::ranges::stable_sort(rows, {}, [](const auto& row) { return row.first.loss; });
+Panel regretPanel(const TrialTable& table, const MarkedPlacements& marked, std::size_t sample) {
+  auto rows = table.standings(placementsOf(marked));
   if (rows.size() > kMostMarked) rows.resize(kMostMarked);
   Panel panel{.title = words("Regret, and rank among %1 tried").arg(table.losses().size()),
               .x = {.label = words("loss above the best one's, nats")},
@@ -70,14 +66,15 @@ Panel regretPanel(const TrialTable& table, const MarkedPlacements& marked, bool 
                     .most = std::max(static_cast<double>(rows.size()), 1.0) - 0.5},
               .stretch = 1.6};
   Series series{.name = words("regret"), .color = theme().changed, .style = Series::Style::Points};
-  for (const auto& [standing, label] : rows) {
+  for (const auto& [placement, standing] : rows) {
+    const QString& label = marked.at(placement);
     QString readout = words("%1\nrank %2 of %3, regret %4 [%5, %6]")
                           .arg(label)
                           .arg(standing.rank())
                           .arg(standing.trials)
                           .arg(numberText(standing.regret), numberText(standing.regret_interval.low),
                                numberText(standing.regret_interval.high));
-    if (sample) {
+    if (sample > 0 && sample == table.losses().size()) {
       readout +=
           words("\nof all placements %1 to %2 % are better")
               .arg(fixedText(100 * standing.share_better.low, 1), fixedText(100 * standing.share_better.high, 1));
@@ -86,8 +83,8 @@ Panel regretPanel(const TrialTable& table, const MarkedPlacements& marked, bool 
     panel.y.categories << words("%1  %2").arg(name).arg(standing.rank());
     series.x.push_back(standing.regret);
     series.y.push_back(static_cast<double>(series.y.size()));
-    series.x_error.push_back(standing.regret_interval.high - standing.regret);
-    series.x_error_below.push_back(standing.regret - standing.regret_interval.low);
+    series.x_error.push_back(std::max(0.0, standing.regret_interval.high - standing.regret));
+    series.x_error_below.push_back(std::max(0.0, standing.regret - standing.regret_interval.low));
     series.readouts.push_back(readout);
   }
   if (rows.empty()) {
@@ -127,10 +124,16 @@ Panel frontPanel(std::span<const TrialEvent> trials, const MarkedPlacements& mar
 
 }  // namespace
 
-std::vector<Panel> trialPanels(std::span<const TrialEvent> trials, const MarkedPlacements& marked, bool sample) {
+std::size_t sampleOf(const RunSpec& spec) {
+  const auto& settings = spec.search_settings;
+  return settings.is_object() ? settings.value("sample", std::size_t{0}) : 0;
+}
+
+std::vector<Panel> trialPanels(std::span<const TrialEvent> trials, const MarkedPlacements& marked, std::size_t sample) {
   const TrialTable table(trials, TrialTable::Part::All);
   std::vector<Panel> panels;
-  if (!table.losses().empty()) panels = {lossPanel(table, marked), regretPanel(table, marked, sample)};
+  if (!table.losses().empty()) panels.push_back(lossPanel(table, marked));
+  if (!table.losses().empty() && !marked.empty()) panels.push_back(regretPanel(table, marked, sample));
   if (!trials.front().text.empty() && !trials.front().prompts.empty()) panels.push_back(frontPanel(trials, marked));
   return panels;
 }

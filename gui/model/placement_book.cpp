@@ -35,7 +35,7 @@ bool PlacementBook::setSubject(const std::string& model, const std::string& cand
 }
 
 void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores,
-                        bool thorough, const std::string& healed) {
+                        bool thorough, const std::string& healed, const std::string& manner) {
   if (placement.layers() == 0) return;
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) entries_.clear();
   auto entry = entryOf(placement, healed);
@@ -45,6 +45,7 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
   if (!scores.empty() && (thorough || !entry->thorough)) {
     if (thorough != entry->thorough) entry->scores.clear();  // no mixture of many and few samples
     entry->thorough = thorough;
+    entry->manner = manner;
     for (const Score& score : scores) {
       const auto known = std::ranges::find(entry->scores, score.task, &Score::task);
       if (known == entry->scores.end()) {
@@ -57,13 +58,17 @@ void PlacementBook::add(const QString& label, const Placement& placement, const 
   Q_EMIT changed();
 }
 
-void PlacementBook::offer(const QString& label, const Placement& placement, const QString& source) {
+void PlacementBook::suggest(const QString& label, const Placement& placement) {
   if (!entries_.empty() && entries_.front().placement.layers() != placement.layers()) return;
-  auto entry = entryOf(placement);
-  if (entry == entries_.end()) {
-    entry = entries_.insert(entry, {.label = label, .placement = placement, .scores = {}, .compared = false});
-  }
-  if (entry->source.contains(source)) return;
+  if (entryOf(placement) != entries_.end()) return;
+  entries_.push_back({.label = label, .placement = placement, .scores = {}, .compared = false});
+  Q_EMIT changed();
+}
+
+void PlacementBook::offer(const QString& label, const Placement& placement, const QString& source) {
+  suggest(label, placement);
+  const auto entry = entryOf(placement);
+  if (entry == entries_.end() || entry->source.contains(source)) return;
   entry->source += (entry->source.isEmpty() ? QString() : QStringLiteral("\n\n")) + source;
   Q_EMIT changed();
 }

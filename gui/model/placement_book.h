@@ -18,6 +18,7 @@ struct KnownPlacement {
   std::vector<Score> scores;  ///< Empty: not judged yet.
   bool compared = true;       ///< Ticked in Compare.
   bool thorough = false;      ///< Judged with all samples, not with the few of an edit.
+  std::string manner = {};    ///< And how it was last, as ScoreEvent has it; empty: not known.
   QString source;             ///< Of one that was published: by whom, and what they say of it.
   /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
   std::vector<double> layer_scores = {};
@@ -41,9 +42,12 @@ class PlacementBook final : public QObject {
   /// Adds, or keeps the entry that is there; scores replace those of the same task, but never thorough ones by others.
   /// A placement with another number of layers starts the book afresh: it is of another model.
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
-           bool thorough = true, const std::string& healed = {});
+           bool thorough = true, const std::string& healed = {}, const std::string& manner = {});
+  /// Adds a placement for the user to tick, unless it is there. One with another number of layers is left out: it is of
+  /// another model.
+  void suggest(const QString& label, const Placement& placement);
   /// Adds a published placement for the user to tick, or notes its source with the entry that is there. One with
-  /// another number of layers is left out: it is of another model.
+  /// another number of layers is left out.
   void offer(const QString& label, const Placement& placement, const QString& source);
   void setCompared(std::size_t entry, bool compared);
   void setLayerScores(const Placement& placement, std::vector<double> scores);  ///< Of an entry; the first stay.

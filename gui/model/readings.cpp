@@ -93,14 +93,18 @@ std::vector<MixerKind> bankKinds(const RunRecord& record) {
   return kinds;
 }
 
-std::vector<float> bankError(const RunRecord& record, std::optional<MixerKind> kind) {
-  if (record.alignments.empty()) return {};
+const AlignmentEvent* bankMeasure(const RunRecord& record, std::optional<MixerKind> kind) {
+  if (record.alignments.empty()) return nullptr;
   const MixerKind wanted = kind.value_or(record.alignments.back().kind);
   const AlignmentEvent* newest[2] = {};
   for (const AlignmentEvent& event : record.alignments) {
     if (event.kind == wanted) newest[event.held_out ? 1 : 0] = &event;
   }
-  const AlignmentEvent* event = newest[1] != nullptr ? newest[1] : newest[0];
+  return newest[1] != nullptr ? newest[1] : newest[0];
+}
+
+std::vector<float> bankError(const RunRecord& record, std::optional<MixerKind> kind) {
+  const AlignmentEvent* event = bankMeasure(record, kind);
   return event == nullptr ? std::vector<float>{} : event->relative_error;
 }
 

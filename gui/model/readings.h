@@ -24,8 +24,10 @@ double marginAt(const StepEvent& step, int kept);
 
 /// The kinds of candidates whose errors are known, in the order in which they came.
 std::vector<MixerKind> bankKinds(const RunRecord& record);
-/// Relative error of the candidates of a kind (without one: the last that came) in each layer, held-out where it was
-/// measured; empty: none known.
+/// What was measured last of the candidates of a kind (without one: of the last that came), held-out where there is
+/// that. Null: nothing.
+const AlignmentEvent* bankMeasure(const RunRecord& record, std::optional<MixerKind> kind = {});
+/// Its relative error in each layer; empty: none known.
 std::vector<float> bankError(const RunRecord& record, std::optional<MixerKind> kind = {});
 /// The alignment events that stand on a curve: a bank that was there before tells its quality at step 0.
 std::vector<const AlignmentEvent*> trainingOf(const RunRecord& record, MixerKind kind, bool held_out);

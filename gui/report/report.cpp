@@ -12,6 +12,8 @@
 #include <QTextDocument>
 #include <QTextObjectInterface>
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -20,6 +22,7 @@
 #include "gui/report/report_page.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "sessions/neighbours.h"
 #include "sessions/transfer.h"
 
 namespace interleave::gui {
@@ -190,7 +193,15 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
     std::vector<RunId> ids;
     for (const ReportRun& run : comparison.runs) ids.push_back(run.summary.id);
     page.addTransfer(transferIn(store, ids));
+    for (const ReportRun& run : comparison.runs) {
+      std::map<Placement, std::string> known = foundElsewhere(store, run.summary.id);
+      for (const ComparedPlacement& each : comparison.placements) {
+        known.try_emplace(each.placement, each.label.toStdString());
+      }
+      page.addRegret(run, known);
+    }
   }
+  if (request.summary) page.addChanges(runs);
   for (const ReportRun& run : runs) {
     if (!request.summary) page.addRun(run);
   }

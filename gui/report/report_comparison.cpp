@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "backend/core/score.h"
+#include "backend/core/tasks.h"
 #include "gui/report/report_document.h"
 #include "gui/report/report_methods.h"
 #include "gui/report/report_page.h"
@@ -133,6 +135,7 @@ void ReportPage::addComparison(const Comparison& comparison, const std::string& 
   for (const std::string& manner : comparison.manners) {
     heading(3, reportText("Scores: %1").arg(mannerText(manner)));
     addMethodScores(comparison, manner);
+    addVerdicts(comparison, manner);
     addScores(comparison, manner);
     addDifferences(comparison, manner, against);
   }
@@ -226,6 +229,47 @@ void ReportPage::addMethodScores(const Comparison& comparison, const std::string
       "Means over seeds; [ ] are 95 % intervals of that mean by Student's t, which know the spread of the seeds "
       "alone, not that of the samples."));
   table(std::move(methods));
+}
+
+void ReportPage::addVerdicts(const Comparison& comparison, const std::string& manner) {
+  const std::vector<const Score*> tasks = tasksOf(comparison, manner);
+  Table verdicts{{reportText("method"), reportText("budget"), reportText("seeds")}, {}};
+  for (const Score* task : tasks) verdicts.head.push_back(headOf(workshop_, *task));
+  for (const MethodRow& method : methodRowsOf(comparison)) {
+    Row row = rowHead(method);
+    bool any = false;
+    for (const Score* task : tasks) {
+      int better = 0, worse = 0, open = 0;
+      for (const ComparedPlacement* found : method.found) {
+        const std::string uniform = "uniform:" + std::to_string(found->placement.fullCount());
+        const auto even = std::ranges::find_if(comparison.placements, [&](const ComparedPlacement& entry) {
+          return std::ranges::find(entry.names, uniform) != entry.names.end();
+        });
+        if (even == comparison.placements.end() || even->placement == found->placement) continue;
+        if (scoreIn(*found, manner, task->task) == nullptr || scoreIn(*even, manner, task->task) == nullptr) continue;
+        const ScoreDifference difference = differenceOn(task->task, found->scores.at(manner), even->scores.at(manner));
+        if (!difference.paired) continue;
+        const bool lower = taskFacts(task->task).better == Better::Lower;
+        ++(!difference.paired->carries() ? open : (difference.paired->mean < 0) == lower ? better : worse);
+      }
+      any = any || better + worse + open > 0;
+      QStringList words;
+      if (better > 0) words << reportText("%1 better").arg(better);
+      if (worse > 0) words << reportText("%1 worse").arg(worse);
+      if (open > 0) words << reportText("%1 not shown").arg(open);
+      const bool all = better > 0 && worse + open == 0;
+      row.push_back({words.isEmpty() ? QStringLiteral("–") : words.join(QStringLiteral(", ")),
+                     all                        ? Look::Strong
+                     : better == 0 && worse > 0 ? Look::Bad
+                                                : Look::Plain});
+    }
+    if (any) verdicts.rows.push_back(std::move(row));
+  }
+  if (verdicts.rows.empty()) return;
+  paragraph(reportText(
+      "Against as many layers evenly spaced from the first one (uniform:K), pair by pair: of how many seeds what was "
+      "found is better or worse, by its 95 % interval. What is not shown to be better than that does not work here."));
+  table(std::move(verdicts));
 }
 
 }  // namespace interleave::gui

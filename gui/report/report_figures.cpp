@@ -56,6 +56,13 @@ std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPla
   return figures;
 }
 
+ReportFigure ReportFigures::ofTrials(const RunRecord& run, const MarkedPlacements& named) {
+  Figure figure(reportText("Losses of the placements tried, and what others found among them"));
+  figure.setPanels(trialPanels(run.trials, named, sampleOf(run.spec)));
+  const QSize size(kWidth, 360);
+  return {figureSvg(figure, size), size, figure.accessibleName()};
+}
+
 /// As PlacementStrip draws it, but written out: a report has hundreds, and a painter writes ten times as much.
 ReportFigure ReportFigures::ofPlacement(const Placement& placement) {
   const QSize size(std::clamp(placement.layers() * 14, 120, 420), kStripHeight);

@@ -9,6 +9,7 @@
 #include "gui/docks/curves_pane.h"
 #include "gui/docks/evaluation_pane.h"
 #include "gui/docks/logits_pane.h"
+#include "gui/docks/trial_panels.h"
 #include "gui/report/report_document.h"
 
 namespace interleave::gui {
@@ -28,6 +29,8 @@ class ReportFigures final {
   std::vector<ReportFigure> ofPlacements(const std::vector<KnownPlacement>& placements,
                                          const std::shared_ptr<RunRecord>& like);
   static ReportFigure ofPlacement(const Placement& placement);
+  /// What a run tried, and where the named placements stand in it.
+  static ReportFigure ofTrials(const RunRecord& run, const MarkedPlacements& named);
 
  private:
   static ReportFigure draw(Pane& pane, int height);

@@ -3,6 +3,8 @@
 
 #include <QDateTime>
 #include <algorithm>
+#include <exception>
+#include <map>
 #include <utility>
 
 #include "backend/engine/machine.h"
@@ -88,6 +90,42 @@ void ReportPage::addCosts(const std::vector<ReportRun>& runs) {
                           {fixedText(of.seconds, 1)}});
   }
   table(std::move(costs));
+}
+
+void ReportPage::addChanges(const std::vector<ReportRun>& runs) {
+  std::map<QStringList, QStringList> made;  // method, preset, changes, machine: the numbers of the runs
+  for (const ReportRun& run : runs) {
+    const RunSpec& spec = run.record->spec;
+    QStringList changes;
+    try {
+      const nlohmann::json usual = workshop_.preset(spec.preset, spec.method).search.json();
+      for (const auto& [key, value] : spec.search_settings.items()) {
+        if (key != "extract" && usual.value(key, nlohmann::json()) != value) {
+          changes << u"%1 = %2"_s.arg(qt(key), valueText(value));
+        }
+      }
+    } catch (const std::exception&) {  // a preset of the user's, or of a newer program
+      changes = {reportText("not known: the preset is not at hand")};
+    }
+    const auto& environment = run.record->environment;
+    const QString where = environment ? reportText("%1, %2 threads, %3, %4")
+                                            .arg(qt(environment->program))
+                                            .arg(environment->threads)
+                                            .arg(qt(environment->precision), qt(environment->machine))
+                                      : QString();
+    const QString changed = changes.isEmpty() ? reportText("nothing") : changes.join(u"; "_s);
+    made[{qt(spec.method), qt(spec.preset), changed, where}] << QString::number(run.summary.id);
+  }
+  Table table{{reportText("method"), reportText("preset"), reportText("what the runs change of it"),
+               reportText("made by and on"), reportText("runs")},
+              {}};
+  for (const auto& [how, ids] : made) {
+    Row& row = table.rows.emplace_back();
+    for (const QString& word : how) row.push_back({word});
+    row.push_back({ids.join(u", "_s)});
+  }
+  heading(2, reportText("Settings"));
+  this->table(std::move(table));
 }
 
 void ReportPage::addRun(const ReportRun& run) {

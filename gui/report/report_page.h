@@ -3,6 +3,7 @@
 
 #include <QString>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ class ReportPage final {
   /// Differences are from the placement named `against`; see referencesOf().
   void addComparison(const Comparison& comparison, const std::string& against);
   void addTransfer(const TransferTable& table);  ///< Nothing where nothing was judged so.
+  /// Where the named placements stand among all that an enumeration tried. Nothing for other methods.
+  void addRegret(const ReportRun& run, const std::map<Placement, std::string>& named);
+  /// What the runs of a summary change of their presets, and where they were made; instead of addRun().
+  void addChanges(const std::vector<ReportRun>& runs);
   void addRun(const ReportRun& run);
 
   const ReportDocument& document() const { return document_; }
@@ -46,6 +51,8 @@ class ReportPage final {
   void addDifferences(const Comparison& comparison, const std::string& manner, const std::string& against);
   void addMethods(const Comparison& comparison);
   void addMethodScores(const Comparison& comparison, const std::string& manner);
+  /// How many seeds of each method found what is better, or worse, than as many layers evenly spaced.
+  void addVerdicts(const Comparison& comparison, const std::string& manner);
 
   Workshop& workshop_;
   ReportFigures draw_;

@@ -9,6 +9,7 @@
 #include <QPainter>
 #include <QToolTip>
 #include <algorithm>
+#include <utility>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -43,7 +44,7 @@ ChipGrid::ChipGrid(QWidget* parent) : QWidget(parent) {
 
 void ChipGrid::setPlacement(const Placement& placement, const std::vector<MixerKind>& operators,
                             const std::set<int>& pinned) {
-  if (placement.layers() != placement_.layers()) current_ = 0;
+  if (placement.layers() != placement_.layers()) current_ = 0, dragged_ = target_ = -1;
   placement_ = placement;
   operators_ = operators;
   pinned_ = pinned;
@@ -98,7 +99,9 @@ void ChipGrid::paintEvent(QPaintEvent*) {
       painter.setPen(chipText(kind));
       painter.drawText(box.adjusted(0, 0, -5, 0), Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("⚲"));
     }
-    if (layer == current_ && hasFocus()) {
+    const bool dropping =
+        dragged_ >= 0 && target_ >= 0 && dragged_ != target_ && (layer == target_ || layer == dragged_);
+    if (dropping || (layer == current_ && hasFocus())) {
       painter.setPen(QPen(theme().changed, 2));
       painter.setBrush(Qt::NoBrush);
       painter.drawRoundedRect(QRectF(box).adjusted(-1.5, -1.5, 1.5, 1.5), 4.5, 4.5);
@@ -123,7 +126,25 @@ void ChipGrid::mousePressEvent(QMouseEvent* event) {
   const int layer = layerAt(event->pos());
   if (layer < 0) return;
   setCurrent(layer);
-  if (event->button() == Qt::LeftButton) requestNext(layer);
+  if (event->button() == Qt::LeftButton) dragged_ = target_ = layer;
+}
+
+void ChipGrid::mouseMoveEvent(QMouseEvent* event) {
+  const int below = layerAt(event->pos());
+  if (dragged_ < 0 || below == target_) return;
+  target_ = below;
+  setCursor(target_ >= 0 && target_ != dragged_ ? Qt::DragMoveCursor : Qt::ArrowCursor);
+  update();
+}
+
+void ChipGrid::mouseReleaseEvent(QMouseEvent* event) {
+  if (event->button() != Qt::LeftButton || dragged_ < 0) return;
+  const int from = std::exchange(dragged_, -1), onto = layerAt(event->pos());
+  target_ = -1;
+  unsetCursor();
+  update();
+  if (onto == from) return requestNext(from);
+  if (onto >= 0) Q_EMIT exchangeRequested(from, onto);
 }
 
 void ChipGrid::keyPressEvent(QKeyEvent* event) {

@@ -9,8 +9,9 @@
 
 namespace interleave::gui {
 
-/// The layers as chips in columns, to be changed by a click (the next operator) or the keyboard: arrows move, F, G, W,
-/// H choose an operator, Space the next one, P pins or releases.
+/// The layers as chips in columns, to be changed by a click (the next operator), by dragging one onto another (they
+/// exchange their operators), or the keyboard: arrows move, F, G, W, H choose an operator, Space the next one, P pins
+/// or releases.
 class ChipGrid final : public QWidget {
   Q_OBJECT
  public:
@@ -26,11 +27,14 @@ class ChipGrid final : public QWidget {
 
  Q_SIGNALS:
   void changeRequested(int layer, interleave::MixerKind kind);
+  void exchangeRequested(int layer, int other);
   void pinRequested(int layer, bool pinned);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
   void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void focusInEvent(QFocusEvent* event) override;
   void focusOutEvent(QFocusEvent* event) override;
@@ -47,6 +51,7 @@ class ChipGrid final : public QWidget {
   std::vector<MixerKind> operators_;
   std::set<int> pinned_;
   int current_ = 0;
+  int dragged_ = -1, target_ = -1;  ///< While the button is down: the chip that it went down on, and that below it now.
 };
 
 }  // namespace interleave::gui

@@ -2,6 +2,7 @@
 #include "gui/widgets/pane.h"
 
 #include <QEvent>
+#include <QVBoxLayout>
 
 #include "gui/app/frame_clock.h"
 #include "gui/plots/export.h"
@@ -26,6 +27,14 @@ void Pane::refreshNow() {
 }
 
 QString Pane::csv() const { return viewCsv(*this); }
+
+void Pane::setContent(QWidget* content, QLayout* tools) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(6, 4, 8, 6);
+  column->setSpacing(2);
+  column->addWidget(content, 1);
+  column->addLayout(tools);
+}
 
 void Pane::setHint(const QString& hint) {
   if (hint == hint_) return;

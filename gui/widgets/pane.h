@@ -29,6 +29,7 @@ class Pane : public QWidget {
 
  protected:
   virtual void refresh() = 0;
+  void setContent(QWidget* content, QLayout* tools);  ///< One above the other.
   void setHint(const QString& hint);
   void showEvent(QShowEvent* event) override;
   void changeEvent(QEvent* event) override;

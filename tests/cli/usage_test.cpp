@@ -30,6 +30,15 @@ INSTANTIATE_TEST_SUITE_P(Cli, Help,
                                            Words{"store", "check"}, Words{"evaluate"}, Words{"export"}, Words{"import"},
                                            Words{"placement"}, Words{"placement", "published"}, Words{"bench"}));
 
+TEST(Cli, TheHelpOfASearchListsTheSettingsOfItsMethod) {
+  const CommandResult dash = run({"search", "--help"}), halo = run({"search", "--method", "halo", "--help"});
+  EXPECT_THAT(dash.out, HasSubstr("temperature"));
+  EXPECT_THAT(dash.out, HasSubstr("sliding_window"));
+  EXPECT_THAT(halo.out, HasSubstr("smoothing"));
+  EXPECT_THAT(run({"candidates", "prepare", "--help"}).out, HasSubstr("sliding_window"));
+  EXPECT_THAT(run({"heal", "--help"}).out, HasSubstr("rank"));
+}
+
 class Misuse : public ::testing::TestWithParam<Words> {};
 
 TEST_P(Misuse, IsExitCodeTwoAndNothingOnStandardOutput) {

@@ -29,6 +29,15 @@ TEST(TrialTable, RanksByThePartThatCounts) {
   EXPECT_FALSE(text.standing(keeping({2, 3}))) << "it was not tried";
 }
 
+TEST(TrialTable, StandingsAreOfThoseTriedTheBestFirst) {
+  const TrialTable text(kTrials, TrialTable::Part::Text);
+  const auto standings = text.standings(std::vector{keeping({0, 2}), keeping({2, 3}), keeping({0, 3})});
+  ASSERT_EQ(standings.size(), 2u);
+  EXPECT_EQ(standings[0].first, keeping({0, 3}));
+  EXPECT_EQ(standings[1].first, keeping({0, 2}));
+  EXPECT_EQ(standings[1].second.rank(), 3);
+}
+
 TEST(TrialTable, RegretIsAgainstTheBestOfAllTried) {
   const TrialTable text(kTrials, TrialTable::Part::Text);
   EXPECT_EQ(text.best(), keeping({0, 3}));

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QComboBox>
+#include <QDialogButtonBox>
 #include <QLabel>
+#include <QListWidget>
 #include <QPushButton>
+#include <QSpinBox>
 #include <algorithm>
 
 #include "gui/docks/compare_pane.h"
 #include "gui/docks/evaluation_pane.h"
+#include "gui/docks/judging_dialog.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -108,20 +112,54 @@ class ComparisonTest final : public QObject {
   void theBaselineIsTheReferenceUnlessAnotherIsChosen() {
     Scene scene;
     QVERIFY(scene.search());
-    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    QTRY_VERIFY(!scene.studio.comparisons().judging().busy() && !scene.studio.jobs().anyRunning());
     EvaluationPane* pane = scene.window.findChild<EvaluationPane*>();
     pane->showDifferences(true);
     pane->refreshNow();
     QCOMPARE(pane->findChild<QComboBox*>()->currentText(),
-             scene.studio.book().find(scene.studio.baseline().placement)->label);
+             scene.studio.book().find(scene.studio.comparisons().baseline().placement)->label);
+  }
+
+  void placementsAreJudgedByWhatTheUserChooses() {
+    Scene scene;
+    QVERIFY(scene.search());
+    Comparisons& comparisons = scene.studio.comparisons();
+    QTRY_VERIFY(!comparisons.judging().busy() && !scene.studio.jobs().anyRunning());
+    const Placement shown = scene.studio.editor().placement();
+    const auto known = [&]() -> const KnownPlacement& { return *scene.studio.book().find(shown); };
+    QCOMPARE(known().manner, comparisons.judging().manner());
+    comparisons.judgeShown();
+    QVERIFY(!comparisons.judging().busy());  // it was judged so
+
+    JudgingDialog dialog(scene.studio.workshop(), comparisons.judgedBy(), &scene.window);
+    QCOMPARE(dialog.request().tasks, comparisons.judgedBy().tasks);
+    auto* tasks = dialog.findChild<QListWidget*>();
+    auto* accept = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);
+    for (int row = 0; row < tasks->count(); ++row) tasks->item(row)->setCheckState(Qt::Unchecked);
+    QVERIFY(!accept->isEnabled());
+    tasks->item(0)->setCheckState(Qt::Checked);
+    QVERIFY(accept->isEnabled());
+    dialog.findChild<QSpinBox*>()->setValue(1024);  // the first: tokens of text
+    const Workbench::EvaluationRequest chosen = dialog.request();
+    QCOMPARE(chosen.tasks, std::vector<std::string>{"kl"});
+    QCOMPARE(chosen.text_tokens, std::int64_t{1024});
+    QCOMPARE(chosen.prompts, comparisons.judgedBy().prompts);
+
+    comparisons.judgeBy(chosen);
+    comparisons.judgeShown();
+    QTRY_VERIFY(!comparisons.judging().busy() && !scene.studio.jobs().anyRunning());
+    QCOMPARE(known().manner, comparisons.judging().manner());
+    QCOMPARE(scoreOf(known().scores, "kl")->samples, std::int64_t{2});
+    QVERIFY(scoreOf(known().scores, "passkey") != nullptr);  // as it was judged before
+    QCOMPARE(Store::open(scene.storeFile()).scores(scene.studio.run().record().id).back().manner, known().manner);
   }
 
   void boldIsWhatTheIntervalCarriesAlone() {
     Scene scene;
     QVERIFY(scene.search());
-    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    QTRY_VERIFY(!scene.studio.comparisons().judging().busy() && !scene.studio.jobs().anyRunning());
     Studio& studio = scene.studio;
-    const Placement shown = studio.editor().placement(), baseline = studio.baseline().placement;
+    const Placement shown = studio.editor().placement(), baseline = studio.comparisons().baseline().placement;
     studio.book().add({}, shown, {eight("kl", 1, 0, "a"), eight("passkey_nll", 1, 2, "a")});
     studio.book().add({}, baseline, {eight("kl", 2, 0, "a"), eight("passkey_nll", 1, 0, "a")});
     scene.window.placement().refreshNow();

@@ -30,7 +30,7 @@ class CostTest final : public QObject {
 
     const std::vector<MeasuredCost>& costs = scene.studio.measuredCost().costs();
     QCOMPARE(costs.size(), 2);
-    QCOMPARE(costs[0].placement, scene.studio.teacher());
+    QCOMPARE(costs[0].placement, scene.studio.comparisons().teacher());
     QCOMPARE(costs[1].placement, shown);
     const std::vector<Panel>& panels = refreshed(scene);
     QCOMPARE(panels.size(), 3);

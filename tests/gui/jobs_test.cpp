@@ -87,7 +87,7 @@ class JobsTest final : public QObject {
     QSignalSpy failed(&scene.studio.jobs(), &JobList::failed);
     const Placement good = Placement::uniform(30, 8, 0, MixerKind::GdnWindow);
     const Placement bad(12, MixerKind::Full);  // of another model
-    scene.studio.judging().want({{QStringLiteral("bad"), bad}, {QStringLiteral("good"), good}});
+    scene.studio.comparisons().judging().want({{QStringLiteral("bad"), bad}, {QStringLiteral("good"), good}});
     QTRY_VERIFY(scene.studio.book().find(good) != nullptr);
     QCOMPARE(failed.count(), 1);
     QVERIFY(scene.studio.book().find(bad) == nullptr);

@@ -31,22 +31,35 @@ class MethodTest final : public QObject {
   void gatesAreSortedAndTheUndecidedCounted() {
     RunRecord record;
     const StepEvent step = gates({0.95F, 0.02F, 0.5F, 0.85F});
-    record.steps = {step};
+    StepEvent earlier = gates({0.5F, 0.5F, 0.5F, 0.5F});
+    record.steps = {earlier, step};
+    record.steps[1].step = earlier.step + 1;
     record.alignments = {{.kind = MixerKind::SlidingWindow, .relative_error = {.1F, .2F, .3F, .4F}}};
-    const std::vector<Panel> panels = gatePanels(record, step, keeping(4, {0, 3}));
-    QCOMPARE(panels.size(), 3u);
+    const std::vector<Panel> panels = gatePanels(record, record.steps[1], keeping(4, {0, 3}));
+    QCOMPARE(panels.size(), 4u);
+    QCOMPARE(panels[2].series.size(), 4u);
+    QCOMPARE(panels[2].series.back().name, u"layer 3"_qs);  // kept: on top
+    QCOMPARE(panels[2].series.back().y.size(), 2);
+    QCOMPARE(gatePanels(record, record.steps[0], keeping(4, {0, 3})).size(), 3u);
     QCOMPARE(panels[0].series[0].labels, (QStringList{u"0"_qs, u"3"_qs, u"2"_qs, u"1"_qs}));
     QCOMPARE(panels[0].marks[0].x, 2.5);
     QVERIFY2(panels[1].title.startsWith(u"2 of 4"), qPrintable(panels[1].title));
     QCOMPARE(panels[1].series[0].x[9], 1.0);
     QCOMPARE(panels[1].series[0].x[5], 1.0);
-    QCOMPARE(panels[2].series[0].labels, (QStringList{u"0"_qs, u"3"_qs}));
+    QCOMPARE(panels[3].series[0].labels, (QStringList{u"0"_qs, u"3"_qs}));
   }
 
   void measuresAreComparedAndTheRankingSettles() {
     RunRecord record;
     record.layer_scores = {{{1, "long", "nats", {1, 2, 3}}, {2, "long", "nats", {3, 2, -9}}},
                            {{1, "short", "nats", {1, 2, 3}}, {2, "short", "nats", {1, 2, 3}}}};
+    const auto ranked = [](std::int64_t step, std::vector<float> scores) {
+      StepEvent event = gates({0, 0, 0});
+      event.step = step;
+      for (std::size_t i = 0; i < scores.size(); ++i) event.logits[2 * i] = scores[i], event.logits[2 * i + 1] = 0;
+      return event;
+    };
+    record.steps = {ranked(1, {1, 2, 3}), ranked(2, {2, 2, -3})};
     const std::vector<Panel> panels = scoringPanels(record, 2, keeping(3, {0}));
     QCOMPARE(panels.size(), 2u);
     QVERIFY2(panels[0].title.endsWith(u"ρ = -0.87"_qs), qPrintable(panels[0].title));
@@ -54,6 +67,10 @@ class MethodTest final : public QObject {
     QCOMPARE(overlap.y[0], 0.0);  // the first example alone would have kept layer 2
     QCOMPARE(overlap.y[1], 1.0);
     QCOMPARE(scoringPanels(record, 1, keeping(3, {0})).at(0).title.contains(u"1.00"_qs), true);
+    record.steps[1] = ranked(2, {50, 2, 0});  // joined: by the ratio of its two measures, say
+    const std::vector<Panel> joined = scoringPanels(record, 2, keeping(3, {0}));
+    QCOMPARE(joined.size(), 3u);
+    QCOMPARE(joined[1].series[0].y, (QVector<double>{50}));
   }
 
   void theMaskIsWhatAWindowSees() {
@@ -121,7 +138,7 @@ class MethodTest final : public QObject {
     const MarkedPlacements marked{{keeping(4, {1}), QStringLiteral("dash")},
                                   {keeping(4, {0}), QStringLiteral("halo")},
                                   {keeping(4, {0, 1}), QStringLiteral("not tried")}};
-    const std::vector<Panel> panels = trialPanels(trials, marked, true);
+    const std::vector<Panel> panels = trialPanels(trials, marked, 4);
     QCOMPARE(panels.size(), 3u);
     QCOMPARE(panels[0].marks.size(), 2);
     const Series& regret = panels[1].series[0];
@@ -130,7 +147,10 @@ class MethodTest final : public QObject {
     QVERIFY(regret.x[1] + regret.x_error[1] >= regret.x[1]);
     QVERIFY2(regret.readouts[1].contains(u"rank 2 of 4"), qPrintable(regret.readouts[1]));
     QVERIFY(regret.readouts[1].contains(u"%"));
-    QVERIFY(!trialPanels(trials, marked, false)[1].series[0].readouts[1].contains(u"%"));
+    for (const std::size_t sample : {0, 5}) {  // none; and one that is not whole, or was not needed
+      QVERIFY(!trialPanels(trials, marked, sample)[1].series[0].readouts[1].contains(u"%"));
+    }
+    QCOMPARE(trialPanels(trials, {}, 0).size(), 2u);  // nobody to be ranked
     QCOMPARE(panels[2].series[1].readouts, (QStringList{u"halo"_qs, u"dash"_qs}));
   }
 };

@@ -305,6 +305,20 @@ TEST(PlacementBook, MergesEqualPlacementsAndTheirScores) {
   EXPECT_EQ(book.entries().size(), 1u);
 }
 
+TEST(PlacementBook, SuggestsWhatIsNotThereUnticked) {
+  PlacementBook book;
+  const Placement known = Placement::uniform(6, 2, 0, MixerKind::GdnWindow),
+                  other = Placement::first(6, 2, MixerKind::Gdn);
+  book.add(QStringLiteral("known"), known);
+  book.suggest(QStringLiteral("again"), known);
+  book.suggest(QStringLiteral("other"), other);
+  book.suggest(QStringLiteral("deeper"), Placement::first(9, 2, MixerKind::Gdn));
+  ASSERT_EQ(book.entries().size(), 2U);
+  EXPECT_EQ(book.find(known)->label, QStringLiteral("known"));
+  EXPECT_TRUE(book.find(known)->compared);
+  EXPECT_FALSE(book.find(other)->compared);
+}
+
 TEST(PlacementBook, OffersPublishedPlacementsUntickedWithTheirSource) {
   PlacementBook book;
   book.add(QStringLiteral("a"), Placement(4, H));

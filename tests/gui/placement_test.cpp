@@ -28,6 +28,36 @@ class PlacementTest final : public QObject {
     QCOMPARE(differingLayers(editor.placement(), before), std::vector<int>{5});
   }
 
+  void aChipDraggedOntoAnotherExchangesThem() {
+    Scene scene;
+    QVERIFY(scene.search());
+    PlacementEditor& editor = scene.studio.editor();
+    ChipGrid& chips = scene.window.placement().chips();
+    QTRY_VERIFY(chips.isVisible());
+    const Placement before = editor.placement();
+    const int full = before.kept().front();
+    int other = 0;
+    while (before[other] == MixerKind::Full) ++other;
+    const auto drag = [&](int from, int onto) {
+      QTest::mousePress(&chips, Qt::LeftButton, {}, chips.chip(from).center());
+      QTest::mouseMove(&chips, chips.chip(onto).center());
+      QTest::mouseRelease(&chips, Qt::LeftButton, {}, chips.chip(onto).center());
+    };
+    drag(full, other);
+    QCOMPARE(editor.placement().fullCount(), before.fullCount());
+    QCOMPARE(editor.placement()[other], MixerKind::Full);
+    QVERIFY(editor.placement()[full] != MixerKind::Full);
+    QCOMPARE(editor.undoStack().count(), 1);  // one step
+    scene.window.actions().undo->trigger();
+    QCOMPARE(editor.placement(), before);
+    editor.setPinned(other, true);
+    drag(full, other);
+    QCOMPARE(editor.placement(), before);
+    QTest::mousePress(&chips, Qt::LeftButton, {}, chips.chip(full).center());  // dropped outside: nothing
+    QTest::mouseRelease(&chips, Qt::LeftButton, {}, QPoint(-50, -50));
+    QCOMPARE(editor.placement(), before);
+  }
+
   void editsByKeyboard() {
     Scene scene;
     QVERIFY(scene.search());
@@ -61,11 +91,12 @@ class PlacementTest final : public QObject {
     Studio& studio = scene.studio;
     studio.editor().set(0, studio.editor().placement()[0] == MixerKind::Full ? MixerKind::GdnWindow : MixerKind::Full);
     const Placement edited = studio.editor().placement();
-    for (const Placement& placement : {edited, studio.baseline().placement, studio.teacher()}) {
+    for (const Placement& placement :
+         {edited, studio.comparisons().baseline().placement, studio.comparisons().teacher()}) {
       QTRY_VERIFY(studio.book().find(placement) != nullptr && !studio.book().find(placement)->scores.empty());
     }
     QVERIFY(scoreOf(studio.book().find(edited)->scores, "kl")->value > 0);
-    QCOMPARE(scoreOf(studio.book().find(studio.teacher())->scores, "kl")->value, 0.0);
+    QCOMPARE(scoreOf(studio.book().find(studio.comparisons().teacher())->scores, "kl")->value, 0.0);
   }
 
   void aJudgementThatALaterEditOvertookIsDropped() {

@@ -90,6 +90,8 @@ class ReportTest final : public QObject {
     QVERIFY(!summary.contains(QStringLiteral(">Run 1: first")));
     QVERIFY(summary.contains(QStringLiteral("Comparison")));
     QVERIFY(summary.size() < whole.size());
+    QVERIFY(summary.contains(QStringLiteral("what the runs change of it")));
+    QVERIFY(summary.contains(QStringLiteral("steps = 12")) || summary.contains(QStringLiteral("nothing")));
   }
 
   void whatWasJudgedOtherwiseHasItsOwnPart() {
@@ -108,6 +110,49 @@ class ReportTest final : public QObject {
     QVERIFY(text.contains(QStringLiteral("operator=swa")));
     QVERIFY(text.contains(QStringLiteral("; the best")));
     QVERIFY(text.contains(QStringLiteral("won 0, lost 3")));
+  }
+
+  void methodsAreHeldAgainstEvenlySpacedLayers() {
+    const std::filesystem::path own = file("even.sqlite");
+    StoreWriter writer(own);
+    record(writer, "found", 0, {.steps = 12});
+    QVERIFY(writer.flush());
+    const Placement found = Store::open(own).placements(1).front().placement;
+    const Placement even = Placement::uniform(found.layers(), found.fullCount(), 0, MixerKind::GdnWindow);
+    const auto kl = [](double value) {
+      return std::vector{interleave::scoreOf("kl", "nats", std::vector<double>(8, value), "samples")};
+    };
+    writer.record(1, ScoreEvent{"found", found, kl(1), "one manner", 1});
+    writer.record(1, ScoreEvent{"uniform:" + std::to_string(found.fullCount()), even, kl(2), "one manner", 1});
+    QVERIFY(writer.flush());
+    writeReport(workshop_, {own, {}, file("even.html"), {}, true});
+    const QString text = read("even.html");
+    QVERIFY(text.contains(QStringLiteral("Against as many layers evenly spaced")));
+    QVERIFY(text.contains(QStringLiteral("1 better")));
+    QVERIFY(!text.contains(QStringLiteral("1 worse")));
+  }
+
+  void anEnumerationRanksWhatOthersFound() {
+    const std::filesystem::path own = file("enumeration.sqlite");
+    StoreWriter writer(own);
+    record(writer, "found", 0, {.steps = 12});
+    QVERIFY(writer.flush());
+    const RunRecord other = loadRecord(Store::open(own), 1);
+    RunSpec spec = other.spec;
+    spec.method = "enumeration";
+    const RunId id = writer.addRun(spec);
+    writer.record(id, *other.environment);
+    const Placement found = other.placements.front().placement;
+    const Placement better = Placement::uniform(found.layers(), found.fullCount(), 0, MixerKind::GdnWindow);
+    writer.record(id, TrialEvent{.step = 1, .placement = found, .text = {2, 3}, .prompts = {2, 3}});
+    writer.record(id, TrialEvent{.step = 2, .placement = better, .text = {1, 2}, .prompts = {1, 2}});
+    QVERIFY(writer.flush());
+    writeReport(workshop_, {own, {}, file("enumeration.html"), {}, true});
+    const QString text = read("enumeration.html");
+    QVERIFY(text.contains(QStringLiteral("Regret, among all that")));
+    QVERIFY(text.contains(QStringLiteral("2 placements of budget")));
+    QVERIFY(text.contains(QStringLiteral("1.0000 [1.0000, 1.0000]")));
+    QVERIFY(!html().contains(QStringLiteral("Regret, among all that")));
   }
 
   void init() { failOnWarnings(); }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QSignalSpy>
 #include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
 
+#include "gui/app/store_reading.h"
 #include "gui/style/format.h"
 #include "support.h"
 
@@ -12,6 +16,35 @@ class StoreTest final : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void init() { failOnWarnings(); }
+
+  void aReadingFollowsWhatIsWanted() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QObject owner;
+    JobList reads;
+    int wanted = 1;
+    using Reading = StoreReading<int, int>;
+    std::unique_ptr<Reading> reading;
+    reading = std::make_unique<Reading>(
+        owner, reads, scene.studio.library(), QStringLiteral("read"), QStringLiteral("slot"),
+        [](const Store& store, const int& key) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          return 10 * key + static_cast<int>(store.runs().size());
+        },
+        [&] { reading->want(wanted); });
+    reading->want(wanted);
+    reading->want(wanted = 2);  // while the first is read, and nobody asks again
+    QCOMPARE(reading->value(), 0);
+    QTRY_COMPARE(reading->value(), 21);
+    scene.studio.library().writer()->addRun({});
+    scene.studio.reloadLibrary();
+    reading->want(wanted);
+    QTRY_COMPARE(reading->value(), 22);
+    scene.studio.openStore(scene.storeFile().parent_path() / "another.interleave");
+    QCOMPARE(reading->value(), 0);
+    reading->want(wanted);
+    QTRY_COMPARE(reading->value(), 20);
+  }
 
   void theStoreStaysOpenWhileARunIsRecorded() {
     Scene scene({.steps = 100000, .steps_per_second = 500});
@@ -64,7 +97,7 @@ class StoreTest final : public QObject {
     const Placement found = scene.studio.run().record().placements.front().placement;
     const Placement stranger = Placement::random(30, 8, 1, MixerKind::GdnWindow);
     scene.studio.book().add(QStringLiteral("stranger"), stranger);
-    scene.studio.judgeCompared();
+    scene.studio.comparisons().judgeCompared();
     QTRY_VERIFY(!scene.studio.book().find(stranger)->scores.empty() && !scene.studio.jobs().anyRunning());
     const std::vector<ScoreEvent> kept = Store::open(scene.storeFile()).scores(id);
     QVERIFY(std::ranges::find(kept, found, &ScoreEvent::placement) != kept.end());

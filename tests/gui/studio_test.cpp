@@ -266,13 +266,15 @@ class StudioTest final : public QObject {
     };
     QTRY_VERIFY(!scene.studio.run().record().placements.empty());
     QTRY_VERIFY(judged(scene.studio.run().record().placements.front().placement));
-    QCOMPARE(scene.studio.references().size(), std::size_t{2});
-    for (const KnownPlacement& reference : scene.studio.references()) QTRY_VERIFY(judged(reference.placement));
-    QTRY_VERIFY(judged(scene.studio.teacher()));
+    QCOMPARE(scene.studio.comparisons().references().size(), std::size_t{2});
+    for (const KnownPlacement& reference : scene.studio.comparisons().references())
+      QTRY_VERIFY(judged(reference.placement));
+    QTRY_VERIFY(judged(scene.studio.comparisons().teacher()));
     // All of them with the run, for a later session.
     QTRY_VERIFY(!scene.studio.jobs().anyRunning());
     const RunId id = scene.studio.run().record().id;
-    QCOMPARE(Store::open(scene.storeFile()).scores(id).size(), std::size_t{4});
+    // Beside them the three that the mock engine tells in a manner of its own.
+    QCOMPARE(Store::open(scene.storeFile()).scores(id).size(), std::size_t{7});
   }
 
   void publishedPlacementsOfTheModelsDepthAreOffered() {
@@ -305,11 +307,44 @@ class StudioTest final : public QObject {
     const Placement placement = kl_ls->placement;
     item->setCheckState(0, Qt::Checked);
     QVERIFY(book.find(placement)->compared);
-    scene.studio.judgeCompared();
+    scene.studio.comparisons().judgeCompared();
     QTRY_VERIFY(!book.find(placement)->scores.empty());
     QTRY_VERIFY(!scene.studio.jobs().anyRunning());
     const auto scores = Store::open(scene.storeFile()).scores(scene.studio.run().record().id);
     QVERIFY(std::ranges::find(scores, placement, &ScoreEvent::placement) != scores.end());
+  }
+
+  void publishedPlacementsOfAUsersFileAreOfferedBesideEveryRun() {
+    Scene scene;
+    Comparisons& comparisons = scene.studio.comparisons();
+    const std::filesystem::path file = scene.storeFile().parent_path() / "mine.json";
+    const auto refusal = [&](const std::string& selections) {
+      std::ofstream(file) << R"({"format": "interleave-published", "version": 1, "source": "a friend", "url": "https://example.org",)"
+                          << R"("selections": [)" << selections << "]}";
+      try {
+        comparisons.openPublished(file);
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+      return std::string();
+    };
+    const std::string mine = R"({"name": "mine", "title": "Mine", "model": "Some-1B", "layers": 30, "sets": [[1, 2]]})";
+    QVERIFY(refusal(mine).find("show a run") != std::string::npos);
+    QVERIFY(scene.search());
+    QVERIFY(
+        refusal(R"({"name": "deep", "title": "Deep", "model": "Some-9B", "layers": 6, "sets": [[1]]})").find("30") !=
+        std::string::npos);
+    QVERIFY(refusal(R"({"name": "mine"})").find("mine.json") != std::string::npos);
+    QCOMPARE(refusal(mine), std::string());
+    const Placement placement = Placement::keeping(30, std::vector{1, 2}, MixerKind::GdnWindow);
+    const auto offered = [&] {
+      const KnownPlacement* entry = scene.studio.book().find(placement);
+      return entry != nullptr && !entry->compared && entry->source.contains(QStringLiteral("a friend"));
+    };
+    QVERIFY(offered());
+    scene.studio.setup().setBankDir("another");  // the book starts afresh
+    QVERIFY(scene.search());
+    QVERIFY(offered());
   }
 
   void nothingPublishedIsOfferedToAnotherDepth() {
@@ -474,11 +509,11 @@ class StudioTest final : public QObject {
     std::size_t of_second = 0;
     for (const ScoreEvent& event : scores(second)) of_second += event.scores.size();
     scene.studio.book().add(QStringLiteral("again"), found);
-    scene.studio.judgeCompared();
-    QVERIFY(scene.studio.judging().busy());
+    scene.studio.comparisons().judgeCompared();
+    QVERIFY(scene.studio.comparisons().judging().busy());
     scene.studio.showRun(first);
     QTRY_COMPARE(scene.studio.run().record().id, first);
-    QTRY_VERIFY(!scene.studio.judging().busy() && !scene.studio.jobs().anyRunning());
+    QTRY_VERIFY(!scene.studio.comparisons().judging().busy() && !scene.studio.jobs().anyRunning());
     QCOMPARE(scores(first).size(), of_first);
     std::size_t now = 0;
     for (const ScoreEvent& event : scores(second)) now += event.scores.size();

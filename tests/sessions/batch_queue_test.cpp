@@ -309,15 +309,38 @@ TEST(Pace, PrefersWhatIsNearest) {
   pace.learn(run, 0, 30, true);
   pace.learn(run, 10, 0, true);
   EXPECT_EQ(pace.secondsPerStep(run), 3) << "nothing is learned of nothing";
-  EXPECT_EQ(plannedSteps(run), 48);
+  EXPECT_EQ(plannedSteps(run, 30), 48);
   run.search_settings = {{"examples", 16}};
-  EXPECT_EQ(plannedSteps(run), 16);
+  EXPECT_EQ(plannedSteps(run, 30), 16);
   run.search_settings = {{"sample", 300}};
-  EXPECT_EQ(plannedSteps(run), 300);
+  EXPECT_EQ(plannedSteps(run, 30), 300);
   run.search_settings = {{"sample", 0}};
-  EXPECT_FALSE(plannedSteps(run));
+  EXPECT_FALSE(plannedSteps(run, 30));
   run.search_settings = {{"steps", "many"}};
-  EXPECT_FALSE(plannedSteps(run));
+  EXPECT_FALSE(plannedSteps(run, 30));
+
+  run.budget = Budget::layers(4);
+  run.method = "enumeration";
+  run.search_settings = {{"sample", 2000}, {"leave", "0-3,5,9-14,16,19,22,25,27-29"}};
+  EXPECT_EQ(plannedSteps(run, 30), 495) << "12 over 4, fewer than the sample";
+  run.search_settings["sample"] = 100;
+  EXPECT_EQ(plannedSteps(run, 30), 100);
+  run.search_settings = {{"sample", 0}, {"keep", "7"}};
+  EXPECT_EQ(plannedSteps(run, 30), 29 * 28 * 27 / 6);
+  run.method = "beam";
+  run.search_settings = {{"width", 1}, {"direction", "forward"}, {"extract", "2,15"}};
+  EXPECT_EQ(plannedSteps(run, 30), (30 + 16) * 15 / 2);
+  run.search_settings["width"] = 3;
+  EXPECT_EQ(plannedSteps(run, 30), 30 + 3 * ((30 + 16) * 15 / 2 - 30));
+  run.search_settings = {{"width", 1}, {"direction", "backward"}};
+  EXPECT_EQ(plannedSteps(run, 30), (30 + 5) * 26 / 2) << "until four are left";
+  run.search_settings = {{"keep", "all of them"}};
+  EXPECT_FALSE(plannedSteps(run, 30));
+  run.search_settings = {{"width", 1}};
+  run.budget = Budget::bytes(54'000'000, 8192);
+  EXPECT_FALSE(plannedSteps(run, 30));
+  run.method = "hand-rule";
+  EXPECT_EQ(plannedSteps(run, 30), 1);
 }
 
 }  // namespace

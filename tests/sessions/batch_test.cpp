@@ -168,9 +168,25 @@ TEST_F(BatchTest, RunsOfOneMethodWithOtherSettingsHaveTitlesOfTheirOwn) {
               ElementsAre("gates-k8-s0", "gates-k8-s0-2"));
 }
 
+TEST_F(BatchTest, SettingsOfAProductAreEveryMethodsBeforeItsOwn) {
+  const BatchPlan planned = plan(R"("runs": [{"settings": {"operators": "full,swa"},
+    "methods": ["gates", {"method": "scores", "settings": {"operators": "full,gdn"}}]}])");
+  EXPECT_EQ(planned.runs.at(0).spec.search_settings.at("operators"), "full,swa");
+  EXPECT_EQ(planned.runs.at(1).spec.search_settings.at("operators"), "full,gdn");
+  EXPECT_THAT(refusal(R"("runs": [{"settings": {"examples": 3}, "methods": ["scores", "gates"]}])"),
+              HasSubstr("runs[0].methods[1]"));
+}
+
 TEST_F(BatchTest, FilesAreSeenFromTheBatchsFolder) {
   const BatchPlan planned = plan(R"("runs": [{"methods": [{"method": "gates", "settings": {"text_file": "t.txt"}}]}])");
   EXPECT_EQ(planned.runs.at(0).spec.search_settings.at("text_file"), (folder_ / "t.txt").string());
+}
+
+TEST_F(BatchTest, HealedPlacementsAreRefusedAndThoseOfFilesSeenFromTheFolder) {
+  const std::string judged = R"("runs": [{"methods": ["gates"]}], "evaluation": {}, "placements": [")";
+  EXPECT_THAT(refusal(judged + "healed:there\"]"), HasSubstr("the bank's operators alone"));
+  EXPECT_THAT(refusal(judged + "published:mine/own.json#two:3\"]"),
+              HasSubstr("published:" + (folder_ / "mine/own.json").string() + "#two:3"));
 }
 
 TEST_F(BatchTest, BaselinesStandWithTheBestOperatorOfTheRuns) {
@@ -199,6 +215,8 @@ TEST_F(BatchTest, ARunAnswersWhereAllThatCountsIsEqual) {
   EXPECT_TRUE(changed([](RunSpec& run) { run.bank_dir = "/moved/bank"; }));
   EXPECT_TRUE(changed([](RunSpec& run) { run.search_settings["extract"] = "12,4"; }));
   EXPECT_TRUE(changed([](RunSpec& run) { run.search_settings["examples"] = 16.0; })) << "the same number";
+  EXPECT_TRUE(changed([](RunSpec& run) { run.search_settings.erase("examples"); }))
+      << "from before there was that setting";
   EXPECT_TRUE(changed([](RunSpec& run) { run.model_fingerprint.clear(); })) << "cut off before it had loaded its model";
   EXPECT_FALSE(changed([](RunSpec& run) {
     run.model_fingerprint.clear();

@@ -71,7 +71,7 @@ std::vector<std::string> presetNames(const std::string& method) {
     const std::string name(file.substr(0, file.size() - kEnding.size()));
     if (parseJson(bundled(name).value(), name).at("method") == method) names.push_back(name);
   }
-  std::ranges::stable_partition(names, [](const std::string& name) { return name == kDefault; });
+  std::ranges::stable_partition(names, [&](const std::string& name) { return name == kDefault || name == method; });
   return names;
 }
 

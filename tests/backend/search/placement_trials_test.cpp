@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
 #include <set>
+#include <utility>
 
 #include "backend/core/random.h"
 #include "backend/search/placement_loss.h"
@@ -77,7 +80,7 @@ TEST_F(TrialTest, LossesFromKeptStreamsAreThoseFromTheStart) {
     batch.loss = loss;
     const TeacherTarget target = objective.target(batch);
     for (const std::int64_t bytes : {std::int64_t{1} << 30, std::int64_t{20'000}, std::int64_t{1}}) {
-      PlacementLoss losses(objective, {batch}, bytes);
+      PlacementLoss losses(objective, {batch}, false, bytes);
       Random random(3);
       NoProgress progress;
       for (int i = 0; i < 20; ++i) {
@@ -91,6 +94,63 @@ TEST_F(TrialTest, LossesFromKeptStreamsAreThoseFromTheStart) {
       }
     }
   }
+}
+
+TEST_F(TrialTest, OnPromptsAloneTheAnswerSeesFullAttentionEverywhere) {
+  const Objective objective(input_.bank, {MixerKind::Full, kOther}, false);
+  SearchBatch batch;
+  for (std::int32_t i = 0; i < 50; ++i) batch.ids.push_back((11 * i * i + 5 * i) % 256);
+  batch.positions = {43, 44, 45, 46, 47, 48};
+  batch.answer = 44;
+  batch.loss = LossKind::Ce;
+  const TeacherTarget target = objective.target(batch);
+  PlacementLoss losses(objective, {batch}, true);
+  NoProgress progress;
+  const Model& model = *teacher_.model;
+  for (const std::vector<int>& kept : {std::vector<int>{}, {1, 4}, {0, 2}, {0, 1, 2, 3, 4, 5}}) {
+    const Placement placement = Placement::keeping(kLayers, kept, kOther);
+    const at::NoGradGuard no_grad;
+    const Packing unpacked;
+    at::Tensor stream = model.embed(tokenBatch(batch.ids, model.device()));
+    for (int layer = 0; layer < kLayers; ++layer) {
+      LayerInput input(model, layer, model.attentionInput(layer, stream), unpacked);
+      at::Tensor mixed = input_.bank->mixer(layer, placement[layer]).forward(input).clone();
+      mixed.slice(1, 44).copy_(input_.bank->mixer(layer, MixerKind::Full).forward(input).slice(1, 44));
+      stream = model.finishLayer(layer, stream, mixed);
+    }
+    EXPECT_EQ(losses.losses(placement, progress).at(0), objective.loss(batch, target, stream)) << placement.line();
+  }
+  EXPECT_NE(losses.losses(Placement(kLayers, kOther), progress).at(0),
+            objective.hard(batch, target, Placement(kLayers, kOther)));
+  batch.loss = LossKind::LayerMean;
+  EXPECT_EQ(errorOf([&] { PlacementLoss(objective, {batch}, true); }).kind(), ErrorKind::Usage);
+}
+
+TEST_F(TrialTest, GreedyOfTheStageAwareLossAddsWhatHelpsTheAnswerMost) {
+  set(beamSettings(), {{"prompt_only", true}, {"prompt_share", 1.0}, {"prompt_loss", "ce"}, {"batches", 2}});
+  Watcher greedy;
+  runBeam(input_, greedy);
+  Settings settings(beamSettings());
+  settings.merge(input_.spec.search_settings, "test");
+  const Objective objective(input_.bank, {MixerKind::Full, kOther}, false);
+  const SearchData data(input_, settings);
+  PlacementLoss losses(objective, {data.batch(0), data.batch(1)}, true);
+  NoProgress progress;
+  std::vector<int> kept;
+  while (kept.size() < 2) {
+    std::pair<double, int> best{std::numeric_limits<double>::infinity(), -1};
+    for (int layer = 0; layer < kLayers; ++layer) {
+      if (std::ranges::find(kept, layer) != kept.end()) continue;
+      std::vector<int> more = kept;
+      more.push_back(layer);
+      std::ranges::sort(more);
+      const std::vector<double> each = losses.losses(Placement::keeping(kLayers, more, kOther), progress);
+      best = std::min(best, std::pair(each[0] + each[1], layer));
+    }
+    kept.push_back(best.second);
+  }
+  std::ranges::sort(kept);
+  EXPECT_EQ(greedy.placements.at(0).placement.kept(), kept);
 }
 
 TEST_F(TrialTest, EnumerationJudgesEveryPlacementOnceOnHeldOutData) {

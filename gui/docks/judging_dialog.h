@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QDialog>
+
+#include "gui/app/workshop.h"
+
+class QCheckBox;
+class QComboBox;
+class QLineEdit;
+class QListWidget;
+class QSpinBox;
+
+namespace interleave::gui {
+
+/// How placements are judged: the tasks, how many samples of which length; as the options of `interleave-cli evaluate`.
+class JudgingDialog final : public QDialog {
+  Q_OBJECT
+ public:
+  JudgingDialog(const Workshop& workshop, const Workbench::EvaluationRequest& now, QWidget* parent);
+  Workbench::EvaluationRequest request() const;  ///< `now` with the user's choices.
+
+ private:
+  /// A field for a file's name, with a button to look for it, as a row of the form.
+  QLineEdit* fileRow(const QString& title, const std::filesystem::path& now, const QString& hint);
+
+  Workbench::EvaluationRequest now_;
+  QListWidget* tasks_;
+  QSpinBox *text_tokens_, *sequence_, *prompts_, *prompt_tokens_;
+  QComboBox* wording_;
+  QLineEdit *seed_, *hay_, *squad_, *hotpot_;
+  QCheckBox* nll_only_;
+};
+
+}  // namespace interleave::gui
