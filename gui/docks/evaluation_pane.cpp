@@ -2,6 +2,7 @@
 #include "gui/docks/evaluation_pane.h"
 
 #include <QComboBox>
+#include <QFontMetrics>
 #include <QHBoxLayout>
 #include <QScrollArea>
 #include <QSignalBlocker>
@@ -22,6 +23,7 @@ using Compared = std::vector<const KnownPlacement*>;
 
 constexpr std::size_t kTasksAtOnce = 6;  // more are scrolled to, and the placements' names repeat
 constexpr int kTaskWidth = 110;          // pixels, of one of many
+constexpr int kRowHeight = 13;           // of a placement with its value
 
 /// The tasks that any of them was judged on, in the order in which they are met.
 std::vector<std::string> tasksOf(const Compared& compared) {
@@ -32,6 +34,18 @@ std::vector<std::string> tasksOf(const Compared& compared) {
     }
   }
   return tasks;
+}
+
+/// Gives panels that are scrolled to the room that their titles and names need; how much that is together, in pixels.
+int widen(std::vector<Panel>& panels) {
+  const QFontMetrics titles(textFont(TextSize::Small));
+  double stretch = 0;
+  for (Panel& panel : panels) {
+    const double needed = (titles.horizontalAdvance(panel.title) + 24.0) / kTaskWidth;
+    panel.stretch = std::max(panel.stretch + (panel.y.ticks ? 0.8 : 0), needed);
+    stretch += panel.stretch;
+  }
+  return static_cast<int>(stretch * kTaskWidth);
 }
 
 /// "kl, nll n = 6 · passkey n = 4–16": tasks with equal counts together.
@@ -171,9 +185,7 @@ void EvaluationPane::refresh() {
   for (const std::string& task : tasks) {
     panels.push_back(taskPanel(task, compared, panels.size() % kTasksAtOnce == 0));
   }
-  double width = 0;
-  for (const Panel& panel : panels) width += panel.stretch * kTaskWidth;
-  figure_->setMinimumWidth(panels.size() > kTasksAtOnce ? static_cast<int>(width) : 0);
+  figure_->setMinimumWidth(panels.size() > kTasksAtOnce ? widen(panels) : 0);
   judge_->setEnabled(!compared.empty());
   if (panels.empty()) {
     panels.push_back(
@@ -228,14 +240,17 @@ void EvaluationPane::addScores(Panel& panel, const std::string& task, const Comp
   if (info != scores_.end() && (info->unit == "share" || info->unit == "match"))
     panel.x.least = -0.05, panel.x.most = 1.08;
   Series scores{.name = qt(task), .color = theme().accent, .style = Series::Style::Points};
+  // Rows that lie close together have their values under the pointer alone.
+  const bool room = !isVisible() || figure_->height() >= kRowHeight * static_cast<int>(compared.size());
   for (std::size_t row = 0; row < compared.size(); ++row) {
     const Score* score = scoreOf(compared[row]->scores, task);
     if (score == nullptr) continue;
     scores.x.push_back(score->value);
     scores.y.push_back(static_cast<double>(row));
     scores.x_error.push_back(score->standard_error);
-    scores.labels.push_back(withError(score->value, score->standard_error));
-    scores.readouts.push_back(tr("%1, n = %2").arg(scores.labels.back()).arg(score->samples));
+    const QString value = withError(score->value, score->standard_error);
+    scores.labels.push_back(room ? value : QString());
+    scores.readouts.push_back(tr("%1, n = %2").arg(value).arg(score->samples));
   }
   fillGaps(scores);
   panel.series.push_back(std::move(scores));

@@ -16,8 +16,9 @@ namespace interleave::gui {
 namespace {
 
 /// A measure of a placement.
-enum class Measure { Kl, Recall, AnswerNll, Nll, Bytes };
-constexpr Measure kMeasures[] = {Measure::Kl, Measure::Recall, Measure::AnswerNll, Measure::Nll, Measure::Bytes};
+enum class Measure { Kl, Recall, AnswerNll, Nll, Bytes, Kept };
+constexpr Measure kMeasures[] = {Measure::Kl,  Measure::Recall, Measure::AnswerNll,
+                                 Measure::Nll, Measure::Bytes,  Measure::Kept};
 
 const char* taskOf(Measure measure) {
   switch (measure) {
@@ -30,20 +31,30 @@ const char* taskOf(Measure measure) {
     case Measure::Nll:
       return "nll";
     case Measure::Bytes:
+    case Measure::Kept:
       break;
   }
   return "";
 }
 
-QString titleOf(Measure measure) {
+bool isCost(Measure measure) { return measure == Measure::Bytes || measure == Measure::Kept; }
+
+/// Without its unit, which the axis tells.
+QString nameOf(Measure measure) {
+  if (measure == Measure::Kept) return FrontPane::tr("layers kept");
   if (measure == Measure::Bytes) return FrontPane::tr("cache at %1").arg(tokensText(kQuotedContext));
+  return qt(taskFacts(taskOf(measure)).title);
+}
+
+QString titleOf(Measure measure) {
+  if (isCost(measure)) return nameOf(measure);
   const TaskFacts facts = taskFacts(taskOf(measure));
   return FrontPane::tr("%1 (%2)").arg(qt(facts.title), qt(facts.unit));
 }
 
 /// −1 where more is better.
 double signOf(Measure measure) {
-  return measure != Measure::Bytes && taskFacts(taskOf(measure)).better == Better::Higher ? -1 : 1;
+  return !isCost(measure) && taskFacts(taskOf(measure)).better == Better::Higher ? -1 : 1;
 }
 
 struct Point {
@@ -57,6 +68,7 @@ struct Reading {
 
 Reading read(const KnownPlacement& placement, Measure measure, const CostTable* costs) {
   if (measure == Measure::Bytes) return {cacheBytes(costs, placement.placement), 0};
+  if (measure == Measure::Kept) return {static_cast<double>(placement.placement.fullCount()), 0};
   const Score* score = scoreOf(placement.scores, taskOf(measure));
   return score == nullptr ? Reading{} : Reading{score->value, score->standard_error};
 }
@@ -70,7 +82,7 @@ FrontPane::FrontPane(Studio& studio)
       up_(new QComboBox),
       figure_(new Figure(tr("Quality of placements on two measures"))) {
   for (QComboBox* box : {across_, up_}) {
-    for (const Measure measure : kMeasures) box->addItem(titleOf(measure));
+    for (const Measure measure : kMeasures) box->addItem(nameOf(measure));
     box->setFont(textFont(TextSize::Small));
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     box->setMinimumContentsLength(12);

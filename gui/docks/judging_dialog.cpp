@@ -23,6 +23,7 @@ namespace {
 QSpinBox* countBox(std::int64_t value) {
   constexpr int kMost = 10'000'000;
   auto* box = new QSpinBox;
+  box->setButtonSymbols(QAbstractSpinBox::NoButtons);
   box->setRange(1, kMost);
   box->setValue(static_cast<int>(std::clamp<std::int64_t>(value, 1, kMost)));
   return box;

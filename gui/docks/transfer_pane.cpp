@@ -36,6 +36,14 @@ std::vector<double> standings(const TransferTable& table, std::size_t column, co
   return values;
 }
 
+/// "0.137 [0.12, 0.15]": the interval is over samples.
+QString cellText(const Score& score) {
+  if (score.per_sample.empty()) return withError(score.value, score.standard_error);
+  const Interval interval = bootstrapMean(score.per_sample);
+  return TransferPane::tr("%1 [%2, %3]")
+      .arg(numberText(score.value), numberText(interval.low, 2), numberText(interval.high, 2));
+}
+
 }  // namespace
 
 TransferPane::TransferPane(Studio& studio)
@@ -110,7 +118,8 @@ void TransferPane::refresh() {
     return setHint(tr("does what was found hold elsewhere?"));
   }
   figure_->setPanels({matrix(table, task_->currentData().toString().toStdString())});
-  setHint(tr("± standard error · * worse than its column's best, by a 95 % interval · ρ with the first column"));
+  setHint(
+      tr("[ ] 95 % interval · * worse than its column's best, by that of the difference · ρ with the first column"));
 }
 
 Panel TransferPane::matrix(const TransferTable& table, const std::string& task) const {
@@ -144,7 +153,7 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = withError(score->value, score->standard_error) + QLatin1String(worse ? " *" : ""),
+                             .text = cellText(*score) + QLatin1String(worse ? " *" : ""),
                              .color = standing[row] > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }
