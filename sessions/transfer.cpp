@@ -181,8 +181,9 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
   }
   std::vector<std::size_t> order(columns.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_partition(order,
-                                [&](std::size_t column) { return nameOf(columns[column]) == Condition::kAsFound; });
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t column) {  // clang 14 knows no ranges::
+    return nameOf(columns[column]) == Condition::kAsFound;
+  });
   std::map<std::string, int> used;
   for (const std::size_t column : order) {
     std::string& name = table.columns.emplace_back(nameOf(columns[column]));

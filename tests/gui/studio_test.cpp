@@ -319,8 +319,9 @@ class StudioTest final : public QObject {
     Comparisons& comparisons = scene.studio.comparisons();
     const std::filesystem::path file = scene.storeFile().parent_path() / "mine.json";
     const auto refusal = [&](const std::string& selections) {
-      std::ofstream(file) << R"({"format": "interleave-published", "version": 1, "source": "a friend", "url": "https://example.org",)"
-                          << R"("selections": [)" << selections << "]}";
+      std::ofstream(file)
+          << R"({"format": "interleave-published", "version": 1, "source": "a friend", "url": "https://a.example",)"
+          << R"("selections": [)" << selections << "]}";
       try {
         comparisons.openPublished(file);
       } catch (const Error& error) {
