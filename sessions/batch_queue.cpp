@@ -284,7 +284,9 @@ std::optional<double> BatchQueue::secondsToJudge(const Entry& entry) const {
 }
 
 void BatchQueue::learnJudging(const std::string& model, const ScoreEvent& score) {
-  if (std::isfinite(score.seconds)) judging_times_[{model, score.manner}].push_back(score.seconds);
+  // Stores of a program before 2026-11-22 have next to nothing there, by mistake.
+  if (std::isfinite(score.seconds) && score.seconds > 1e-6)
+    judging_times_[{model, score.manner}].push_back(score.seconds);
 }
 
 void BatchQueue::addEvaluations(Estimate& estimate) const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "backend/core/error.h"
 #include "cli/batch_report.h"
@@ -96,9 +97,9 @@ class BatchJob {
     const BatchQueue::Evaluation& evaluation = *task.evaluation;
     const double began = secondsNow();
     try {
-      ScoreEvent event = evaluation.known ? queue_.judged(task, evaluation.known->scores, evaluation.known->seconds)
-                                          : queue_.judged(task, measure(entry, evaluation), secondsNow() - began);
-      writer_.record(entry.run, event);
+      std::vector<Score> scores = evaluation.known ? evaluation.known->scores : measure(entry, evaluation);
+      const double seconds = evaluation.known ? evaluation.known->seconds : secondsNow() - began;
+      writer_.record(entry.run, queue_.judged(task, std::move(scores), seconds));
     } catch (const Error& problem) {
       if (problem.kind() == ErrorKind::Stopped) return;
       const std::string reason = evaluation.label + " was not judged: " + problem.what();

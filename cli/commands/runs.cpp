@@ -52,6 +52,7 @@ void show(const RunOptions& options, Terminal& terminal) {
     document["scores"].push_back({{"label", event.label},
                                   {"placement", toJson(event.placement)},
                                   {"manner", event.manner},
+                                  {"seconds", number(event.seconds)},
                                   {"tasks", toJson(event.scores)}});
     for (const Score& score : event.scores) {
       text += fmt::format("\n{:<24} {:<12} {:.4f} ± {:.4f} {} ({} samples)", event.label, score.task, score.value,

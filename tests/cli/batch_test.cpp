@@ -81,7 +81,10 @@ TEST_F(BatchCommand, RunsAllAndJudgesAllAlikeAndDoesNothingTwice) {
   for (const char* id : {"1", "2"}) {  // whether or not the run found one of them itself
     const nlohmann::json shown = run({"runs", "show", id, "--store", store_, "--json"}).json();
     std::set<std::string> labels;
-    for (const nlohmann::json& score : shown.at("scores")) labels.insert(score.at("label"));
+    for (const nlohmann::json& score : shown.at("scores")) {
+      labels.insert(score.at("label"));
+      EXPECT_GT(score.at("seconds"), 1e-5) << "the time left is told by it";
+    }
     EXPECT_THAT(labels, IsSupersetOf({"uniform:2", "all"}));
   }
   const CommandResult compared =
