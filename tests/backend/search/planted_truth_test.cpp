@@ -78,9 +78,33 @@ TEST_P(PlantedTruth, TheBestAreBothThatNeedEachOtherAndOneOfThoseThatDoTheSame) 
                                {{"base", base}, {"examples", 3}, {"prompt_only", false}, {"prompt_loss", "kl"}});
     EXPECT_GT(standing(scored).regret_interval.low, 1) << base << " cannot see it";
   }
-  const Watcher error = run(candidateErrorSettings(), runCandidateError, {{"examples", 3}, {"error_scale", "sum"}});
-  EXPECT_GT(standing(error).regret_interval.low, 1) << "the loudest are not the best";
+  struct Ranking {
+    const char* name;
+    std::span<const SettingSpec> table;
+    void (*method)(const MethodInput&, MethodContext&);
+    json changes;
+  };
+  for (const Ranking& ranking :
+       {Ranking{"candidate-error",
+                candidateErrorSettings(),
+                runCandidateError,
+                {{"error_scale", "sum"}}},  // the loudest are not the best
+        Ranking{"kl-ls", klLsSettings(), runKlLs, {{"prompt_share", 0.0}}},
+        Ranking{"kl-ls on prompts", klLsSettings(), runKlLs, json::object()},
+        Ranking{"halo", haloSettings(), runHalo, json::object()},
+        Ranking{"perplexity-bypass", perplexityBypassSettings(), runPerplexityBypass, {{"prompt_share", 0.0}}},
+        Ranking{"light-transfer", lightTransferSettings(), runLightTransfer, json::object()},
+        Ranking{"retrieval-heads", retrievalHeadsSettings(), runRetrievalHeads, json::object()}}) {
+    json changes = ranking.changes;
+    changes["examples"] = 3;
+    EXPECT_GT(standing(run(ranking.table, ranking.method, changes)).regret_interval.low, 1) << ranking.name;
+  }
 
+  // Growth by one layer cannot see two that need each other, unless more than one placement of a size is kept.
+  EXPECT_GT(standing(run(beamSettings(), runBeam, {{"batches", 3}})).regret_interval.low, 1) << "greedy";
+  EXPECT_LT(standing(run(beamSettings(), runBeam, {{"batches", 3}, {"width", 9}})).regret, 0.1) << "beam";
+  EXPECT_LT(standing(run(beamSettings(), runBeam, {{"batches", 3}, {"direction", "backward"}})).regret, 0.1)
+      << "backward";
   const Watcher dash = run(dashSettings(), runDash, {{"steps", 60}});
   EXPECT_LT(standing(dash).regret, 0.1) << dash.placements.at(0).placement.line();
 }
