@@ -77,6 +77,7 @@ std::vector<Panel> MethodPane::panels() const {
     if (std::optional<Panel> picture = mask()) all.push_back(*std::move(picture));
   } else if (step != nullptr && record.trials.empty()) {
     all = gatePanels(record, *step, shown);
+    if (record.spec.method == "flashmorph") all.push_back(selectionCostPanel(*step));
     if (auto sweep = sweepPanel(studio_.neighbourhood().of(record.id).sweep, record.id))
       all.push_back(*std::move(sweep));
   }

@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -211,6 +212,36 @@ std::optional<Panel> sweepPanel(const Sweep& sweep, RunId shown) {
     }
   }
   panel.series = {std::move(kept), std::move(undecided)};
+  return panel;
+}
+
+Panel selectionCostPanel(const StepEvent& step) {
+  struct Published {
+    const char* method;
+    double tokens;
+    const char* text;
+  };
+  constexpr std::array<Published, 4> kPublished{
+      {{"FlashMorph", 20e6, "20M"}, {"HALO", 234e6, "234M"}, {"KL-LS", 20e9, "20B"}, {"PostNAS", 50e9, "50B"}}};
+  Series own{.name = methodWords("this run"), .color = theme().accent, .style = Series::Style::Points};
+  own.x = {static_cast<double>(step.tokens)};
+  own.y = {0};
+  Series others{.name = methodWords("published"), .color = theme().muted, .style = Series::Style::Rings};
+  Panel panel{.title = methodWords("Selection cost, published for Qwen3-1.7B"),
+              .x = {.label = methodWords("tokens"), .logarithmic = true},
+              .y = {.kind = Axis::Kind::Category,
+                    .reversed = true,
+                    .least = -0.5,
+                    .most = static_cast<double>(kPublished.size()) + 0.5,
+                    .categories = {methodWords("this run")}}};
+  for (const Published& published : kPublished) {
+    others.y.push_back(static_cast<double>(panel.y.categories.size()));
+    others.x.push_back(published.tokens);
+    panel.y.categories << QString::fromLatin1(published.method);
+    others.readouts << methodWords("%1: %2 tokens (arXiv 2606.30562)")
+                           .arg(panel.y.categories.back(), QString::fromLatin1(published.text));
+  }
+  panel.series = {std::move(own), std::move(others)};
   return panel;
 }
 

@@ -20,6 +20,10 @@ std::vector<Panel> gatePanels(const RunRecord& record, const StepEvent& step, co
 /// keep, Σ p(full), and how many of its gates are undecided, by that setting. Nothing where there are none.
 std::optional<Panel> sweepPanel(const Sweep& sweep, RunId shown);
 
+/// The tokens that a selection by FlashMorph has taken so far, beside those that its paper tells of itself and of
+/// others (arXiv 2606.30562, Qwen3-1.7B; without the alignment that all share. DASH's paper counts PostNAS otherwise).
+Panel selectionCostPanel(const StepEvent& step);
+
 /// Of a method that scores layers, after the first `examples`: its second measure against the first, where it has two,
 /// the score that ranks where it joins them, and how soon the ranking settles.
 std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown);

@@ -73,6 +73,16 @@ class MethodTest final : public QObject {
     QCOMPARE(joined[1].series[0].y, (QVector<double>{50}));
   }
 
+  void whatASelectionCostStandsBesideWhatIsPublished() {
+    StepEvent step = gates({0.5F});
+    step.tokens = 14'713;
+    const Panel panel = selectionCostPanel(step);
+    QCOMPARE(panel.series[0].x, (QVector<double>{14'713}));
+    QCOMPARE(panel.y.categories.size(), 5);
+    QCOMPARE(panel.series[1].x.size(), 4);
+    QVERIFY(panel.x.logarithmic);
+  }
+
   void theMaskIsWhatAWindowSees() {
     const Panel panel = maskPanel({.tokens = 40, .answer_begin = 36, .window = 8, .sinks = 2, .prompt_only = true});
     const auto at = [&](int query, int key) { return panel.grid->values[query * 40 + key]; };
