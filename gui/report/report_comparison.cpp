@@ -76,13 +76,14 @@ Cell differenceCell(const std::string& task, const std::vector<Score>& scores, c
   return {differenceText(*found.paired), found.paired->carries() ? Look::Strong : Look::Muted};
 }
 
-/// Of a share, the interval ends where shares do.
+/// The interval ends where values do: no share is beyond 0 and 1, no divergence or loss below 0.
 QString meanText(const std::vector<double>& values, const std::string& unit) {
   if (values.empty()) return u"–"_s;
   QString text = numberText(interleave::meanOf(values));
   if (values.size() < 2) return text;
   Interval interval = studentMean(values);
-  if (unit == "share" || unit == "match") interval = {std::max(interval.low, 0.0), std::min(interval.high, 1.0)};
+  interval.low = std::max(interval.low, 0.0);
+  if (unit == "share" || unit == "match") interval.high = std::min(interval.high, 1.0);
   return text + u' ' + intervalText(interval);
 }
 
