@@ -13,7 +13,7 @@ namespace {
 
 std::string finderOf(const RunSummary& run) {
   std::string text = run.method;
-  if (!run.preset.empty()) text.append(" ").append(run.preset);
+  if (!run.preset.empty() && run.preset != run.method) text.append(" ").append(run.preset);
   return text.append(" seed ").append(std::to_string(run.seed)).append(" (run ").append(std::to_string(run.id) + ")");
 }
 

@@ -24,6 +24,7 @@ using Compared = std::vector<const KnownPlacement*>;
 constexpr std::size_t kTasksAtOnce = 6;  // more are scrolled to, and the placements' names repeat
 constexpr int kTaskWidth = 110;          // pixels, of one of many
 constexpr int kRowHeight = 13;           // of a placement with its value
+constexpr int kPageHeight = 880;         // of a report's figure, at most
 
 /// The tasks that any of them was judged on, in the order in which they are met.
 std::vector<std::string> tasksOf(const Compared& compared) {
@@ -241,7 +242,8 @@ void EvaluationPane::addScores(Panel& panel, const std::string& task, const Comp
     panel.x.least = -0.05, panel.x.most = 1.08;
   Series scores{.name = qt(task), .color = theme().accent, .style = Series::Style::Points};
   // Rows that lie close together have their values under the pointer alone.
-  const bool room = !isVisible() || figure_->height() >= kRowHeight * static_cast<int>(compared.size());
+  const int height = isVisible() ? figure_->height() : kPageHeight;
+  const bool room = height >= kRowHeight * static_cast<int>(compared.size());
   for (std::size_t row = 0; row < compared.size(); ++row) {
     const Score* score = scoreOf(compared[row]->scores, task);
     if (score == nullptr) continue;

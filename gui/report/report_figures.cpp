@@ -59,7 +59,7 @@ std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPla
 ReportFigure ReportFigures::ofTrials(const RunRecord& run, const MarkedPlacements& named) {
   Figure figure(reportText("Losses of the placements tried, and what others found among them"));
   figure.setPanels(trialPanels(run.trials, named, sampleOf(run.spec)));
-  const QSize size(kWidth, 360);
+  const QSize size(kWidth, std::clamp(100 + 16 * static_cast<int>(named.size()), 320, kMostHeight));
   return {figureSvg(figure, size), size, figure.accessibleName()};
 }
 
