@@ -136,7 +136,7 @@ void PlacementPane::refresh() {
   const QString text =
       studio_.comparisons().whatIf().busy() ? tr("The edit is being measured in the background …")
       : editor.edited()                     ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
-                        : tr("Click, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
+                        : tr("Click, drag, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
   note_->setText(text);
 }
 
