@@ -135,8 +135,9 @@ void PlacementPane::refresh() {
   tellDifferences(baseline.placement);
   const QString text =
       studio_.comparisons().whatIf().busy() ? tr("The edit is being measured in the background …")
-      : editor.edited()                     ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
-                        : tr("Click, drag, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
+      : editor.edited()
+          ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
+          : tr("Click, drag, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
   note_->setText(text);
 }
 
