@@ -32,7 +32,7 @@ at::Tensor randomIds(std::int64_t batch, std::int64_t tokens, std::int64_t words
   return at::randint(words, {batch, tokens}, at::detail::createCPUGenerator(5), at::kLong);
 }
 
-/// Up to rounding, which is of the size of the largest value.
+/// Up to rounding, which is of the size of the largest value (15 here; 2.3e-6 of it is the most that was seen).
 void expectClose(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
   ASSERT_EQ(actual.sizes(), expected.sizes());
   const double scale = std::max(1.0, expected.abs().max().item<double>());
@@ -72,7 +72,7 @@ TEST_P(EachFamily, GivesRowsOfABatchWhatTheyGetAlone) {
   const Teacher teacher = this->teacher();
   const at::Tensor ids = randomIds(3, 19), together = logits(*teacher.model, teacher.row, ids);
   for (std::int64_t row = 0; row < 3; ++row) {
-    expectClose(together.narrow(0, row, 1), logits(*teacher.model, teacher.row, ids.narrow(0, row, 1)), 2e-5);
+    expectClose(together.narrow(0, row, 1), logits(*teacher.model, teacher.row, ids.narrow(0, row, 1)), 5e-6);
   }
 }
 
@@ -84,7 +84,7 @@ TEST_P(EachFamily, GivesPackedSequencesWhatTheyGetAlone) {
     const at::Tensor ids = randomIds(1, 30), packed = logits(*teacher.model, row, ids, packing);
     for (std::size_t i = 1; i < packing.offsets.size(); ++i) {
       const std::int64_t first = packing.offsets[i - 1], count = packing.offsets[i] - first;
-      expectClose(packed.narrow(1, first, count), logits(*teacher.model, row, ids.narrow(1, first, count)), 2e-5);
+      expectClose(packed.narrow(1, first, count), logits(*teacher.model, row, ids.narrow(1, first, count)), 5e-6);
     }
   }
 }
@@ -98,7 +98,7 @@ TEST_P(EachFamily, DecodesWhatItPrefills) {
       Decoder decoder(teacher.model, row, 2);
       for (const std::int64_t count : pieces) {
         const std::int64_t first = decoder.position();
-        expectClose(decoder.feed(ids.narrow(1, first, count), true), whole.narrow(1, first, count), 2e-5);
+        expectClose(decoder.feed(ids.narrow(1, first, count), true), whole.narrow(1, first, count), 5e-6);
       }
       EXPECT_EQ(decoder.position(), 23);
     }
@@ -263,7 +263,7 @@ TEST_F(ModelTest, AWindowThatSeesEverythingIsFullAttention) {
     wide.push_back(owned.back().get());
   }
   const at::Tensor ids = randomIds(1, 40);
-  expectClose(logits(*teacher.model, wide, ids), logits(*teacher.model, teacher.row, ids), 2e-5);
+  expectClose(logits(*teacher.model, wide, ids), logits(*teacher.model, teacher.row, ids), 5e-6);
 }
 
 /// Asks to stop after some reports, and keeps the last.
