@@ -226,9 +226,15 @@ Panel selectionCostPanel(const StepEvent& step) {
   Series own{.name = methodWords("this run"), .color = theme().accent, .style = Series::Style::Points};
   own.x = {static_cast<double>(step.tokens)};
   own.y = {0};
+  own.labels = {tokensText(static_cast<double>(step.tokens))};
   Series others{.name = methodWords("published"), .color = theme().muted, .style = Series::Style::Rings};
   Panel panel{.title = methodWords("Selection cost, published for Qwen3-1.7B"),
-              .x = {.label = methodWords("tokens"), .logarithmic = true},
+              // Values stand beside the points, which need room on both sides.
+              .x = {.label = methodWords("tokens"),
+                    .logarithmic = true,
+                    .ticks = false,
+                    .least = std::max(static_cast<double>(step.tokens), 1.0) / 20,
+                    .most = 20 * kPublished.back().tokens},
               .y = {.kind = Axis::Kind::Category,
                     .reversed = true,
                     .least = -0.5,
@@ -237,6 +243,7 @@ Panel selectionCostPanel(const StepEvent& step) {
   for (const Published& published : kPublished) {
     others.y.push_back(static_cast<double>(panel.y.categories.size()));
     others.x.push_back(published.tokens);
+    others.labels << QString::fromLatin1(published.text);
     panel.y.categories << QString::fromLatin1(published.method);
     others.readouts << methodWords("%1: %2 tokens (arXiv 2606.30562)")
                            .arg(panel.y.categories.back(), QString::fromLatin1(published.text));

@@ -191,6 +191,26 @@ TEST_F(BatchCommand, RefusesWhatCannotBeDoneBeforeItBegins) {
 }
 
 /// The batch that compares all selectors, on a model as shallow as this one.
+TEST_F(BatchCommand, VariantsOfMethodsArePresetsAndNoneIsWhereAMethodStarts) {
+  nlohmann::json batch = document(), methods = nlohmann::json::array();
+  for (const auto& [method, preset] : {std::pair{"beam", "nll-guided-greedy"},
+                                       {"nll-guided", "nll-guided-one-out"},
+                                       {"halo", "halo-published"},
+                                       {"flashmorph", "flashmorph-text"},
+                                       {"hand-rule", "first"},
+                                       {"hand-rule", "last"},
+                                       {"hand-rule", "random"}}) {
+    methods.push_back({{"method", method}, {"preset", preset}});
+  }
+  for (const char* method : {"beam", "nll-guided", "halo", "flashmorph", "hand-rule"}) methods.push_back(method);
+  batch["runs"] = {{{"methods", methods}, {"budgets", {1}}}};
+  const CommandResult planned = run({"batch", write(batch), "--dry-run", "--json"});
+  ASSERT_EQ(planned.code, 0) << planned.log;
+  EXPECT_THAT(each(runs(planned), "preset"),
+              ElementsAre("nll-guided-greedy", "nll-guided-one-out", "halo-published", "flashmorph-text", "first",
+                          "last", "random", "beam", "nll-guided", "halo", "flashmorph", "hand-rule"));
+}
+
 TEST_F(BatchCommand, TheOneOfTheDocsNamesMethodsPresetsAndSettingsThatExist) {
   nlohmann::json batch = nlohmann::json::parse(readText(INTERLEAVE_SOURCE "/docs/smollm2/selectors.json"));
   batch["model"] = "model";

@@ -80,6 +80,7 @@ class MethodTest final : public QObject {
     QCOMPARE(panel.series[0].x, (QVector<double>{14'713}));
     QCOMPARE(panel.y.categories.size(), 5);
     QCOMPARE(panel.series[1].x.size(), 4);
+    QVERIFY(panel.x.least < panel.series[0].x[0] && panel.x.most > panel.series[1].x.back());  // none at an edge
     QVERIFY(panel.x.logarithmic);
   }
 
