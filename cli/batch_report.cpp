@@ -114,14 +114,14 @@ json batchJson(const BatchQueue& queue, const Estimate& remaining) {
   }
   return {{"runs", std::move(runs)},
           {"placements", std::move(placements)},
-          {"remaining", {{"seconds", remaining.seconds}, {"unknown", remaining.unknown}}}};
+          {"remaining", {{"seconds", remaining.seconds}, {"unknown", remaining.unknown}, {"rough", remaining.rough}}}};
 }
 
 std::string timeText(const Estimate& estimate) {
-  if (estimate.unknown == 0) return "about " + clockText(estimate.seconds);
+  const std::string about = (estimate.rough ? "roughly " : "about ") + clockText(estimate.seconds);
+  if (estimate.unknown == 0) return about;
   if (estimate.seconds == 0) return "unknown";
-  return fmt::format("about {} and {} {} of unknown time", clockText(estimate.seconds), estimate.unknown,
-                     estimate.unknown == 1 ? "job" : "jobs");
+  return fmt::format("{} and {} {} of unknown time", about, estimate.unknown, estimate.unknown == 1 ? "job" : "jobs");
 }
 
 }  // namespace interleave::cli

@@ -223,8 +223,8 @@ void HybridOptions::addTo(CLI::App& command) {
       ->check(CLI::IsMember(restOperatorNames()));
 }
 
-void addPlacements(CLI::App& command, std::vector<std::string>& placements) {
-  command.add_option("--placement", placements, std::string(kPlacementHelp) + "; may be repeated")
+CLI::Option* addPlacements(CLI::App& command, std::vector<std::string>& placements) {
+  return command.add_option("--placement", placements, std::string(kPlacementHelp) + "; may be repeated")
       ->required()
       ->type_size(1)
       ->allow_extra_args(false);

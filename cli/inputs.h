@@ -94,6 +94,6 @@ inline constexpr const char* kPlacementHelp =
     "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none";
 
 /// --placement, once for each.
-void addPlacements(CLI::App& command, std::vector<std::string>& placements);
+CLI::Option* addPlacements(CLI::App& command, std::vector<std::string>& placements);
 
 }  // namespace interleave::cli

@@ -88,6 +88,23 @@ json toJson(const std::vector<Score>& scores) {
   return tasks;
 }
 
+json toJson(const MeasuredCost& cost) {
+  json points = json::array();
+  for (const CostPoint& point : cost.points) {
+    points.push_back({{"context_tokens", point.context_tokens},
+                      {"prefill_seconds", point.prefillSeconds()},
+                      {"decode_seconds", point.decodeSeconds()},
+                      {"cache_bytes", point.cache_bytes},
+                      {"computed_cache_bytes", point.computed_bytes},
+                      {"prefill_flops", point.prefill_flops},
+                      {"decode_flops", point.decode_flops},
+                      {"repeats", point.decode_samples.size()},
+                      {"prefill_samples", point.prefill_samples},
+                      {"decode_samples", point.decode_samples}});
+  }
+  return points;
+}
+
 json RunReport::json() const {
   nlohmann::json document{{"run", run}, {"status", name(phase)}, {"placements", nlohmann::json::array()}};
   for (const char* key : {"placement", "steps", "tokens", "seconds", "tokens_per_second", "logit_operators", "logits",

@@ -30,6 +30,9 @@ nlohmann::json toJson(const RunSummary& run);
 /// By task: value, standard_error, samples, unit, per_sample, samples_id, and a label where the task must be called so.
 nlohmann::json toJson(const std::vector<Score>& scores);
 
+/// Its points: times, their samples, bytes and FLOPs.
+nlohmann::json toJson(const MeasuredCost& cost);
+
 /// Scores as lines, each with a newline before it, below the header.
 std::string scoreHeader();
 std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores);

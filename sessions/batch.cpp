@@ -8,6 +8,7 @@
 #include "backend/core/error.h"
 #include "backend/formats/published.h"
 #include "sessions/pace.h"
+#include "sessions/work.h"
 
 namespace interleave {
 namespace {
@@ -166,6 +167,7 @@ class Planner {
     PlannedRun& run = plan_.runs[place->second];
     extend(run, budgets);
     run.steps = plannedSteps(run.spec, model_.layers);
+    run.step_work = workOfStep(run.spec, model_.layers);
   }
 
   /// The best of the operators that the runs choose from: what stands in a baseline's other layers.

@@ -8,6 +8,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/statistics.h"
+#include "sessions/work.h"
 
 namespace interleave {
 namespace {
@@ -67,7 +68,7 @@ bool waits(const Entry& entry) { return entry.state == State::Pending || entry.s
 BatchQueue::BatchQueue(const BatchPlan& plan, const Store* store) {
   const std::vector<RunSummary> runs = store != nullptr ? store->runs() : std::vector<RunSummary>{};
   for (const RunSummary& run : runs) {
-    pace_.learn(store->spec(run.id), run.step, run.seconds, false);
+    pace_.learn(store->spec(run.id), run.step, run.tokens, run.seconds, false);
     for (const ScoreEvent& score : store->scores(run.id)) learnJudging(run.model_fingerprint, score);
   }
   for (const PlannedRun& planned : plan.runs) {
@@ -184,8 +185,12 @@ void BatchQueue::began(std::size_t index, RunId run, double now) {
   entry.state = State::Running;
   entry.reason.clear();
   entry.run = run;
-  under_way_ = {
-      .entry = index, .first_step = entry.step, .first_seconds = entry.seconds, .phase_began = now, .step_came = now};
+  under_way_ = {.entry = index,
+                .first_step = entry.step,
+                .first_tokens = entry.tokens,
+                .first_seconds = entry.seconds,
+                .phase_began = now,
+                .step_came = now};
 }
 
 /// Adds the time since the last change of phase to what counts, if that phase does.
@@ -218,7 +223,10 @@ void BatchQueue::ended(std::size_t index, const Outcome& outcome, double now) {
   if (under_way_) count(now);
   if (entry.state == State::Done) {
     entry.found = atBudgets(outcome.placements, entry.planned.budgets);
-    if (under_way_) pace_.learn(entry.planned.spec, entry.step - under_way_->first_step, under_way_->counted, true);
+    if (under_way_) {
+      pace_.learn(entry.planned.spec, entry.step - under_way_->first_step, entry.tokens - under_way_->first_tokens,
+                  under_way_->counted, true);
+    }
   }
   under_way_.reset();
   forecast();
@@ -237,9 +245,20 @@ void BatchQueue::failedToJudge(const Task& task, const std::string& reason) {
   entries_.at(task.entry).unjudged.emplace_back(task.evaluation.value().placement, reason);
 }
 
+void BatchQueue::assume(const std::string& model_fingerprint, const std::string& device, double seconds_per_token) {
+  pace_.assume(model_fingerprint, device, seconds_per_token);
+  forecast();
+}
+
 void BatchQueue::forecast() {
-  seconds_per_step_.clear();
-  for (const Entry& entry : entries_) seconds_per_step_.push_back(pace_.secondsPerStep(entry.planned.spec));
+  step_times_.clear();
+  for (const Entry& entry : entries_) {
+    const RunSpec& spec = entry.planned.spec;
+    StepTime& time = step_times_.emplace_back(pace_.secondsPerStep(spec));
+    if (time.seconds || entry.planned.step_work == 0) continue;
+    const std::optional<double> token = pace_.secondsPerToken(spec);
+    if (token) time = {*token * entry.planned.step_work, true};
+  }
 }
 
 std::optional<double> BatchQueue::secondsLeft(std::size_t index, double now) const {
@@ -253,20 +272,39 @@ std::optional<double> BatchQueue::secondsLeft(std::size_t index, double now) con
     const double pace = (entry.seconds - under_way_->first_seconds) / static_cast<double>(done);
     return std::max(0.0, pace * left - (now - under_way_->step_came));
   }
-  const std::optional<double> pace = seconds_per_step_.at(index);
+  const std::optional<double> pace = step_times_.at(index).seconds;
   return pace ? std::optional(*pace * left) : std::nullopt;
 }
 
-/// A bank that is still to be made: how long that takes is not known.
+/// Adds jobs that take so many seconds each, or where that is not known, by their work.
+void BatchQueue::add(Estimate& estimate, std::size_t jobs, std::optional<double> seconds, const Entry& like,
+                     double work) const {
+  if (jobs == 0) return;
+  const bool rough = !seconds;
+  if (rough && work > 0) {
+    if (const auto token = pace_.secondsPerToken(like.planned.spec)) seconds = *token * work;
+  }
+  if (!seconds) {
+    estimate.unknown += jobs;
+    return;
+  }
+  estimate.seconds += *seconds * static_cast<double>(jobs);
+  estimate.rough = estimate.rough || rough;
+}
+
+/// Banks that are still to be made: how long one took is told nowhere.
 void BatchQueue::addBanks(Estimate& estimate) const {
-  std::set<std::string> made, missing;
+  std::set<std::string> made;
+  std::map<std::string, const Entry*> missing;
   for (const Entry& entry : entries_) {
     if (!entry.prepares_bank) continue;
     const bool used = entry.step > 0 || entry.state == State::Done;
     if (used) made.insert(entry.planned.spec.bank_dir);
-    if (!used && entry.state != State::Failed) missing.insert(entry.planned.spec.bank_dir);
+    if (!used && entry.state != State::Failed) missing.emplace(entry.planned.spec.bank_dir, &entry);
   }
-  for (const std::string& bank : missing) estimate.unknown += made.contains(bank) ? 0 : 1;
+  for (const auto& [bank, entry] : missing) {
+    if (!made.contains(bank)) add(estimate, 1, std::nullopt, *entry, workOfBank(entry->planned.spec.bank_settings));
+  }
 }
 
 /// What of an entry is still to be measured, its references left out.
@@ -300,9 +338,7 @@ void BatchQueue::addEvaluations(Estimate& estimate) const {
           entry.judging->references,
           [&](const Judging::Reference& reference) { return known(*entry.judging, reference.placement) == nullptr; }));
     }
-    const std::optional<double> seconds = jobs > 0 ? secondsToJudge(entry) : std::nullopt;
-    if (seconds) estimate.seconds += *seconds * static_cast<double>(jobs);
-    if (!seconds) estimate.unknown += jobs;
+    add(estimate, jobs, secondsToJudge(entry), entry, workOfJudging(entry.judging->request));
   }
 }
 
@@ -312,6 +348,9 @@ Estimate BatchQueue::remaining(double now) const {
     const std::optional<double> seconds = secondsLeft(i, now);
     estimate.seconds += seconds.value_or(0);
     estimate.unknown += seconds ? 0 : 1;
+    const bool over = entries_[i].state == State::Done || entries_[i].state == State::Failed;
+    const bool at_its_own_pace = under_way_ && under_way_->entry == i && entries_[i].step > under_way_->first_step;
+    estimate.rough = estimate.rough || (step_times_[i].rough && !over && !at_its_own_pace);
   }
   addBanks(estimate);
   addEvaluations(estimate);

@@ -23,6 +23,7 @@ namespace interleave {
 struct Estimate {
   double seconds = 0;       ///< Of the jobs whose time is known.
   std::size_t unknown = 0;  ///< Jobs whose time is not.
+  bool rough = false;       ///< Some of it by how much they compute (see work.h), for none like them has been done.
 };
 
 /// The runs of batches and where each stands: which are done, which go on from a checkpoint, what is still to be
@@ -60,6 +61,9 @@ class BatchQueue {
   void retry();                          ///< Runs that failed go on, too, from their last checkpoints.
 
   const std::vector<Entry>& entries() const { return entries_; }
+  /// What a token takes to pass the teacher: tells roughly how long jobs take of which none like them has been done.
+  void assume(const std::string& model_fingerprint, const std::string& device, double seconds_per_token);
+
   /// The run that goes on.
   std::optional<std::size_t> underWay() const { return under_way_ ? std::optional(under_way_->entry) : std::nullopt; }
 
@@ -94,7 +98,7 @@ class BatchQueue {
  private:
   struct UnderWay {
     std::size_t entry = 0;
-    std::int64_t first_step = 0;
+    std::int64_t first_step = 0, first_tokens = 0;
     double first_seconds = 0;
     Phase phase = Phase::Loading;
     double phase_began = 0, counted = 0;  ///< Pauses and the making of a bank are no part of a run's pace.
@@ -105,6 +109,7 @@ class BatchQueue {
   const ScoreEvent* known(const Judging& judging, const Placement& placement) const;
   void count(double now);
   std::size_t unmeasured(const Entry& entry) const;
+  void add(Estimate& estimate, std::size_t jobs, std::optional<double> seconds, const Entry& like, double work) const;
   std::optional<double> secondsToJudge(const Entry& entry) const;
   void learnJudging(const std::string& model, const ScoreEvent& score);
   void addBanks(Estimate& estimate) const;
@@ -112,7 +117,11 @@ class BatchQueue {
   void forecast();
 
   std::vector<Entry> entries_;
-  std::vector<std::optional<double>> seconds_per_step_;  ///< As entries_.
+  struct StepTime {
+    std::optional<double> seconds;
+    bool rough = false;
+  };
+  std::vector<StepTime> step_times_;  ///< As entries_.
   Pace pace_;
   std::map<std::pair<std::string, std::string>, std::vector<double>> judging_times_;  ///< By model and manner.
   std::optional<UnderWay> under_way_;

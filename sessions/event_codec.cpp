@@ -279,6 +279,53 @@ void decode(const Json& json, TrialEvent& event) {
   json.at("asked").get_to(event.asked);
 }
 
+Json encoded(const MeasuredCost& cost) {
+  Json points = Json::array();
+  for (const CostPoint& point : cost.points) {
+    points.push_back({{"context_tokens", point.context_tokens},
+                      {"prefill_samples", encoded(point.prefill_samples)},
+                      {"decode_samples", encoded(point.decode_samples)},
+                      {"cache_bytes", point.cache_bytes},
+                      {"computed_bytes", point.computed_bytes},
+                      {"prefill_flops", encoded(point.prefill_flops)},
+                      {"decode_flops", encoded(point.decode_flops)}});
+  }
+  return {{"placement", encoded(cost.placement.kinds())}, {"points", std::move(points)}, {"manner", cost.manner}};
+}
+MeasuredCost measuredCost(const Json& json) {
+  MeasuredCost cost{.placement = Placement(kinds(json.at("placement"))), .manner = json.at("manner")};
+  for (const Json& entry : json.at("points")) {
+    cost.points.push_back({.context_tokens = entry.at("context_tokens").get<std::int64_t>(),
+                           .prefill_samples = numbers<double>(entry.at("prefill_samples")),
+                           .decode_samples = numbers<double>(entry.at("decode_samples")),
+                           .cache_bytes = entry.at("cache_bytes").get<std::int64_t>(),
+                           .computed_bytes = entry.at("computed_bytes").get<std::int64_t>(),
+                           .prefill_flops = number(entry.at("prefill_flops")),
+                           .decode_flops = number(entry.at("decode_flops"))});
+  }
+  return cost;
+}
+
+std::vector<EventRow> rows(const CostEvent& event) {
+  const Json cost = encoded(event.cost);
+  return {row<CostEvent>(cost.at("placement").get<std::string>() + "\n" + event.cost.manner, 0,
+                         {{"label", event.label}, {"cost", cost}, {"teacher", encoded(event.teacher)}})};
+}
+void decode(const Json& json, CostEvent& event) {
+  json.at("label").get_to(event.label);
+  event.cost = measuredCost(json.at("cost"));
+  event.teacher = measuredCost(json.at("teacher"));
+  // Readers compare the two length by length.
+  const auto at = [](const MeasuredCost& cost) {
+    std::vector<std::int64_t> lengths;
+    for (const CostPoint& point : cost.points) lengths.push_back(point.context_tokens);
+    return lengths;
+  };
+  if (event.cost.points.empty() || at(event.cost) != at(event.teacher)) {
+    throw badInput({}, {}, "costs of a placement and its teacher at different lengths, or at none");
+  }
+}
+
 void decode(const Json&, StepEvent&) { throw badInput({}, {}, "a step outside the chunks"); }
 
 /// A default-constructed event of the alternative `kind`.

@@ -11,6 +11,8 @@
 #include "backend/core/budget.h"
 #include "backend/core/layer_list.h"
 #include "backend/core/settings.h"
+#include "backend/core/statistics.h"
+#include "sessions/work.h"
 
 namespace interleave {
 namespace {
@@ -71,18 +73,24 @@ Pace::Sample Pace::sampleOf(const RunSpec& run) {
   return sample;
 }
 
-void Pace::learn(const RunSpec& run, std::int64_t steps, double seconds, bool now) {
+void Pace::learn(const RunSpec& run, std::int64_t steps, std::int64_t tokens, double seconds, bool now) {
   if (steps <= 0 || !(seconds > 0) || !std::isfinite(seconds)) return;
   Sample sample = sampleOf(run);
   sample.steps = steps;
   sample.seconds = seconds;
+  if (tokens > 0) sample.seconds_per_token = seconds / (static_cast<double>(tokens) * passesPerToken(run));
   sample.now = now;
   samples_.push_back(std::move(sample));
+}
+
+void Pace::assume(const std::string& model, const std::string& device, double seconds_per_token) {
+  assumed_[{model, device}] = seconds_per_token;
 }
 
 void Pace::takePast(const Pace& other) {
   std::erase_if(samples_, [](const Sample& sample) { return !sample.now; });
   std::ranges::copy_if(other.samples_, std::back_inserter(samples_), [](const Sample& sample) { return !sample.now; });
+  for (const auto& [of, seconds] : other.assumed_) assumed_[of] = seconds;
 }
 
 std::optional<double> Pace::secondsPerStep(const RunSpec& run) const {
@@ -102,6 +110,18 @@ std::optional<double> Pace::secondsPerStep(const RunSpec& run) const {
     if (sum->steps > 0) return sum->seconds / static_cast<double>(sum->steps);
   }
   return std::nullopt;
+}
+
+std::optional<double> Pace::secondsPerToken(const RunSpec& run) const {
+  std::vector<double> known;
+  for (const Sample& sample : samples_) {
+    if (sample.model == run.model_fingerprint && sample.device == run.device && sample.seconds_per_token > 0) {
+      known.push_back(sample.seconds_per_token);
+    }
+  }
+  if (!known.empty()) return medianOf(std::move(known));
+  const auto assumed = assumed_.find({run.model_fingerprint, run.device});
+  return assumed == assumed_.end() ? std::nullopt : std::optional(assumed->second);
 }
 
 std::optional<std::int64_t> plannedSteps(const RunSpec& run, int layers) {

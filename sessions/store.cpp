@@ -228,6 +228,7 @@ std::vector<SeriesPoint> Store::series(RunId id, Metric metric) const {
 
 std::vector<AlignmentEvent> Store::alignments(RunId id) const { return impl_->eventsOf<AlignmentEvent>(id); }
 std::vector<LayerScoreEvent> Store::layerScores(RunId id) const { return impl_->eventsOf<LayerScoreEvent>(id); }
+std::vector<CostEvent> Store::costs(RunId id) const { return impl_->eventsOf<CostEvent>(id); }
 std::vector<TrialEvent> Store::trials(RunId id) const { return impl_->eventsOf<TrialEvent>(id); }
 std::vector<PlacementEvent> Store::placements(RunId id) const { return impl_->eventsOf<PlacementEvent>(id); }
 std::vector<LogEvent> Store::log(RunId id) const { return impl_->eventsOf<LogEvent>(id); }

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "backend/core/measured_cost.h"
 #include "backend/core/placement.h"
 #include "backend/core/run_spec.h"
 #include "backend/core/score.h"
@@ -122,6 +123,12 @@ struct TrialEvent {
   bool asked = false;                 ///< Named by the user: no part of a random sample.
 };
 
+/// What a placement was measured to cost, and the teacher in turn with it.
+struct CostEvent {
+  std::string label;  ///< Which placement, as a ScoreEvent's.
+  MeasuredCost cost, teacher;
+};
+
 /// A change as the engine took it, its step filled in.
 struct InterventionEvent {
   Intervention change;
@@ -145,7 +152,7 @@ struct LogEvent {
 };
 
 using Event = std::variant<StepEvent, AlignmentEvent, PhaseEvent, PlacementEvent, ScoreEvent, InterventionEvent,
-                           EnvironmentEvent, LogEvent, LayerScoreEvent, TrialEvent>;
+                           EnvironmentEvent, LogEvent, LayerScoreEvent, TrialEvent, CostEvent>;
 
 /// Where an engine's events go. Called on the engine's thread, one call at a time; must not block and must not throw.
 class EventSink {

@@ -2,13 +2,28 @@
 #include "backend/core/measured_cost.h"
 
 #include <cmath>
+#include <limits>
 
 #include "backend/core/statistics.h"
 
 namespace interleave {
+namespace {
+
+double scaled(double seconds, double flops, double teachers) {
+  return flops > 0 && teachers > 0 ? seconds * flops / teachers : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
 
 double CostPoint::prefillSeconds() const { return medianOf(prefill_samples); }
 double CostPoint::decodeSeconds() const { return medianOf(decode_samples); }
+
+double computedPrefillSeconds(const CostPoint& point, const CostPoint& teacher) {
+  return scaled(teacher.prefillSeconds(), point.prefill_flops, teacher.prefill_flops);
+}
+double computedDecodeSeconds(const CostPoint& point, const CostPoint& teacher) {
+  return scaled(teacher.decodeSeconds(), point.decode_flops, teacher.decode_flops);
+}
 
 std::optional<Crossover> crossover(const MeasuredCost& cost, const MeasuredCost& teacher, const CostReading& reading) {
   const auto excess = [&](std::size_t i) { return reading(cost.points[i]) - reading(teacher.points[i]); };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "backend/core/placement.h"
@@ -17,6 +18,9 @@ struct CostPoint {
   std::vector<double> decode_samples = {};   ///< The same, for one token behind it.
   std::int64_t cache_bytes = 0;              ///< Held for the context, in the precision that was measured.
   std::int64_t computed_bytes = 0;           ///< The same as MixerCost counts it: keys and values in bf16.
+  double prefill_flops = 0;                  ///< As forwardFlops() counts them; 0: not told.
+  double decode_flops = 0;
+  bool operator==(const CostPoint&) const = default;
 
   double prefillSeconds() const;  ///< Medians.
   double decodeSeconds() const;
@@ -25,7 +29,14 @@ struct CostPoint {
 struct MeasuredCost {
   Placement placement;
   std::vector<CostPoint> points = {};  ///< By ascending length.
+  std::string manner = {};  ///< The machine, and how it was measured; times of one manner alone may be compared.
+  bool operator==(const MeasuredCost&) const = default;
 };
+
+/// What counting alone makes of the teacher's time at the same length: that time, by the ratio of FLOPs. NaN where they
+/// are not told.
+double computedPrefillSeconds(const CostPoint& point, const CostPoint& teacher);
+double computedDecodeSeconds(const CostPoint& point, const CostPoint& teacher);
 
 /// &CostPoint::decodeSeconds, &CostPoint::cache_bytes, …
 using CostReading = std::function<double(const CostPoint&)>;

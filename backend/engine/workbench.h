@@ -170,6 +170,10 @@ class Workbench {
   std::vector<MeasuredCost> measureCost(const CostRequest& request, std::span<const Placement> placements,
                                         Progress& progress);
 
+  /// Seconds that a token of a context of some hundred takes to pass the teacher, by a short pass: what jobs that were
+  /// never run are estimated by.
+  double secondsPerToken(const std::filesystem::path& model, const Execution& execution, Progress& progress);
+
   struct ExportRequest {
     std::filesystem::path model;
     Candidates candidates;

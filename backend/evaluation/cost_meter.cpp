@@ -70,7 +70,13 @@ std::vector<MeasuredCost> CostMeter::measure(std::span<const Placement> placemen
   for (const std::int64_t length : plan_.lengths) {
     const CostTable computed = costTable(model_->config(), bank_->windows(), length);
     for (MeasuredCost& cost : costs) {
-      cost.points.push_back({.context_tokens = length, .computed_bytes = computed.cacheBytes(cost.placement)});
+      const auto flops = [&](std::int64_t tokens, std::int64_t head_tokens) {
+        return forwardFlops(model_->config(), cost.placement, bank_->windows(), tokens, head_tokens);
+      };
+      cost.points.push_back({.context_tokens = length,
+                             .computed_bytes = computed.cacheBytes(cost.placement),
+                             .prefill_flops = flops(length, 1),
+                             .decode_flops = flops(length + 1, 1) - flops(length, 0)});
     }
     for (int repeat = 0; repeat < plan_.repeats; ++repeat) {
       progress.report("Measuring contexts of " + std::to_string(length) + " tokens", done / total);

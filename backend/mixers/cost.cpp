@@ -58,6 +58,18 @@ MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const 
   return cost;
 }
 
+double forwardFlops(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows,
+                    std::int64_t tokens, std::int64_t head_tokens) {
+  double total = 2.0 * config.hidden * config.vocabulary * static_cast<double>(head_tokens);
+  for (int layer = 0; layer < config.layers; ++layer) {
+    total += 6.0 * config.hidden * config.intermediate * static_cast<double>(tokens);
+    for (std::int64_t at = 1; at <= tokens; ++at) {
+      total += static_cast<double>(mixerCost(placement[layer], config, layer, windows, at).flops);
+    }
+  }
+  return total;
+}
+
 CostTable costTable(const ModelConfig& config, const OperatorWindows& windows, std::int64_t context_tokens) {
   CostTable table{.context_tokens = context_tokens, .rows = {}};
   for (int layer = 0; layer < config.layers; ++layer) {

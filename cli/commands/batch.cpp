@@ -26,6 +26,18 @@ double secondsNow() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// Where the store tells nothing of how long things take. What cannot be timed stays unknown: the run says why.
+void timeTheModel(BatchQueue& queue, Workbench& workbench, Terminal& terminal) {
+  if (queue.remaining(0).unknown == 0) return;
+  const RunSpec& spec = queue.entries().front().planned.spec;
+  try {
+    queue.assume(spec.model_fingerprint, spec.device,
+                 workbench.secondsPerToken(spec.model_path, {.device = spec.device}, terminal));
+  } catch (const Error& problem) {
+    if (problem.kind() == ErrorKind::Stopped) throw;
+  }
+}
+
 /// A batch under way: does what the queue says is next.
 class BatchJob {
  public:
@@ -36,6 +48,7 @@ class BatchJob {
 
   /// Ends when nothing is left to do, or a stop signal came.
   void run() {
+    timeTheModel(queue_, workbench_, terminal_);
     terminal_.log(LogEvent::Level::Info, fmt::format("{} of {} runs to go; time {}", left(), queue_.entries().size(),
                                                      timeText(queue_.remaining(secondsNow()))));
     while (!stopSignalled()) {
@@ -146,6 +159,8 @@ void batch(const BatchOptions& options, Terminal& terminal) {
     if (std::filesystem::exists(batch.store)) store.emplace(Store::open(batch.store));
     BatchQueue queue(plan, store ? &*store : nullptr);
     if (options.retry) queue.retry();
+    Workbench workbench;
+    timeTheModel(queue, workbench, terminal);
     const Estimate remaining = queue.remaining(0);
     return print(queue, remaining, "\ntime " + timeText(remaining));
   }

@@ -8,6 +8,7 @@
 #include "cli/commands/commands.h"
 #include "cli/inputs.h"
 #include "cli/run_report.h"
+#include "sessions/store.h"
 
 namespace interleave::cli {
 namespace {
@@ -16,6 +17,14 @@ struct CostOptions {
   Workbench::CostRequest request;
   HybridOptions hybrid;
   std::vector<std::string> placements;
+  std::string store;
+  RunId run = 0;
+};
+
+/// A placement that is measured, by its name.
+struct Subject {
+  std::string label;
+  Placement placement;
 };
 
 struct Measure {
@@ -29,28 +38,22 @@ const std::vector<Measure>& measures() {
   return all;
 }
 
-nlohmann::json pointsOf(const MeasuredCost& cost) {
-  nlohmann::json points = nlohmann::json::array();
-  for (const CostPoint& point : cost.points) {
-    points.push_back({{"context_tokens", point.context_tokens},
-                      {"prefill_seconds", point.prefillSeconds()},
-                      {"decode_seconds", point.decodeSeconds()},
-                      {"cache_bytes", point.cache_bytes},
-                      {"computed_cache_bytes", point.computed_bytes},
-                      {"repeats", point.decode_samples.size()},
-                      {"prefill_samples", point.prefill_samples},
-                      {"decode_samples", point.decode_samples}});
-  }
-  return points;
+std::string head() {
+  return fmt::format("{:<28} {:>2} {:>9} {:>11} {:>9} {:>11} {:>9} {:>11} {:>12} {:>4}\n", "placement", "K", "tokens",
+                     "prefill s", "computed", "ms/token", "computed", "cache MB", "computed MB", "n");
 }
 
-std::string rowsOf(const std::string& label, const MeasuredCost& cost) {
+/// Computed: the teacher's time by the ratio of FLOPs.
+std::string rowsOf(const std::string& label, const MeasuredCost& cost, const MeasuredCost& teacher) {
   std::string text;
-  for (const CostPoint& point : cost.points) {
-    text += fmt::format("{:<28} {:>2} {:>9} {:>11.3f} {:>11.2f} {:>11.3f} {:>12.3f} {:>4}\n", label,
+  for (std::size_t i = 0; i < cost.points.size(); ++i) {
+    const CostPoint& point = cost.points[i];
+    text += fmt::format("{:<28} {:>2} {:>9} {:>11.3f} {:>9.3f} {:>11.2f} {:>9.2f} {:>11.3f} {:>12.3f} {:>4}\n", label,
                         cost.placement.fullCount(), point.context_tokens, point.prefillSeconds(),
-                        point.decodeSeconds() * 1e3, static_cast<double>(point.cache_bytes) / 1e6,
-                        static_cast<double>(point.computed_bytes) / 1e6, point.decode_samples.size());
+                        computedPrefillSeconds(point, teacher.points[i]), point.decodeSeconds() * 1e3,
+                        computedDecodeSeconds(point, teacher.points[i]) * 1e3,
+                        static_cast<double>(point.cache_bytes) / 1e6, static_cast<double>(point.computed_bytes) / 1e6,
+                        point.decode_samples.size());
   }
   return text;
 }
@@ -82,32 +85,63 @@ Workbench::Candidates sharedCandidates(const CostOptions& options) {
   return first;
 }
 
-void cost(const CostOptions& options, Terminal& terminal) {
-  Workbench::CostRequest request = options.request;
-  const ModelFiles files = ModelFiles::open(request.model);
+/// The run that costs are kept with: its model has to be the one measured, and its bank is the one meant.
+void takeFromRun(CostOptions& options, const ModelFiles& files, std::vector<Subject>& subjects) {
+  const Store store = Store::open(options.store);
+  const RunSpec spec = store.spec(options.run);
+  if (!spec.model_fingerprint.empty() && spec.model_fingerprint != files.fingerprint()) {
+    throw badInput(options.store, "run " + std::to_string(options.run), "it is of another model");
+  }
+  if (options.hybrid.bank.empty()) options.hybrid.bank = spec.bank_dir;
+  options.request.candidates = {options.hybrid.bank, spec.bank_settings, {}};
+  if (!options.placements.empty()) return;
+  for (const PlacementEvent& found : store.placements(options.run)) {
+    subjects.push_back({"found, budget " + found.budget.text(), found.placement});
+  }
+  if (subjects.empty()) throw usageError("--run", "run " + std::to_string(options.run) + " has found no placement");
+}
+
+void keep(const CostOptions& options, const std::vector<CostEvent>& costs) {
+  StoreWriter writer(options.store);
+  for (const CostEvent& cost : costs) writer.record(options.run, cost);
+  if (!writer.flush()) throw failure(options.store, writer.status().problem);
+}
+
+void cost(CostOptions options, Terminal& terminal) {
+  const ModelFiles files = ModelFiles::open(options.request.model);
+  std::vector<Subject> subjects;
+  if (options.run != 0) takeFromRun(options, files, subjects);
+  for (const std::string& text : options.placements) {
+    subjects.push_back({text, options.hybrid.placement(text, files)});
+  }
+  if (!options.placements.empty()) {
+    const Workbench::Candidates named = sharedCandidates(options);
+    if (options.run == 0 || !named.bank_settings.is_null()) options.request.candidates = named;
+  }
   std::vector<Placement> placements;
-  for (const std::string& text : options.placements) placements.push_back(options.hybrid.placement(text, files));
-  request.candidates = sharedCandidates(options);
-  const std::vector<MeasuredCost> found = Workbench().measureCost(request, placements, terminal);
+  for (const Subject& subject : subjects) placements.push_back(subject.placement);
+  const std::vector<MeasuredCost> found = Workbench().measureCost(options.request, placements, terminal);
 
   nlohmann::json results = nlohmann::json::array();
-  std::string crossings, text = fmt::format("{:<28} {:>2} {:>9} {:>11} {:>11} {:>11} {:>12} {:>4}\n", "placement", "K",
-                                            "tokens", "prefill s", "ms/token", "cache MB", "computed MB", "n");
-  text += rowsOf("teacher", found.front());
-  for (std::size_t i = 0; i < placements.size(); ++i) {
-    const std::string& label = options.placements[i];
-    const MeasuredCost& cost = *std::ranges::find(found, placements[i], &MeasuredCost::placement);
-    nlohmann::json result = toJson(placements[i]);
+  const MeasuredCost& teacher = found.front();
+  std::string crossings, text = head() + rowsOf("teacher", teacher, teacher);
+  std::vector<CostEvent> costs;
+  for (const auto& [label, placement] : subjects) {
+    const MeasuredCost& cost = *std::ranges::find(found, placement, &MeasuredCost::placement);
+    nlohmann::json result = toJson(placement);
     result["placement"] = label;
-    result["points"] = pointsOf(cost);
-    if (&cost != &found.front()) {
-      text += rowsOf(label, cost);
-      result["crossover_tokens"] = crossovers(cost, found.front(), label, crossings);
+    result["points"] = toJson(cost);
+    if (&cost != &teacher) {
+      text += rowsOf(label, cost, teacher);
+      result["crossover_tokens"] = crossovers(cost, teacher, label, crossings);
     }
     results.push_back(std::move(result));
+    costs.push_back({label, cost, teacher});
   }
   text.pop_back();
-  terminal.print({{"teacher", pointsOf(found.front())}, {"results", std::move(results)}}, text + crossings);
+  if (options.run != 0) keep(options, costs);
+  text += "\n" + teacher.manner + "; computed: the teacher's time, by the ratio of FLOPs" + crossings;
+  terminal.print({{"manner", teacher.manner}, {"teacher", toJson(teacher)}, {"results", std::move(results)}}, text);
 }
 
 }  // namespace
@@ -118,7 +152,11 @@ void declareCost(CLI::App& app, Terminal& terminal) {
   CLI::App* command = app.add_subcommand("cost", "Measure time and memory of placements beside the teacher's");
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   options->hybrid.addTo(*command);
-  addPlacements(*command, options->placements);
+  CLI::Option* placement = addPlacements(*command, options->placements)->required(false);
+  CLI::Option* run = command->add_option("--run", options->run, "A run of the store: what is measured is kept with it, "
+                                         "what it found unless placements are named, with its bank");
+  command->add_option("--store", options->store, "That of the run")->needs(run);
+  run->needs("--store");
   command->add_option("--lengths", request.lengths, "Of the contexts, in tokens")
       ->delimiter(',')
       ->check(CLI::Range(1, 1 << 20))
@@ -130,7 +168,10 @@ void declareCost(CLI::App& app, Terminal& terminal) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   addExecutionOptions(*command, request.execution);
-  command->callback([options, &terminal] { cost(*options, terminal); });
+  command->callback([options, &terminal, placement, run] {
+    if (placement->count() == 0 && run->count() == 0) throw usageError("--placement", "name one, or a --run");
+    cost(*options, terminal);
+  });
 }
 
 }  // namespace interleave::cli

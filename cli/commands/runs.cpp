@@ -59,6 +59,18 @@ void show(const RunOptions& options, Terminal& terminal) {
                           score.standard_error, score.unit, score.samples);
     }
   }
+  document["costs"] = nlohmann::json::array();
+  for (const CostEvent& event : store.costs(options.run)) {
+    document["costs"].push_back({{"label", event.label},
+                                 {"placement", toJson(event.cost.placement)},
+                                 {"manner", event.cost.manner},
+                                 {"points", toJson(event.cost)},
+                                 {"teacher", toJson(event.teacher)}});
+    const CostPoint &last = event.cost.points.back(), &teacher = event.teacher.points.back();
+    text += fmt::format("\n{:<24} at {} tokens: prefill {:.3f} s, {:.2f} ms a token; teacher {:.3f} s, {:.2f} ms",
+                        event.label, last.context_tokens, last.prefillSeconds(), 1e3 * last.decodeSeconds(),
+                        teacher.prefillSeconds(), 1e3 * teacher.decodeSeconds());
+  }
   document["exports"] = nlohmann::json::array();
   for (const ExportRecord& record : store.exports(options.run)) {
     document["exports"].push_back({{"created", record.created}, {"format", record.format}, {"path", record.path}});

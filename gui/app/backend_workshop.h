@@ -48,6 +48,9 @@ class BackendWorkshop final : public Workshop {
                                         Progress& progress) override {
     return bench_.measureCost(request, placements, progress);
   }
+  double secondsPerToken(const std::filesystem::path& model, const Execution& execution, Progress& progress) override {
+    return bench_.secondsPerToken(model, execution, progress);
+  }
   std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override {
     return bench_.exportPlacement(request, progress);
   }

@@ -66,9 +66,8 @@ void Comparisons::judgeCompared() {
   judging_.want(std::move(list));
 }
 
-void Comparisons::judgeShown() {
+EvaluationQueue::Wanted Comparisons::shown() const {
   const Placement& shown = editor_.placement();
-  if (shown.layers() == 0) return;
   const KnownPlacement* known = book_.find(shown);
   const QString label = known != nullptr ? known->label
                         : editor_.edited()
@@ -76,13 +75,19 @@ void Comparisons::judgeShown() {
                             : tr("%1, K = %2")
                                   .arg(runTitle(run_.record().id, run_.record().spec.title, run_.record().spec.method))
                                   .arg(shown.fullCount());
+  return wanted(label, shown);
+}
+
+void Comparisons::judgeShown() {
+  const EvaluationQueue::Wanted what = shown();
+  if (what.placement.layers() == 0) return;
   const std::string manner = judging_.manner();
   std::vector<EvaluationQueue::Wanted> list;
   const auto want = [&](const QString& name, const Placement& placement) {
     const KnownPlacement* entry = book_.find(placement);
     if (entry == nullptr || !entry->thorough || entry->manner != manner) list.push_back(wanted(name, placement));
   };
-  want(label, shown);
+  want(what.label, what.placement);
   for (const KnownPlacement& reference : references()) want(reference.label, reference.placement);
   want(tr("teacher"), teacher());
   judging_.want(std::move(list));

@@ -4,13 +4,13 @@
 #include <QObject>
 #include <vector>
 
-#include "backend/core/measured_cost.h"
+#include "backend/core/events.h"
 #include "gui/app/evaluation_queue.h"
 
 namespace interleave::gui {
 
-/// What the placement measured last, and the teacher beside it, cost on this machine. Measuring is a job. Lives in the
-/// window's thread.
+/// What placements, and the teacher in turn with each, cost on this machine, as they were measured or as the run shown
+/// tells. Measuring is a job. Lives in the window's thread.
 class CostMeasurement final : public QObject {
   Q_OBJECT
  public:
@@ -18,20 +18,22 @@ class CostMeasurement final : public QObject {
   CostMeasurement(Workshop& workshop, JobList& jobs, EvaluationQueue::RequestMaker make_request)
       : workshop_(workshop), jobs_(jobs), make_request_(std::move(make_request)) {}
 
-  void measure(const Placement& placement);  ///< With the model and bank of now; none: nothing happens.
-  void forget();                             ///< Another model or bank is shown.
+  void measure(const EvaluationQueue::Wanted& what);  ///< With the model and bank of now; none: nothing happens.
+  void know(const std::vector<CostEvent>& costs);  ///< Of the run shown.
+  void forget();                                   ///< Another model or bank is shown.
 
   bool running() const;
-  const std::vector<MeasuredCost>& costs() const { return costs_; }  ///< The teacher's first; empty: none measured.
+  const CostEvent* of(const Placement& placement) const;  ///< The newest; null: not measured.
 
  Q_SIGNALS:
   void changed();
+  void measured(const CostEvent& cost, const std::shared_ptr<RunRecord>& result_of);  ///< As in Wanted.
 
  private:
   Workshop& workshop_;
   JobList& jobs_;
   EvaluationQueue::RequestMaker make_request_;
-  std::vector<MeasuredCost> costs_;
+  std::vector<CostEvent> costs_;
 };
 
 }  // namespace interleave::gui

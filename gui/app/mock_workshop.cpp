@@ -193,9 +193,10 @@ std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& re
 
 std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest& request,
                                                     std::span<const Placement> placements, Progress& progress) {
-  std::vector<MeasuredCost> costs{{Placement(script_.layers, MixerKind::Full)}};
+  const std::string manner = "invented; medians of " + std::to_string(request.repeats);
+  std::vector<MeasuredCost> costs{{.placement = Placement(script_.layers, MixerKind::Full), .manner = manner}};
   for (const Placement& placement : placements) {
-    if (placement != costs.front().placement) costs.push_back({placement});
+    if (placement != costs.front().placement) costs.push_back({.placement = placement, .manner = manner});
   }
   for (const std::int64_t tokens : request.lengths) {
     take(evaluation_milliseconds_ / 4, "measuring contexts of " + std::to_string(tokens) + " tokens", progress);
@@ -206,7 +207,9 @@ std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest
       const double token = 0.03 + 0.01 * (1 - kept) + 1e-5 * kept * static_cast<double>(tokens);
       CostPoint point{.context_tokens = tokens,
                       .cache_bytes = 2 * table.cacheBytes(cost.placement),
-                      .computed_bytes = table.cacheBytes(cost.placement)};
+                      .computed_bytes = table.cacheBytes(cost.placement),
+                      .prefill_flops = 1e9 * static_cast<double>(tokens) * (1 + kept),
+                      .decode_flops = 1e9 * (1 + kept)};
       for (int i = 0; i < request.repeats; ++i) {
         point.decode_samples.push_back(token * (1 + 0.01 * i));
         point.prefill_samples.push_back(token * static_cast<double>(tokens) / 40 * (1 + 0.01 * i));

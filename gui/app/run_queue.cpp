@@ -13,6 +13,18 @@ namespace {
 
 const QString kJudging = QStringLiteral("queue");  ///< The slot of evaluations.
 
+/// Where the store tells nothing of how long things take. What cannot be timed stays unknown: the run says why.
+void timeTheModel(BatchQueue& queue, Workshop& workshop, Progress& progress) {
+  if (queue.remaining(0).unknown == 0) return;
+  const RunSpec& spec = queue.entries().front().planned.spec;
+  try {
+    queue.assume(spec.model_fingerprint, spec.device,
+                 workshop.secondsPerToken(spec.model_path, {.device = spec.device}, progress));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::Stopped) throw;
+  }
+}
+
 }  // namespace
 
 RunQueue::RunQueue(Workshop& workshop, JobList& jobs, RunLibrary& library, RunController& controller, Launch launch)
@@ -42,13 +54,15 @@ void RunQueue::tell() {
 void RunQueue::add(Batch batch) {
   if (!library_.isOpen()) throw usageError("queue", "open a store first");
   jobs_.start(tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
-              [this, batch = std::move(batch), store = library_.file(),
-               catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress&) -> std::function<void()> {
+              [this, batch = std::move(batch), store = library_.file(), &workshop = workshop_,
+               catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](
+                  Progress& progress) -> std::function<void()> {
                 Batch planned = batch;
                 const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
                 if (made) planned.bank_settings = nlohmann::json::object();
                 const Store reader = Store::open(store);
                 const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
+                timeTheModel(*found, workshop, progress);
                 return [this, found, store] {
                   if (store != library_.file()) return;
                   store_ = store;
@@ -238,10 +252,12 @@ QVariant RunQueue::headerData(int section, Qt::Orientation orientation, int role
 }
 
 QString estimateText(const Estimate& estimate) {
-  if (estimate.unknown == 0) return RunQueue::tr("about %1").arg(durationText(estimate.seconds));
+  const QString time = durationText(estimate.seconds);
+  const QString about = estimate.rough ? RunQueue::tr("roughly %1").arg(time) : RunQueue::tr("about %1").arg(time);
+  if (estimate.unknown == 0) return about;
   if (estimate.seconds == 0) return RunQueue::tr("unknown");
   const QString jobs = estimate.unknown == 1 ? RunQueue::tr("1 job") : RunQueue::tr("%1 jobs").arg(estimate.unknown);
-  return RunQueue::tr("about %1 and %2 of unknown time").arg(durationText(estimate.seconds), jobs);
+  return RunQueue::tr("%1 and %2 of unknown time").arg(about, jobs);
 }
 
 }  // namespace interleave::gui

@@ -82,7 +82,7 @@ class RunQueue final : public QAbstractTableModel {
   QElapsedTimer clock_;
 };
 
-/// "about 12:30", "about 12:30 and 3 jobs of unknown time", "unknown".
+/// "about 12:30", "roughly 12:30", "about 12:30 and 3 jobs of unknown time", "unknown".
 QString estimateText(const Estimate& estimate);
 
 }  // namespace interleave::gui

@@ -62,6 +62,13 @@ Studio::Studio(Workshop& workshop)
   connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
   connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
   connect(&comparisons_, &Comparisons::recorded, this, &Studio::flushStore);
+  connect(&measured_cost_, &CostMeasurement::measured, this,
+          [this](const CostEvent& cost, const std::shared_ptr<RunRecord>& result_of) {
+            if (!result_of || result_of->id == 0 || library_.writer() == nullptr) return;
+            library_.writer()->record(result_of->id, cost);
+            result_of->addCost(cost);
+            flushStore(result_of->id);
+          });
   connect(&run_, &RunModel::shownChanged, this, &Studio::runShown);
   connect(&run_, &RunModel::changed, this, &Studio::runChanged);
   connect(&neighbourhood_, &Neighbourhood::changed, this,
@@ -173,6 +180,7 @@ void Studio::openStore(const std::filesystem::path& file) {
     // What was asked of the store before means nothing in this one, and its runs have other numbers.
     for (const QString& slot : {QStringLiteral("show"), QStringLiteral("begin")}) jobs_.cancelSlot(slot);
     comparisons_.stopJudging();
+    measured_cost_.forget();
     if (run_.record().id != 0) run_.show(std::make_shared<RunRecord>());
     setupChanged();
     log_.add(LogEvent::Level::Info, tr("store %1: %2 runs").arg(qt(file.string())).arg(library_.rowCount()));
@@ -498,6 +506,7 @@ void Studio::runShown() {
   logged_ = {};
   told_changes_ = run_.record().changes.size();
   refreshSubject();
+  measured_cost_.know(run_.record().costs);
   editor_.load(run_.placement(), run_.record().operators());
   editor_.setPins(pinsOf(run_.record()));
 }

@@ -6,6 +6,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -37,7 +39,7 @@ CachePane::CachePane(Studio& studio)
   measured_->setWordWrap(true);
   measure_->setToolTip(tr("Time of prefill and decoding on this machine, for the placement shown and the teacher"));
   connect(measure_, &QPushButton::clicked, this,
-          [this] { studio_.measuredCost().measure(studio_.editor().placement()); });
+          [this] { studio_.measuredCost().measure(studio_.comparisons().shown()); });
   connect(&studio_.measuredCost(), &CostMeasurement::changed, this, &Pane::touch);
   connect(&studio_.jobs(), &JobList::started, this, &CachePane::refreshButton);
   connect(&studio_.jobs(), &JobList::finished, this, &CachePane::refreshButton);
@@ -71,14 +73,22 @@ std::vector<CachePane::Line> CachePane::lines() const {
   return lines;
 }
 
+/// A time that is measured: how it is read, and computed from the teacher's.
+struct CachePane::Time {
+  QString title;
+  double scale;  ///< From seconds to what is drawn.
+  double (CostPoint::*read)() const;
+  double (*computed)(const CostPoint& point, const CostPoint& teacher);
+};
+
 void CachePane::refresh() {
   const std::vector<Line> shown = lines();
   std::vector<Panel> panels{bytesPanel(shown)};
-  if (!studio_.measuredCost().costs().empty() && !shown.empty()) {
+  if (const CostEvent* cost = measured(shown)) {
     panels.front().title = tr("cache, computed; ○ as held");
-    const auto milliseconds = [](const CostPoint& point) { return 1e3 * point.decodeSeconds(); };
-    panels.push_back(timePanel(tr("a token decoded, ms"), milliseconds, shown));
-    panels.push_back(timePanel(tr("prefill, s"), &CostPoint::prefillSeconds, shown));
+    const Time decoding{tr("a token decoded, ms"), 1e3, &CostPoint::decodeSeconds, &computedDecodeSeconds};
+    const Time prefill{tr("prefill, s"), 1, &CostPoint::prefillSeconds, &computedPrefillSeconds};
+    for (const Time& time : {decoding, prefill}) panels.push_back(timePanel(time, *cost, shown));
   }
   figure_->setPanels(std::move(panels));
   legend_->setText(shown.empty() ? tr("Open a model to see what its caches cost.") : legendOf(shown));
@@ -94,10 +104,8 @@ void CachePane::refreshButton() {
   measure_->setEnabled(!running && studio_.editor().placement().layers() > 0);
 }
 
-const MeasuredCost* CachePane::measuredOf(const Placement& placement) const {
-  const std::vector<MeasuredCost>& costs = studio_.measuredCost().costs();
-  const auto found = std::ranges::find(costs, placement, &MeasuredCost::placement);
-  return found == costs.end() ? nullptr : &*found;
+const CostEvent* CachePane::measured(const std::vector<Line>& lines) const {
+  return lines.size() > 1 ? studio_.measuredCost().of(lines[1].placement) : nullptr;
 }
 
 Panel CachePane::bytesPanel(const std::vector<Line>& lines) const {
@@ -116,9 +124,11 @@ Panel CachePane::bytesPanel(const std::vector<Line>& lines) const {
       series.y.push_back(bytes);
     }
     panel.series.push_back(std::move(series));
-    if (const MeasuredCost* cost = measuredOf(line.placement)) {
-      Series held{.name = tr("%1, held").arg(line.name), .color = line.color, .style = Series::Style::Rings};
-      for (const CostPoint& point : cost->points) {
+  }
+  if (const CostEvent* cost = measured(lines)) {
+    for (const auto& [line, of] : {std::pair(&lines[0], &cost->teacher), std::pair(&lines[1], &cost->cost)}) {
+      Series held{.name = tr("%1, held").arg(line->name), .color = line->color, .style = Series::Style::Rings};
+      for (const CostPoint& point : of->points) {
         held.x.push_back(static_cast<double>(point.context_tokens));
         held.y.push_back(static_cast<double>(point.cache_bytes));
       }
@@ -141,30 +151,37 @@ Panel CachePane::bytesPanel(const std::vector<Line>& lines) const {
   return panel;
 }
 
-Panel CachePane::timePanel(const QString& title, const CostReading& time, const std::vector<Line>& lines) const {
-  Panel panel{.title = title,
+Panel CachePane::timePanel(const Time& time, const CostEvent& measured, const std::vector<Line>& lines) {
+  Panel panel{.title = time.title,
               .x = {.label = tr("context, tokens"), .kind = Axis::Kind::Tokens, .logarithmic = true},
               .y = {.least = 0},
               .stretch = 0.6};
-  const MeasuredCost& teacher = studio_.measuredCost().costs().front();
+  const auto read = [&time](const CostPoint& point) { return time.scale * (point.*time.read)(); };
   double most = 0;
-  for (const Line& line : lines) {
-    const MeasuredCost* cost = measuredOf(line.placement);
-    if (cost == nullptr) continue;
-    Series series{.name = line.name, .color = line.color, .style = Series::Style::DashedPoints};
-    for (const CostPoint& point : cost->points) {
-      series.x.push_back(static_cast<double>(point.context_tokens));
-      series.y.push_back(time(point));
-      most = std::max(most, time(point));
+  const auto add = [&](const QString& name, const QColor& color, Series::Style style, const auto& value) {
+    Series series{.name = name, .color = color, .style = style};
+    for (std::size_t i = 0; i < measured.cost.points.size(); ++i) {
+      const double seconds = value(i);
+      if (!std::isfinite(seconds)) continue;
+      series.x.push_back(static_cast<double>(measured.cost.points[i].context_tokens));
+      series.y.push_back(seconds);
+      most = std::max(most, seconds);
     }
-    panel.series.push_back(std::move(series));
-    if (const std::optional<Crossover> at = crossover(*cost, teacher, time)) {
-      panel.marks.push_back({.shape = Mark::Shape::Ring,
-                             .x = at->tokens,
-                             .y = at->value,
-                             .text = tr("%1 tokens").arg(fixedText(at->tokens, 0)),
-                             .color = theme().changed});
-    }
+    if (!series.x.isEmpty()) panel.series.push_back(std::move(series));
+  };
+  const std::vector<CostPoint>&points = measured.cost.points, &teachers = measured.teacher.points;
+  add(lines[0].name, lines[0].color, Series::Style::DashedPoints, [&](std::size_t i) { return read(teachers[i]); });
+  if (measured.cost.placement != measured.teacher.placement) {
+    add(lines[1].name, lines[1].color, Series::Style::DashedPoints, [&](std::size_t i) { return read(points[i]); });
+    add(tr("%1, by FLOPs").arg(lines[1].name), theme().muted, Series::Style::Line,
+        [&](std::size_t i) { return time.scale * time.computed(points[i], teachers[i]); });
+  }
+  if (const std::optional<Crossover> at = crossover(measured.cost, measured.teacher, read)) {
+    panel.marks.push_back({.shape = Mark::Shape::Ring,
+                           .x = at->tokens,
+                           .y = at->value,
+                           .text = tr("%1 tokens").arg(fixedText(at->tokens, 0)),
+                           .color = theme().changed});
   }
   panel.y.most = 1.08 * most;
   return panel;
@@ -189,22 +206,22 @@ QString CachePane::legendOf(const std::vector<Line>& lines) const {
 }
 
 QString CachePane::measuredText(const std::vector<Line>& lines) const {
-  const std::vector<MeasuredCost>& costs = studio_.measuredCost().costs();
-  if (costs.empty() || lines.empty()) return {};
-  const CostPoint& last = costs.front().points.back();
+  const CostEvent* measured = this->measured(lines);
+  if (measured == nullptr) return {};
+  const auto& [label, cost, teacher] = *measured;
+  const CostPoint& last = teacher.points.back();
   QStringList words{tr("measured: medians, n = %1").arg(last.decode_samples.size())};
-  const MeasuredCost* shown = lines.size() > 1 ? measuredOf(lines[1].placement) : nullptr;
-  if (shown == nullptr) return words.front() + tr("; not of the placement shown");
-  if (shown == &costs.front()) return words.front();
+  if (cost.placement == teacher.placement) return words.front();
   const auto add = [&](const QString& what, const CostReading& reading) {
-    const std::optional<Crossover> at = crossover(*shown, costs.front(), reading);
+    const std::optional<Crossover> at = crossover(cost, teacher, reading);
     words << (at ? tr("%1 faster from %2 tokens").arg(what, fixedText(at->tokens, 0))
-              : cheaperAtLast(*shown, costs.front(), reading)
+              : cheaperAtLast(cost, teacher, reading)
                   ? tr("%1 faster throughout").arg(what)
                   : tr("%1 not faster at %2").arg(what, tokensText(static_cast<double>(last.context_tokens))));
   };
   add(tr("decoding"), &CostPoint::decodeSeconds);
   add(tr("prefill"), &CostPoint::prefillSeconds);
+  words << tr("grey: by FLOPs, from the teacher's");
   return words.join(u'\n');
 }
 

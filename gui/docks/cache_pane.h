@@ -11,7 +11,8 @@ class QPushButton;
 namespace interleave::gui {
 
 /// Bytes of cache, states included, against the context length, for the teacher and placements; and once measured, the
-/// time that decoding and prefill take. Where a placement begins to save is marked.
+/// time that decoding and prefill take, beside what FLOPs alone would make of the teacher's. Where a placement begins to
+/// save is marked.
 class CachePane final : public Pane {
   Q_OBJECT
  public:
@@ -29,8 +30,9 @@ class CachePane final : public Pane {
   };
   std::vector<Line> lines() const;
   Panel bytesPanel(const std::vector<Line>& lines) const;
-  Panel timePanel(const QString& title, const CostReading& time, const std::vector<Line>& lines) const;
-  const MeasuredCost* measuredOf(const Placement& placement) const;  ///< Null: not measured.
+  struct Time;
+  static Panel timePanel(const Time& time, const CostEvent& measured, const std::vector<Line>& lines);
+  const CostEvent* measured(const std::vector<Line>& lines) const;  ///< Of the placement shown; null: it was not.
   QString legendOf(const std::vector<Line>& lines) const;
   QString measuredText(const std::vector<Line>& lines) const;
   void refreshButton();

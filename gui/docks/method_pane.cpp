@@ -70,16 +70,11 @@ void MethodPane::refresh() {
 std::vector<Panel> MethodPane::panels() const {
   const RunRecord& record = studio_.run().record();
   const StepEvent* step = studio_.run().step();
-  const Placement shown = studio_.run().placement();
   std::vector<Panel> all;
-  if (step != nullptr && !record.layer_scores.empty()) {
-    all = scoringPanels(record, static_cast<std::size_t>(step->step), shown);
-    if (std::optional<Panel> picture = mask()) all.push_back(*std::move(picture));
-  } else if (step != nullptr && record.trials.empty()) {
-    all = gatePanels(record, *step, shown);
-    if (record.spec.method == "flashmorph") all.push_back(selectionCostPanel(*step));
-    if (auto sweep = sweepPanel(studio_.neighbourhood().of(record.id).sweep, record.id))
-      all.push_back(*std::move(sweep));
+  if (step != nullptr) {
+    all = methodPanels(record, *step, studio_.run().placement(), studio_.neighbourhood().of(record.id).sweep);
+    const std::optional<Panel> picture = record.layer_scores.empty() ? std::nullopt : mask();
+    if (picture) all.push_back(*picture);
   }
   if (!all.empty()) return all;
   const QString text = record.trials.empty() ? tr("What the method tells of itself shows here, once a run goes on.")

@@ -276,6 +276,16 @@ std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, 
   return panels;
 }
 
+std::vector<Panel> methodPanels(const RunRecord& record, const StepEvent& step, const Placement& shown,
+                                const Sweep& sweep) {
+  if (!record.trials.empty()) return {};
+  if (!record.layer_scores.empty()) return scoringPanels(record, static_cast<std::size_t>(step.step), shown);
+  std::vector<Panel> all = gatePanels(record, step, shown);
+  if (record.spec.method == "flashmorph") all.push_back(selectionCostPanel(step));
+  if (std::optional<Panel> swept = sweepPanel(sweep, record.id)) all.push_back(*std::move(swept));
+  return all;
+}
+
 Panel maskPanel(const MaskShape& shape) {
   const std::int64_t step = std::max<std::int64_t>(1, (shape.tokens + kMaskCells - 1) / kMaskCells);
   const auto cells = static_cast<int>((shape.tokens + step - 1) / step);

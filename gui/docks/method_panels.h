@@ -28,6 +28,10 @@ Panel selectionCostPanel(const StepEvent& step);
 /// the score that ranks where it joins them, and how soon the ranking settles.
 std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown);
 
+/// All of these as a method has them, at a step of a run; nothing of one that tries placements (see trialPanels).
+std::vector<Panel> methodPanels(const RunRecord& record, const StepEvent& step, const Placement& shown,
+                                const Sweep& sweep);
+
 /// Which keys each query of a prompt sees in a layer with a sliding window: `window` last tokens, the first `sinks`,
 /// and from `answer_begin` on all of them where `prompt_only`.
 struct MaskShape {

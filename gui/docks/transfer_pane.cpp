@@ -122,7 +122,7 @@ void TransferPane::refresh() {
       tr("[ ] 95 % interval · * worse than its column's best, by that of the difference · ρ with the first column"));
 }
 
-Panel TransferPane::matrix(const TransferTable& table, const std::string& task) const {
+Panel TransferPane::matrix(const TransferTable& table, const std::string& task) {
   const auto rows = static_cast<int>(table.rows.size()), columns = static_cast<int>(table.columns.size());
   Panel panel{.x = {.kind = Axis::Kind::Category, .least = -0.5, .most = columns - 0.5},
               .y = {.kind = Axis::Kind::Category, .reversed = true, .least = -0.5, .most = rows - 0.5}};

@@ -18,6 +18,7 @@ class TransferPane final : public Pane {
   explicit TransferPane(Studio& studio);
   /// For a condition, under which what `runs` found is then judged; none: what the run shown found.
   void askCondition(std::vector<RunId> runs);
+  static Panel matrix(const TransferTable& table, const std::string& task);
 
  Q_SIGNALS:
   void judgingWanted();  ///< Of the runs that the user has selected.
@@ -27,7 +28,6 @@ class TransferPane final : public Pane {
 
  private:
   void fillTasks(const std::vector<std::string>& tasks);
-  Panel matrix(const TransferTable& table, const std::string& task) const;
 
   Studio& studio_;
   QComboBox* task_;

@@ -54,6 +54,13 @@ void addScore(std::vector<std::vector<LayerScoreEvent>>& measures, LayerScoreEve
 
 }  // namespace
 
+void RunRecord::addCost(CostEvent next) {
+  std::erase_if(costs, [&](const CostEvent& known) {
+    return known.cost.placement == next.cost.placement && known.cost.manner == next.cost.manner;
+  });
+  costs.push_back(std::move(next));
+}
+
 void RunRecord::take(MailboxContents contents) {
   for (StepEvent& step : contents.steps) {
     step.checkpoint = {};
@@ -71,6 +78,7 @@ void RunRecord::take(MailboxContents contents) {
           if constexpr (std::is_same_v<T, ScoreEvent>) {
             if (!value.isTransfer()) scores.push_back(std::move(value));
           }
+          if constexpr (std::is_same_v<T, CostEvent>) addCost(std::move(value));
           if constexpr (std::is_same_v<T, InterventionEvent>) changes.push_back(std::move(value.change));
           if constexpr (std::is_same_v<T, EnvironmentEvent>) environment = std::move(value);
           if constexpr (std::is_same_v<T, LogEvent>) {
@@ -111,6 +119,7 @@ RunRecord loadRecord(const Store& store, RunId id) {
   record.trials = store.trials(id);
   record.placements = store.placements(id);
   record.scores = store.scores(id);
+  record.costs = store.costs(id);
   record.changes = record.spec.interventions;
   for (LogEvent& event : store.log(id)) record.log.push_back({std::move(event), QTime()});
   record.logged = static_cast<std::int64_t>(record.log.size());

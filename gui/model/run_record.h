@@ -26,6 +26,7 @@ struct RunRecord {
   std::vector<TrialEvent> trials;  ///< Of methods that try placements, in order.
   std::vector<PlacementEvent> placements;
   std::vector<ScoreEvent> scores;  ///< Without transfers; see Store.
+  std::vector<CostEvent> costs;    ///< The newest of each placement and manner.
   std::vector<Intervention> changes;
   struct Line {
     LogEvent event;
@@ -38,6 +39,7 @@ struct RunRecord {
   static constexpr std::size_t kMostSteps = 4096, kMostLines = 5000;
 
   void take(MailboxContents contents);
+  void addCost(CostEvent next);
   int layers() const;
   /// The operators that a layer may hold, full attention first.
   std::vector<MixerKind> operators() const;

@@ -190,6 +190,7 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
   const Store store = Store::open(request.store);
   for (const Comparison& comparison : comparisons) {
     page.addComparison(comparison, request.against);
+    page.addMeasuredCosts(comparison.runs);
     std::vector<RunId> ids;
     for (const ReportRun& run : comparison.runs) ids.push_back(run.summary.id);
     page.addTransfer(transferIn(store, ids));
@@ -203,7 +204,7 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
   }
   if (request.summary) page.addChanges(runs);
   for (const ReportRun& run : runs) {
-    if (!request.summary) page.addRun(run);
+    if (!request.summary) page.addRun(run, sweepWith(store, run.summary.id));
   }
   const ReportDocument& document = page.document();
   if (suffix == ".md") return writeMarkdown(document, request.file);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gui/docks/method_panels.h"
+#include "gui/docks/transfer_pane.h"
 #include "gui/plots/export.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -21,7 +23,13 @@ bool drawsAnything(const Pane& pane) {
 }  // namespace
 
 ReportFigures::ReportFigures(Workshop& workshop)
-    : studio_(workshop), logits_(studio_), curves_(studio_), compare_(studio_), evaluation_(studio_) {}
+    : studio_(workshop),
+      logits_(studio_),
+      curves_(studio_),
+      compare_(studio_),
+      evaluation_(studio_),
+      front_(studio_),
+      cache_(studio_) {}
 
 ReportFigure ReportFigures::draw(Pane& pane, int height) {
   pane.refreshNow();
@@ -30,14 +38,35 @@ ReportFigure ReportFigures::draw(Pane& pane, int height) {
   return {figureSvg(*figure, size), size, figure->accessibleName()};
 }
 
-std::vector<ReportFigure> ReportFigures::ofRun(const std::shared_ptr<RunRecord>& run) {
+ReportFigure ReportFigures::draw(const QString& what, std::vector<Panel> panels, int height) {
+  Figure figure(what);
+  figure.setPanels(std::move(panels));
+  const QSize size(kWidth, height);
+  return {figureSvg(figure, size), size, figure.accessibleName()};
+}
+
+std::vector<ReportFigure> ReportFigures::ofRun(const std::shared_ptr<RunRecord>& run, const Sweep& sweep) {
   if (run->steps.empty() && run->alignments.empty()) return {};
   studio_.run().show(run);
   const int rows = std::clamp(run->layers() * 11, 200, 560);
   std::vector<ReportFigure> figures{draw(logits_, rows)};
   ReportFigure curves = draw(curves_, run->layer_scores.empty() ? 220 : rows);
   if (drawsAnything(curves_)) figures.push_back(std::move(curves));
+  if (run->steps.empty()) return figures;
+  std::vector<Panel> told = methodPanels(*run, run->steps.back(), studio_.run().placement(), sweep);
+  constexpr std::size_t kBeside = 2;  // that a page has room for
+  for (std::size_t first = 0; first < told.size(); first += kBeside) {
+    const auto begin = told.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = told.begin() + static_cast<std::ptrdiff_t>(std::min(first + kBeside, told.size()));
+    figures.push_back(draw(reportText("What the method tells"), {begin, end}, 280));
+  }
   return figures;
+}
+
+std::vector<ReportFigure> ReportFigures::ofCost(const std::shared_ptr<RunRecord>& run) {
+  studio_.run().show(run);
+  if (studio_.editor().placement().layers() == 0) return {};
+  return {draw(cache_, 260)};
 }
 
 std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPlacement>& placements,
@@ -51,16 +80,23 @@ std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPla
   const auto count = static_cast<int>(placements.size());
   std::vector<ReportFigure> figures{draw(compare_, std::clamp(120 + 22 * count, 220, kMostHeight))};
   const auto judged = [](const KnownPlacement& entry) { return !entry.scores.empty(); };
-  if (std::ranges::any_of(placements, judged))
+  if (std::ranges::any_of(placements, judged)) {
     figures.push_back(draw(evaluation_, std::min(80 + 22 * count, kMostHeight)));
+    figures.push_back(draw(front_, 420));
+  }
   return figures;
 }
 
 ReportFigure ReportFigures::ofTrials(const RunRecord& run, const MarkedPlacements& named) {
-  Figure figure(reportText("Losses of the placements tried, and what others found among them"));
-  figure.setPanels(trialPanels(run.trials, named, sampleOf(run.spec)));
-  const QSize size(kWidth, std::clamp(100 + 16 * static_cast<int>(named.size()), 320, kMostHeight));
-  return {figureSvg(figure, size), size, figure.accessibleName()};
+  return draw(reportText("Losses of the placements tried, and what others found among them"),
+              trialPanels(run.trials, named, sampleOf(run.spec)),
+              std::clamp(100 + 16 * static_cast<int>(named.size()), 320, kMostHeight));
+}
+
+ReportFigure ReportFigures::ofTransfer(const TransferTable& table, const std::string& task) {
+  return draw(reportText("What runs found, judged under other conditions: %1").arg(qt(task)),
+              {TransferPane::matrix(table, task)},
+              std::clamp(60 + 24 * static_cast<int>(table.rows.size()), 160, kMostHeight));
 }
 
 /// As PlacementStrip draws it, but written out: a report has hundreds, and a painter writes ten times as much.

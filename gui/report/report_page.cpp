@@ -128,7 +128,7 @@ void ReportPage::addChanges(const std::vector<ReportRun>& runs) {
   this->table(std::move(table));
 }
 
-void ReportPage::addRun(const ReportRun& run) {
+void ReportPage::addRun(const ReportRun& run, const Sweep& sweep) {
   const RunRecord& record = *run.record;
   heading(2, run.summary.title.empty() ? reportText("Run %1").arg(record.id)
                                        : reportText("Run %1: %2").arg(record.id).arg(qt(run.summary.title)));
@@ -138,7 +138,7 @@ void ReportPage::addRun(const ReportRun& run) {
   }
   addFacts(run);
   addPlacements(record);
-  figures(draw_.ofRun(run.record));
+  figures(draw_.ofRun(run.record, sweep));
   std::span<const SettingSpec> search;
   const std::vector<std::string> methods = workshop_.methods();  // a stored run may be of a newer program
   if (std::ranges::find(methods, record.spec.method) != methods.end())

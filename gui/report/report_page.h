@@ -23,12 +23,15 @@ class ReportPage final {
   void addHead(const QString& title, const std::filesystem::path& store, const std::vector<ReportRun>& runs);
   /// Differences are from the placement named `against`; see referencesOf().
   void addComparison(const Comparison& comparison, const std::string& against);
+  /// What placements of these runs were measured to cost. Nothing where none was.
+  void addMeasuredCosts(const std::vector<ReportRun>& runs);
   void addTransfer(const TransferTable& table);  ///< Nothing where nothing was judged so.
   /// Where the named placements stand among all that an enumeration tried. Nothing for other methods.
   void addRegret(const ReportRun& run, const std::map<Placement, std::string>& named);
   /// What the runs of a summary change of their presets, and where they were made; instead of addRun().
   void addChanges(const std::vector<ReportRun>& runs);
-  void addRun(const ReportRun& run);
+  /// `sweep`: the runs that differ from it in one setting alone.
+  void addRun(const ReportRun& run, const Sweep& sweep);
 
   const ReportDocument& document() const { return document_; }
 

@@ -57,6 +57,7 @@ void ReportPage::addTransfer(const TransferTable& table) {
     }
     shown.rows.push_back(std::move(order));
     this->table(std::move(shown));
+    figures({ReportFigures::ofTransfer(table, task)});
   }
 }
 

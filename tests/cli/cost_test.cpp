@@ -60,6 +60,37 @@ TEST_F(CostCommand, IsATable) {
   EXPECT_THAT(result.out, HasSubstr("first:1: the cache is cheaper than the teacher's at every length"));
 }
 
+TEST_F(CostCommand, KeepsWhatARunFoundWithTheRun) {
+  const std::string store = folder_ / "store.sqlite";
+  const CommandResult searched = run({"search", model_, "--bank", folder_ / "bank", "--store", store, "--method",
+                                      "hand-rule", "--budget", "2", "--set", "operators=full,swa", "--set",
+                                      "sliding_window=8", "--set", "prompt_share=0", "--set", "text_tokens=48", "--set",
+                                      "extract=1"});
+  ASSERT_EQ(searched.code, 0) << searched.log;
+  const auto measure = [&](const Words& more) {
+    Words words{"cost", model_, "--store", store, "--run", "1", "--lengths", "16,64", "--repeats", "1", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const CommandResult found = measure({});
+  ASSERT_EQ(found.code, 0) << found.log;
+  EXPECT_EQ(found.json().at("results").size(), 2U) << "both budgets";
+  EXPECT_EQ(found.json().at("results")[0].at("kept_layers").size(), 2U);
+  const CommandResult named = measure({"--placement", "last:1", "--operator", "swa"});
+  ASSERT_EQ(named.code, 0) << named.log;
+  const nlohmann::json shown = run({"runs", "show", "1", "--store", store, "--json"}).json();
+  ASSERT_EQ(shown.at("costs").size(), 3U);
+  EXPECT_EQ(shown.at("costs")[2].at("label"), "last:1");
+  EXPECT_EQ(shown.at("costs")[0].at("points"), found.json().at("results")[0].at("points"));
+  EXPECT_EQ(shown.at("costs")[0].at("teacher"), found.json().at("teacher"));
+  EXPECT_EQ(shown.at("costs")[0].at("manner"), found.json().at("manner"));
+
+  EXPECT_EQ(run({"cost", model_, "--run", "1"}).code, 2) << "of which store?";
+  EXPECT_EQ(run({"cost", model_, "--run", "9", "--store", store}).code, 2) << "there is none";
+  const std::string other = writeModelWithTokenizer(folder_ / "other", 7);
+  EXPECT_EQ(run({"cost", other, "--run", "1", "--store", store}).code, 3) << "another model";
+}
+
 TEST_F(CostCommand, RefusesWhatCannotBeMeasured) {
   EXPECT_EQ(run(words({"--placement", "all", "--lengths", "0"})).code, 2);
   EXPECT_EQ(run(words({"--placement", "all", "--repeats", "0"})).code, 2);

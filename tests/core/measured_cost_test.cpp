@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace interleave {
 namespace {
 
@@ -54,6 +56,16 @@ TEST(Crossover, ReadsWhatItIsAskedFor) {
   const auto at = crossover(cost, teacher, &CostPoint::cache_bytes);
   ASSERT_TRUE(at);
   EXPECT_DOUBLE_EQ(at->tokens, 150);
+}
+
+TEST(CostPoint, IsComputedFromTheTeachersTimeByFlops) {
+  const CostPoint point{.prefill_flops = 30, .decode_flops = 5}, untold{};
+  const CostPoint teacher{
+      .prefill_samples = {4}, .decode_samples = {1}, .prefill_flops = 20, .decode_flops = 10};
+  EXPECT_DOUBLE_EQ(computedPrefillSeconds(point, teacher), 6);
+  EXPECT_DOUBLE_EQ(computedDecodeSeconds(point, teacher), 0.5);
+  EXPECT_TRUE(std::isnan(computedPrefillSeconds(untold, teacher)));
+  EXPECT_TRUE(std::isnan(computedDecodeSeconds(point, untold)));
 }
 
 TEST(CostPoint, TellsMedians) {

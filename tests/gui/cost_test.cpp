@@ -28,18 +28,19 @@ class CostTest final : public QObject {
     QVERIFY(!button(scene).isEnabled());
     QTRY_VERIFY(!scene.studio.measuredCost().running());
 
-    const std::vector<MeasuredCost>& costs = scene.studio.measuredCost().costs();
-    QCOMPARE(costs.size(), 2);
-    QCOMPARE(costs[0].placement, scene.studio.comparisons().teacher());
-    QCOMPARE(costs[1].placement, shown);
+    const CostEvent* found = scene.studio.measuredCost().of(shown);
+    QVERIFY(found != nullptr);
+    QCOMPARE(found->teacher.placement, scene.studio.comparisons().teacher());
+    QCOMPARE(found->cost.placement, shown);
     const std::vector<Panel>& panels = refreshed(scene);
     QCOMPARE(panels.size(), 3);
     for (std::size_t panel : {std::size_t{1}, std::size_t{2}}) {
-      QCOMPARE(panels[panel].series.size(), 2);
+      QCOMPARE(panels[panel].series.size(), 3);  // the teacher's, its own, and that which FLOPs tell
       QCOMPARE(panels[panel].series[0].x, (QVector<double>{512, 1024, 2048, 4096}));
     }
-    QCOMPARE(panels[1].series[1].y[0], 1e3 * costs[1].points[0].decodeSeconds());
-    QCOMPARE(panels[2].series[1].y[3], costs[1].points[3].prefillSeconds());
+    QCOMPARE(panels[1].series[1].y[0], 1e3 * found->cost.points[0].decodeSeconds());
+    QCOMPARE(panels[2].series[1].y[3], found->cost.points[3].prefillSeconds());
+    QCOMPARE(panels[2].series[2].y[3], computedPrefillSeconds(found->cost.points[3], found->teacher.points[3]));
     // The mock's placements are as fast as its teacher at 1000 tokens.
     QCOMPARE(panels[1].marks.size(), 1);
     QVERIFY(std::abs(panels[1].marks[0].x - 1000) < 1e-6);
@@ -54,20 +55,48 @@ class CostTest final : public QObject {
     Scene scene;
     QVERIFY(scene.search());
     button(scene).click();
-    QTRY_VERIFY(!scene.studio.measuredCost().costs().empty());
-    scene.studio.setKept(scene.studio.editor().placement().fullCount() + 1);
-    QCOMPARE(refreshed(scene)[1].series.size(), 1);  // the teacher's
-    QVERIFY(said(scene).contains(QStringLiteral("not of the placement shown")));
+    const Placement measured = scene.studio.editor().placement();
+    QTRY_VERIFY(scene.studio.measuredCost().of(measured) != nullptr);
+    scene.studio.setKept(measured.fullCount() + 1);
+    QCOMPARE(refreshed(scene).size(), 1);
+    QVERIFY(said(scene).isEmpty());
+    scene.studio.setKept(measured.fullCount());
+    QCOMPARE(refreshed(scene).size(), 3);
+  }
+
+  void whatWasMeasuredStaysWithTheRun() {
+    Scene scene;
+    scene.openStore();
+    QVERIFY(scene.search());
+    const RunId run = scene.studio.run().record().id;
+    QVERIFY(run != 0);
+    const Placement measured = scene.studio.editor().placement();
+    button(scene).click();
+    QTRY_COMPARE(scene.studio.run().record().costs.size(), 1);
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    const Store store = Store::open(scene.studio.library().file());
+    QCOMPARE(store.costs(run).size(), 1);
+    QCOMPARE(store.costs(run)[0].cost.placement, measured);
+
+    scene.studio.run().show(std::make_shared<RunRecord>());
+    scene.studio.measuredCost().forget();
+    scene.studio.showRun(run);
+    QTRY_COMPARE(scene.studio.run().record().id, run);
+    QCOMPARE(refreshed(scene).size(), 3);
+    button(scene).click();  // again: the new one takes the old one's place
+    QTRY_VERIFY(!scene.studio.measuredCost().running());
+    QCOMPARE(scene.studio.run().record().costs.size(), 1);
   }
 
   void ofAnotherModelNothingIsKnown() {
     Scene scene;
     QVERIFY(scene.search());
     button(scene).click();
-    QTRY_VERIFY(!scene.studio.measuredCost().costs().empty());
+    const Placement measured = scene.studio.editor().placement();
+    QTRY_VERIFY(scene.studio.measuredCost().of(measured) != nullptr);
     scene.studio.run().show(std::make_shared<RunRecord>());
     scene.studio.openModel("other.gguf");
-    QVERIFY(scene.studio.measuredCost().costs().empty());
+    QVERIFY(scene.studio.measuredCost().of(measured) == nullptr);
     QCOMPARE(refreshed(scene).size(), 1);
     QVERIFY(said(scene).isEmpty());
   }
@@ -78,11 +107,11 @@ class CostTest final : public QObject {
     QSignalSpy failed(&scene.studio.jobs(), &JobList::failed);
     Scene slow({.steps = 24}, 60000);
     QTRY_VERIFY(slow.studio.model().known());
-    slow.studio.measuredCost().measure(scene.studio.editor().placement());
+    slow.studio.measuredCost().measure({.label = "this", .placement = scene.studio.editor().placement(), .result_of = nullptr});
     QVERIFY(slow.studio.measuredCost().running());
     slow.studio.jobs().cancel(0);
     QVERIFY(QTest::qWaitFor([&] { return !slow.studio.measuredCost().running(); }, 5000));
-    QVERIFY(slow.studio.measuredCost().costs().empty());
+    QVERIFY(slow.studio.measuredCost().of(scene.studio.editor().placement()) == nullptr);
     QCOMPARE(failed.count(), 0);
   }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/engine/mock_engine.h"
+#include "sessions/work.h"
 #include "tests/engine/collecting_sink.h"
 #include "tests/sessions/fake_catalog.h"
 #include "tests/support/error_of.h"
@@ -278,8 +279,65 @@ TEST_F(BatchQueueTest, TheStoreTellsHowLongRunsTake) {
   finish(first);
   // Steps of the mock say that each took 0.05 seconds; an evaluation took 5.
   const Estimate estimate = queueOf(longer).remaining(0);
-  EXPECT_NEAR(estimate.seconds, 60 * 0.05 + 2 * 5, 1e-9);
-  EXPECT_EQ(estimate.unknown, 1u) << "the bank";
+  // The bank of 100 tokens is told by their pace: of its four passes, where the search's own took seven.
+  const auto& done = first.entries()[0];
+  const double bank = 4 * 100 * done.seconds / (7 * static_cast<double>(done.tokens));
+  EXPECT_NEAR(estimate.seconds, 60 * 0.05 + 2 * 5 + bank, 1e-9);
+  EXPECT_EQ(estimate.unknown, 0u);
+  EXPECT_TRUE(estimate.rough);
+}
+
+TEST_F(BatchQueueTest, WhatTheTeacherTakesTellsRoughlyHowLongJobsTake) {
+  BatchQueue queue = queueOf(judgedBatch({0, 1}));
+  EXPECT_EQ(queue.remaining(0).unknown, 2u + 1u + 3u) << "runs, the bank, results and a baseline";
+  queue.assume("fake", "cuda", 1);
+  EXPECT_EQ(queue.remaining(0).unknown, 6u) << "of another device";
+  queue.assume("fake", "cpu", 0.001);
+  const Estimate estimate = queue.remaining(0);
+  EXPECT_EQ(estimate.unknown, 2u) << "these runs do not say how many tokens they look at";
+  EXPECT_TRUE(estimate.rough);
+  EXPECT_NEAR(estimate.seconds, 0.001 * (400 + 3 * workOfJudging({})), 1e-9);
+  finish(queue);
+  EXPECT_FALSE(queue.remaining(now_).rough) << "nothing is left";
+}
+
+TEST(Work, IsToldByTheSettings) {
+  RunSpec run;
+  run.search_settings = {{"steps", 48}, {"text_tokens", 256}, {"prompt_tokens", 340}, {"prompt_share", 0.5}};
+  run.method = "dash";
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 7 * 298);
+  run.search_settings.erase("steps");
+  run.search_settings["examples"] = 8;
+  run.method = "candidate-error";
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 2 * 298);
+  run.method = "halo";
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 596 * 31);
+  run.method = "kl-ls";
+  run.search_settings["prompt_share"] = 0.0;
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 256 * 31);
+  run.method = "beam";
+  run.search_settings["batches"] = 4;
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 256 * 4);
+  run.search_settings = nullptr;
+  EXPECT_EQ(workOfStep(run, 30), 0);
+  EXPECT_DOUBLE_EQ(workOfJudging({}), 3072 + 16 * 600);
+  EXPECT_DOUBLE_EQ(workOfJudging({.tasks = {"passkey"}}), 16 * 600);
+}
+
+TEST(Pace, TellsATokenByTheMedianOfRunsElseByWhatIsAssumed) {
+  RunSpec run;
+  run.method = "gates";
+  run.model_fingerprint = "fake";
+  run.device = "cpu";
+  run.search_settings = {{"steps", 48}};
+  Pace pace;
+  EXPECT_FALSE(pace.secondsPerToken(run));
+  pace.assume("fake", "cpu", 9);
+  EXPECT_EQ(pace.secondsPerToken(run), 9);
+  for (const double seconds : {70, 140, 700}) pace.learn(run, 10, 10, seconds, false);
+  EXPECT_EQ(pace.secondsPerToken(run), 2) << "seven passes each";
+  run.device = "cuda";
+  EXPECT_FALSE(pace.secondsPerToken(run));
 }
 
 TEST(Pace, PrefersWhatIsNearest) {
@@ -291,23 +349,23 @@ TEST(Pace, PrefersWhatIsNearest) {
   EXPECT_FALSE(pace.secondsPerStep(run));
   RunSpec other = run;
   other.search_settings["text_tokens"] = 512;
-  pace.learn(other, 10, 40, false);
+  pace.learn(other, 10, 0, 40, false);
   EXPECT_EQ(pace.secondsPerStep(run), 4) << "of other settings, for want of better";
   RunSpec same = run;
   same.search_settings["steps"] = 10;
   same.search_settings["extract"] = "";
-  pace.learn(same, 10, 20, false);
-  pace.learn(same, 30, 20, false);
+  pace.learn(same, 10, 0, 20, false);
+  pace.learn(same, 30, 0, 20, false);
   EXPECT_EQ(pace.secondsPerStep(run), 1) << "40 steps in 40 seconds";
-  pace.learn(run, 10, 30, true);
+  pace.learn(run, 10, 0, 30, true);
   EXPECT_EQ(pace.secondsPerStep(run), 3) << "of today";
   for (const auto change : {&RunSpec::method, &RunSpec::device, &RunSpec::model_fingerprint}) {
     RunSpec stranger = run;
     stranger.*change = "another";
     EXPECT_FALSE(pace.secondsPerStep(stranger));
   }
-  pace.learn(run, 0, 30, true);
-  pace.learn(run, 10, 0, true);
+  pace.learn(run, 0, 0, 30, true);
+  pace.learn(run, 10, 0, 0, true);
   EXPECT_EQ(pace.secondsPerStep(run), 3) << "nothing is learned of nothing";
   EXPECT_EQ(plannedSteps(run, 30), 48);
   run.search_settings = {{"examples", 16}};

@@ -75,6 +75,9 @@ bool same(const TrialEvent& a, const TrialEvent& b) {
   return std::tie(a.step, a.placement, a.asked) == std::tie(b.step, b.placement, b.asked) &&
          sameNumbers(a.text, b.text) && sameNumbers(a.prompts, b.prompts);
 }
+bool same(const CostEvent& a, const CostEvent& b) {
+  return std::tie(a.label, a.cost, a.teacher) == std::tie(b.label, b.cost, b.teacher);
+}
 bool same(const LogEvent& a, const LogEvent& b) { return std::tie(a.level, a.text) == std::tie(b.level, b.text); }
 
 }  // namespace
@@ -136,6 +139,14 @@ std::vector<Event> sampleEvents() {
   AlignmentEvent held_out = alignment;
   held_out.held_out = true;
   held_out.relative_error[0] = std::numeric_limits<float>::infinity();
+  const CostPoint point{.context_tokens = 512,
+                        .prefill_samples = {1.5, 1.25},
+                        .decode_samples = {0.1, 0.3},
+                        .cache_bytes = 1000,
+                        .computed_bytes = 500,
+                        .prefill_flops = 1e12,
+                        .decode_flops = 3e9};
+  const CostEvent cost{"found K=8", {found, {point}, "a machine"}, {all, {point}, "a machine"}};
   return {PhaseEvent{Phase::Loading, "Opening", 0.25, 0.5, -1},
           environment,
           alignment,
@@ -156,6 +167,7 @@ std::vector<Event> sampleEvents() {
               found,
               {{"kl", "nats", 0.1, 0.01, 3, {0.1, 0.09, 0.11}, "0123456789abcdef"}, {"passkey", "share", 1, 0, 8, {}}}},
           ScoreEvent{"teacher", all, {{"nll", "nats", 2.5, kNaN, 0, {}}}, "nll; 3072 tokens", 1.5},
+          cost,
           PhaseEvent{Phase::Done, "Done", 1, 12, 0}};
 }
 

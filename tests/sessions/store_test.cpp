@@ -234,6 +234,34 @@ TEST_F(StoreTest, ScoresOfOnePlacementJoinAndTheNewestOfATaskCounts) {
   EXPECT_EQ(scores[1].scores[1].value, 4);
 }
 
+TEST_F(StoreTest, TheNewestCostOfAPlacementAndAMannerCounts) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("costs"));
+  const auto cost = [&](const std::string& label, const std::string& manner, double seconds) {
+    const CostPoint point{.context_tokens = 512, .prefill_samples = {seconds}, .decode_samples = {seconds}};
+    const MeasuredCost measured{Placement(4, MixerKind::Full), {point}, manner};
+    writer.record(id, CostEvent{label, measured, measured});
+  };
+  cost("first", "here", 1);
+  cost("elsewhere", "there", 2);
+  cost("again", "here", 3);
+  ASSERT_TRUE(writer.flush());
+  const auto costs = Store::open(file_).costs(id);
+  ASSERT_EQ(costs.size(), 2u);
+  EXPECT_EQ(costs[0].label, "elsewhere");
+  EXPECT_EQ(costs[1].label, "again");
+  EXPECT_EQ(costs[1].cost.points.at(0).prefillSeconds(), 3);
+}
+
+TEST_F(StoreTest, CostsThatCannotBeComparedAreDamage) {
+  const CostPoint point{.context_tokens = 512};
+  const MeasuredCost one{Placement(4, MixerKind::Full), {point}, "here"}, none{one.placement, {}, "here"};
+  for (const CostEvent& event : {CostEvent{"", one, none}, CostEvent{"", none, none}}) {
+    const EventRow row = rowsOf(event).at(0);
+    EXPECT_EQ(test::errorOf([&] { eventFrom(row.kind, row.data, "here"); }).kind(), ErrorKind::BadInput);
+  }
+}
+
 TEST_F(StoreTest, ScoresOfAnOlderStoreHaveSamplesThatAreUnknown) {
   const Score score = scoreOf("kl", "nats", {1, 2}, "of these");
   const EventRow row = rowsOf(ScoreEvent{"found", Placement(4, MixerKind::Full), {score}}).at(0);

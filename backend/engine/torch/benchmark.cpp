@@ -72,23 +72,6 @@ Timing timed(int repeats, Progress& progress, Work work) {
   return {medianOf(seconds), peakResidentBytes()};
 }
 
-/// FLOPs of a forward pass over `tokens`: matrices at two a weight, operators at the mean over the context's growth.
-double forwardFlops(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows,
-                    std::int64_t tokens, bool with_head) {
-  double total = 0;
-  for (int layer = 0; layer < config.layers; ++layer) {
-    constexpr std::int64_t kPlaces = 64;  // a window's cost grows up to its width only
-    for (std::int64_t i = 0; i < kPlaces; ++i) {
-      const std::int64_t at = 1 + (tokens - 1) * i / (kPlaces - 1);
-      total += static_cast<double>(mixerCost(placement[layer], config, layer, windows, at).flops) *
-               static_cast<double>(tokens) / kPlaces;
-    }
-    total += 6.0 * config.hidden * config.intermediate * static_cast<double>(tokens);
-  }
-  if (with_head) total += 2.0 * config.hidden * config.vocabulary * static_cast<double>(tokens);
-  return total;
-}
-
 /// The model, its candidates, and what has been timed so far.
 class Benchmark {
  public:
@@ -178,7 +161,7 @@ class Benchmark {
       const std::string of = std::to_string(request_.prompts) + " prompts, " +
                              (placement == teacher ? "teacher" : "K = " + std::to_string(placement.fullCount()));
       const auto flopsOfFirst = [&](std::int64_t count) {
-        return count == 0 ? 0 : forwardFlops(config(), placement, bank_->windows(), count, false);
+        return count == 0 ? 0 : forwardFlops(config(), placement, bank_->windows(), count, 0);
       };
       const double flops = static_cast<double>(request_.prompts) * flopsOfFirst(tokens / request_.prompts) -
                            static_cast<double>(request_.prompts - 1) * flopsOfFirst(shared);
@@ -259,13 +242,14 @@ class Benchmark {
  private:
   const ModelConfig& config() const { return model_->config(); }
   double flopsOf(MixerKind kind, bool with_head) const {
-    return forwardFlops(config(), Placement(config().layers, kind), bank_->windows(), request_.tokens, with_head);
+    return forwardFlops(config(), Placement(config().layers, kind), bank_->windows(), request_.tokens,
+                        with_head ? request_.tokens : 0);
   }
 
   /// Of one token behind the prompts.
   double stepFlops(const Placement& placement) const {
-    return forwardFlops(config(), placement, bank_->windows(), request_.tokens + 1, true) -
-           forwardFlops(config(), placement, bank_->windows(), request_.tokens, true);
+    return forwardFlops(config(), placement, bank_->windows(), request_.tokens + 1, 1) -
+           forwardFlops(config(), placement, bank_->windows(), request_.tokens, 0);
   }
 
   template <class Work>

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/engine/machine.h"
 #include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/exporter.h"
 #include "backend/engine/torch/loaded_model.h"
@@ -195,6 +196,19 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
   return tables;
 }
 
+namespace {
+
+constexpr std::int64_t kTimedTokens = 256;
+
+std::string mannerOf(const Workbench::CostRequest& request) {
+  const DeviceReport report = deviceReport(request.execution.device);
+  std::string manner = machineText() + "; " + report.device + ", " + request.execution.precision + ", ";
+  manner += std::to_string(report.threads) + " threads; " + std::to_string(request.new_tokens) + " tokens decoded, ";
+  return manner + "medians of " + std::to_string(request.repeats);
+}
+
+}  // namespace
+
 std::vector<MeasuredCost> Workbench::measureCost(const CostRequest& request, std::span<const Placement> placements,
                                                  Progress& progress) {
   return guarded([&] {
@@ -207,7 +221,20 @@ std::vector<MeasuredCost> Workbench::measureCost(const CostRequest& request, std
     const auto trained = [](const Placement& one) { return std::ranges::any_of(one.kinds(), isTrained); };
     const auto needs = std::ranges::find_if(all, trained);
     const auto& bank = impl_->bankFor(request.candidates, needs != all.end() ? *needs : teacher);
-    return CostMeter(impl_->model, bank, {request.lengths, request.new_tokens, request.repeats}).measure(all, progress);
+    std::vector<MeasuredCost> costs =
+        CostMeter(impl_->model, bank, {request.lengths, request.new_tokens, request.repeats}).measure(all, progress);
+    for (MeasuredCost& cost : costs) cost.manner = mannerOf(request);
+    return costs;
+  });
+}
+
+double Workbench::secondsPerToken(const std::filesystem::path& model, const Execution& execution, Progress& progress) {
+  return guarded([&] {
+    const std::lock_guard guard(impl_->mutex);
+    const Model& loaded = impl_->load(model, execution, progress);
+    const Placement teacher(loaded.config().layers, MixerKind::Full);
+    const CostMeter meter(impl_->model, CandidateBank::untrained(impl_->model, {}), {{kTimedTokens}, 1, 3});
+    return meter.measure(std::span(&teacher, 1), progress).front().points.front().prefillSeconds() / kTimedTokens;
   });
 }
 

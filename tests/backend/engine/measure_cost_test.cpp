@@ -52,6 +52,10 @@ TEST_F(MeasureCost, TellsTimesAndBytesOfTheTeacherAndThePlacement) {
       EXPECT_GT(std::ranges::min(point.decode_samples), 0);
     }
   }
+  // The cost of a token grows by what it reads: of the teacher alone, and of a whole prefill by the sum over tokens.
+  EXPECT_GT(costs[0].points[1].decode_flops, costs[0].points[0].decode_flops);
+  EXPECT_EQ(costs[0].manner, costs[1].manner);
+  EXPECT_NE(costs[0].manner.find("cpu, fp32"), std::string::npos) << costs[0].manner;
   EXPECT_EQ(costs[0].points[1].cache_bytes * 12, costs[0].points[0].cache_bytes * 40);
   request_.execution.precision = "bf16";
   EXPECT_EQ(measure({hybrid_})[1].points[1].cache_bytes, costs[1].points[1].computed_bytes);

@@ -79,6 +79,18 @@ TEST_P(MixerTest, TheFutureDoesNotReachThePast) {
   EXPECT_TRUE(at::allclose(run(changed).narrow(1, 0, 15), run(x_).narrow(1, 0, 15), 1e-5, 1e-6));
 }
 
+TEST(ForwardFlops, CountMatricesForEachTokenAndAttentionByItsPlace) {
+  const ModelConfig config{.layers = 2, .hidden = 8, .intermediate = 16, .heads = 2, .kv_heads = 1, .head_dim = 4,
+                           .vocabulary = 32};
+  const double projections = 2 * (8 * (8 + 4 + 4) + 8 * 8), feed_forward = 6 * 8 * 16, head = 2 * 8 * 32;
+  const double attention = 4 * 2 * 4;  // a head's score and read-out of one key, over heads
+  const Placement full(2, MixerKind::Full), window(2, MixerKind::SlidingWindow);
+  const OperatorWindows two{.sliding = {2, 0}, .gdn = {2, 0}};
+  const double matrices = 2 * 3 * (projections + feed_forward) + head;
+  EXPECT_EQ(forwardFlops(config, full, two, 3, 1), matrices + 2 * attention * (1 + 2 + 3));
+  EXPECT_EQ(forwardFlops(config, window, two, 3, 1), matrices + 2 * attention * (1 + 2 + 2));
+}
+
 TEST_P(MixerTest, CostsCountTheCacheAndTheParameters) {
   const auto state = mixer_->start(1);
   const Packing packing{{0, kTokens}};

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <set>
+#include <utility>
+
+#include "gui/report/report_document.h"
+#include "gui/report/report_page.h"
+#include "gui/style/format.h"
+
+namespace interleave::gui {
+namespace {
+
+using Row = ReportDocument::Row;
+
+/// Where it becomes cheaper than the teacher, in tokens.
+QString crossoverText(const CostEvent& event, const CostReading& reading) {
+  const std::optional<Crossover> at = crossover(event.cost, event.teacher, reading);
+  if (at) return reportText("from %1 tokens").arg(fixedText(at->tokens, 0));
+  return cheaperAtLast(event.cost, event.teacher, reading) ? reportText("at every length")
+                                                           : reportText("not up to the longest");
+}
+
+}  // namespace
+
+void ReportPage::addMeasuredCosts(const std::vector<ReportRun>& runs) {
+  std::set<std::string> manners;
+  Table costs{{reportText("placement"), reportText("K"), reportText("context"), reportText("prefill, s"),
+               reportText("teacher's"), reportText("by FLOPs"), reportText("a token decoded, ms"),
+               reportText("teacher's"), reportText("by FLOPs"), reportText("cache held"), reportText("as counted")},
+              {}};
+  Table crossings{{reportText("placement"), reportText("prefill faster"), reportText("decoding faster")}, {}};
+  std::vector<ReportFigure> pictures;
+  for (const ReportRun& run : runs) {
+    for (const CostEvent& event : run.record->costs) {
+      const QString label = reportText("%1 (run %2)").arg(qt(event.label)).arg(run.summary.id);
+      manners.insert(event.cost.manner);
+      for (std::size_t i = 0; i < event.cost.points.size(); ++i) {
+        const CostPoint &point = event.cost.points[i], &teacher = event.teacher.points[i];
+        costs.rows.push_back({{label},
+                              {QString::number(event.cost.placement.fullCount())},
+                              {tokensText(static_cast<double>(point.context_tokens))},
+                              {fixedText(point.prefillSeconds(), 2)},
+                              {fixedText(teacher.prefillSeconds(), 2)},
+                              {fixedText(computedPrefillSeconds(point, teacher), 2)},
+                              {fixedText(1e3 * point.decodeSeconds(), 1)},
+                              {fixedText(1e3 * teacher.decodeSeconds(), 1)},
+                              {fixedText(1e3 * computedDecodeSeconds(point, teacher), 1)},
+                              {bytesText(static_cast<double>(point.cache_bytes))},
+                              {bytesText(static_cast<double>(point.computed_bytes))}});
+      }
+      if (event.cost.placement == event.teacher.placement) continue;
+      crossings.rows.push_back({{label},
+                                {crossoverText(event, &CostPoint::prefillSeconds)},
+                                {crossoverText(event, &CostPoint::decodeSeconds)}});
+    }
+    if (run.record->costs.empty()) continue;
+    for (ReportFigure& picture : draw_.ofCost(run.record)) pictures.push_back(std::move(picture));
+  }
+  if (costs.rows.empty()) return;
+  heading(3, reportText("Measured cost"));
+  for (const std::string& manner : manners) paragraph(qt(manner));
+  paragraph(
+      reportText("One sequence. A placement and the teacher were measured in turn, within one run of the program; by "
+                 "FLOPs: what the teacher's time would come to by the ratio of FLOPs. Caches are counted in bf16 and "
+                 "held in the precision measured."));
+  table(std::move(costs));
+  table(std::move(crossings));
+  figures(std::move(pictures));
+}
+
+}  // namespace interleave::gui

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sessions/work.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace interleave {
+namespace {
+
+/// A number among settings; 0 where there is none.
+double numberIn(const nlohmann::json& settings, const char* key) {
+  const auto found = settings.is_object() ? settings.find(key) : settings.end();
+  return found != settings.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+bool contains(std::span<const std::string_view> all, const std::string& one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
+/// Each layer is exchanged by itself, on top of the teacher's pass.
+constexpr std::array<std::string_view, 4> kExchanging{"nll-guided", "kl-ls", "halo", "perplexity-bypass"};
+constexpr std::array<std::string_view, 3> kTrying{"beam", "enumeration", "hand-rule"};
+
+/// Of one example: text or a prompt, as often as the share says; HALO's is both.
+double tokensOfExample(const RunSpec& run) {
+  const double text = numberIn(run.search_settings, "text_tokens"),
+               prompt = numberIn(run.search_settings, "prompt_tokens"),
+               share = numberIn(run.search_settings, "prompt_share");
+  return run.method == "halo" ? text + prompt : share * prompt + (1 - share) * text;
+}
+
+}  // namespace
+
+double passesPerToken(const RunSpec& run) {
+  // A layer that is exchanged begins from the stream kept below it: half a pass, with a dearer operator in it.
+  if (contains(kExchanging, run.method) || contains(kTrying, run.method)) return 0.9;
+  // Two operators in each layer, their gradients, and the teacher beside.
+  if (numberIn(run.search_settings, "steps") > 0) return 7;
+  return 2;  // the teacher, and what is measured in its layers
+}
+
+double workOfStep(const RunSpec& run, int layers) {
+  double tokens = tokensOfExample(run);
+  if (contains(kExchanging, run.method)) tokens *= layers + 1;
+  if (contains(kTrying, run.method)) tokens *= numberIn(run.search_settings, "batches");
+  return tokens * passesPerToken(run);
+}
+
+double workOfJudging(const Workbench::EvaluationRequest& request) {
+  const auto isText = [](const std::string& task) { return task == "kl" || task == "nll"; };
+  const auto asking = std::ranges::count_if(request.tasks, [&](const std::string& task) { return !isText(task); });
+  const double prompts = static_cast<double>(asking * request.prompts * request.prompt_tokens);
+  return prompts + (std::ranges::any_of(request.tasks, isText) ? static_cast<double>(request.text_tokens) : 0);
+}
+
+double workOfBank(const nlohmann::json& recipe) { return 4 * numberIn(recipe, "tokens"); }
+
+}  // namespace interleave
