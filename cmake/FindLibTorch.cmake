@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # LibTorch without the CUDA libraries: libtorch_cpu and libc10 only, as the imported target LibTorch::LibTorch.
 # LibTorch's own package file would drag in libtorch_cuda, which does not link where its dependencies are absent;
 # libtorch_cuda.so is loaded at run time instead, where there is a GPU.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What every folder of tests/ uses.
 find_package(GTest REQUIRED)
 include(GoogleTest)

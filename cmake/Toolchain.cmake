@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Language level, warnings, sanitizers and compiler cache, in one place for every target.
 get_filename_component(INTERLEAVE_ROOT "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 set(CMAKE_CXX_STANDARD 20)

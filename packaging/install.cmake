@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # cmake --install, and packages by cpack. LibTorch and NVIDIA's libraries stay the user's own: programs find them where they
 # were when this was built.
 include(GNUInstallDirs)

@@ -50,18 +50,17 @@ void TransferBoard::judge(const std::vector<RunId>& runs, const std::string& con
                           const Workbench::EvaluationRequest& usual) {
   if (library_.writer() == nullptr) throw usageError("transfer", "no store is open for writing");
   if (runs.empty()) throw usageError("transfer", "select some runs first");
-  const auto modelOf = [this](RunId run) {
-    const RunSummary* summary = library_.find(run);
-    return summary == nullptr ? std::string() : summary->model_fingerprint;
-  };
-  for (const RunId run : runs) {
-    if (modelOf(run) != modelOf(runs.front())) throw usageError("transfer", "the runs are of several models");
-  }
+  std::optional<std::string> model;
   for (const RunId run : runs) {
     const RunSummary* summary = library_.find(run);
-    if (summary != nullptr && summary->method == kHealMethod) {
+    if (summary == nullptr) throw usageError("transfer", "there is no run " + std::to_string(run));
+    if (summary->method == kHealMethod) {
       throw usageError("transfer", "run " + std::to_string(run) + " is a heal, which finds no placement");
     }
+    if (model.value_or(summary->model_fingerprint) != summary->model_fingerprint) {
+      throw usageError("transfer", "the runs are of several models");
+    }
+    model = summary->model_fingerprint;
   }
   Condition as_found;
   as_found.request = usual;

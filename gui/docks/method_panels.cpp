@@ -138,9 +138,8 @@ Panel settlingPanel(std::span<const StepEvent> steps, int kept) {
 
 /// Whether layers are ranked by something else than the mean of what was measured first: HALO joins two measures.
 bool isJoined(const std::vector<double>& ranked, const std::vector<double>& means) {
-  const auto differs = [](double a, double b) { return std::abs(a - b) > 1e-4 * (1 + std::abs(b)); };
-  return ranked.size() == means.size() &&
-         !std::ranges::equal(ranked, means, [&](double a, double b) { return !differs(a, b); });
+  const auto close = [](double a, double b) { return std::abs(a - b) <= 1e-4 * (1 + std::abs(b)); };
+  return ranked.size() == means.size() && !std::ranges::equal(ranked, means, close);
 }
 
 /// p(full) of every layer over the steps.

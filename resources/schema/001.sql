@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
 -- Version 1. Steps lie in chunks of up to 256, column by column, so that a curve reads few pages; the newest chunk of a
 -- run may still be in several parts. `seq` orders all that a run recorded.
 CREATE TABLE runs (
