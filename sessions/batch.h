@@ -49,7 +49,7 @@ struct PlannedRun {
   std::vector<Budget> budgets;
   nlohmann::json defaults = nlohmann::json::object();  ///< Of the method's settings.
   std::optional<std::int64_t> steps = {};              ///< That it will take; see plannedSteps().
-  double step_work = 0;                    ///< See workOfStep().
+  double step_work = 0;                                ///< See workOfStep().
 };
 
 /// How results are judged: all by the same request, so that their scores are paired.

@@ -86,6 +86,36 @@ Sweep sweepWith(const Store& store, RunId of) {
   return sweep.points.size() > 1 ? sweep : Sweep{};
 }
 
+std::vector<std::string> methodNamesAmong(std::span<const RunSpec> runs) {
+  const auto settingsOf = [](const RunSpec& run) {
+    nlohmann::json settings = essenceOf(run).at("search");
+    return settings.is_object() ? settings : nlohmann::json::object();
+  };
+  std::map<std::string, std::set<std::string>> presets;                                 // by method
+  std::map<std::pair<std::string, std::string>, std::vector<nlohmann::json>> settings;  // by method and preset
+  for (const RunSpec& run : runs) {
+    presets[run.method].insert(run.preset);
+    settings[{run.method, run.preset}].push_back(settingsOf(run));
+  }
+  std::vector<std::string> names;
+  for (const RunSpec& run : runs) {
+    std::vector<std::string> words;
+    if (presets[run.method].size() > 1) words.push_back(run.preset);
+    const nlohmann::json own = settingsOf(run);
+    for (auto entry = own.begin(); entry != own.end(); ++entry) {
+      const bool same = std::ranges::all_of(settings[{run.method, run.preset}], [&](const nlohmann::json& other) {
+        return other.value(entry.key(), nlohmann::json()) == *entry;
+      });
+      if (!same)
+        words.push_back(entry.key() + " = " + (entry->is_string() ? entry->get<std::string>() : entry->dump()));
+    }
+    std::string& name = names.emplace_back(run.method);
+    for (const std::string& word : words) name += (&word == &words.front() ? " (" : ", ") + word;
+    if (!words.empty()) name += ")";
+  }
+  return names;
+}
+
 Neighbours neighboursOf(const Store& store, RunId run) { return {foundElsewhere(store, run), sweepWith(store, run)}; }
 
 }  // namespace interleave

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct Sweep {
 /// That which a run is part of: of several settings, the one in which most runs differ from it. Empty where no other
 /// does, or while it is not done. Usage error as above.
 Sweep sweepWith(const Store& store, RunId run);
+
+/// What the methods of these runs are called among each other: "dash", and where runs of a method are not all alike but
+/// for seed and budget, by their presets or settings too: "beam (greedy)", "nll-guided (examples = 16)".
+std::vector<std::string> methodNamesAmong(std::span<const RunSpec> runs);
 
 /// Both.
 struct Neighbours {

@@ -17,8 +17,8 @@ namespace interleave {
 /// teacher (see work.h), from any runs of that model and device. Not thread-safe.
 class Pace {
  public:
-  /// `steps` of a run took `seconds` and looked at `tokens`. What was measured `now` counts for more than what a store remembers: it is of
-  /// this machine as it is, and of whole runs, not of their steps alone.
+  /// `steps` of a run took `seconds` and looked at `tokens`. What was measured `now` counts for more than what a store
+  /// remembers: it is of this machine as it is, and of whole runs, not of their steps alone.
   void learn(const RunSpec& run, std::int64_t steps, std::int64_t tokens, double seconds, bool now);
   /// What a short pass of the teacher took, for as long as no run tells more.
   void assume(const std::string& model, const std::string& device, double seconds_per_token);

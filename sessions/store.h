@@ -66,7 +66,7 @@ class Store {
   std::vector<PlacementEvent> placements(RunId id) const;
   std::vector<ScoreEvent> scores(RunId id) const;
   std::vector<ScoreEvent> transfers(RunId id) const;  ///< Judged otherwise than found: ScoreEvent::isTransfer().
-  std::vector<CostEvent> costs(RunId id) const;  ///< Each placement's newest of a manner.
+  std::vector<CostEvent> costs(RunId id) const;       ///< Each placement's newest of a manner.
   std::vector<LogEvent> log(RunId id) const;
   std::vector<ExportRecord> exports(RunId id) const;
   std::optional<Checkpoint> checkpoint(RunId id) const;  ///< The newest.

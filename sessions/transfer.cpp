@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "sessions/batch.h"
+#include "sessions/neighbours.h"
 
 namespace interleave {
 namespace {
@@ -55,9 +56,9 @@ using Column = std::pair<std::string, std::string>;  // label and manner of its 
 
 std::string nameOf(const Column& column) { return column.first.substr(ScoreEvent::kUnder.size()); }
 
-std::string rowName(const RunSummary& run, const Placement& found) {
+std::string rowName(const RunSummary& run, const std::string& method, const Placement& found) {
   std::string name = "run " + std::to_string(run.id);
-  name.append(": ").append(run.method).append(" seed ").append(std::to_string(run.seed));
+  name.append(": ").append(method).append(" seed ").append(std::to_string(run.seed));
   return name.append(", K = ").append(std::to_string(found.fullCount()));
 }
 
@@ -149,9 +150,17 @@ Lookup lookUp(const Store& store, RunId of, const Placement& found, const Condit
 TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
   TransferTable table;
   std::vector<Column> columns;
+  std::vector<RunId> judged_runs;
+  std::vector<RunSpec> specs;
   for (const RunId id : runs) {
+    if (store.transfers(id).empty()) continue;
+    judged_runs.push_back(id);
+    specs.push_back(store.spec(id));
+  }
+  const std::vector<std::string> methods = methodNamesAmong(specs);  // a search's data is among its settings
+  for (std::size_t run = 0; run < judged_runs.size(); ++run) {
+    const RunId id = judged_runs[run];
     const std::vector<ScoreEvent> transfers = store.transfers(id);
-    if (transfers.empty()) continue;
     std::vector<Placement> found;  // each once, though it may be the best at several budgets
     for (const PlacementEvent& event : store.placements(id)) {
       if (std::ranges::find(found, event.placement) == found.end()) found.push_back(event.placement);
@@ -175,7 +184,7 @@ TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
         judged = true;
       }
       if (!judged) continue;
-      table.rows.push_back(rowName(store.run(id), own));
+      table.rows.push_back(rowName(store.run(id), methods[run], own));
       table.scores.push_back(std::move(cells));
     }
   }

@@ -29,8 +29,8 @@ Window windowIn(const ModelConfig& config, int layer, const Window& window);
 MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,
                     std::int64_t context_tokens);
 
-/// FLOPs of a forward pass over a context of so many tokens: matrices at two a weight, each token's operators at its own
-/// place in the context; the head at `head_tokens` of them.
+/// FLOPs of a forward pass over a context of so many tokens: matrices at two a weight, each token's operators at its
+/// own place in the context; the head at `head_tokens` of them.
 double forwardFlops(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows,
                     std::int64_t tokens, std::int64_t head_tokens);
 

@@ -48,12 +48,12 @@ std::string rowsOf(const std::string& label, const MeasuredCost& cost, const Mea
   std::string text;
   for (std::size_t i = 0; i < cost.points.size(); ++i) {
     const CostPoint& point = cost.points[i];
-    text += fmt::format("{:<28} {:>2} {:>9} {:>11.3f} {:>9.3f} {:>11.2f} {:>9.2f} {:>11.3f} {:>12.3f} {:>4}\n", label,
-                        cost.placement.fullCount(), point.context_tokens, point.prefillSeconds(),
-                        computedPrefillSeconds(point, teacher.points[i]), point.decodeSeconds() * 1e3,
-                        computedDecodeSeconds(point, teacher.points[i]) * 1e3,
-                        static_cast<double>(point.cache_bytes) / 1e6, static_cast<double>(point.computed_bytes) / 1e6,
-                        point.decode_samples.size());
+    text +=
+        fmt::format("{:<28} {:>2} {:>9} {:>11.3f} {:>9.3f} {:>11.2f} {:>9.2f} {:>11.3f} {:>12.3f} {:>4}\n", label,
+                    cost.placement.fullCount(), point.context_tokens, point.prefillSeconds(),
+                    computedPrefillSeconds(point, teacher.points[i]), point.decodeSeconds() * 1e3,
+                    computedDecodeSeconds(point, teacher.points[i]) * 1e3, static_cast<double>(point.cache_bytes) / 1e6,
+                    static_cast<double>(point.computed_bytes) / 1e6, point.decode_samples.size());
   }
   return text;
 }
@@ -153,7 +153,8 @@ void declareCost(CLI::App& app, Terminal& terminal) {
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   options->hybrid.addTo(*command);
   CLI::Option* placement = addPlacements(*command, options->placements)->required(false);
-  CLI::Option* run = command->add_option("--run", options->run, "A run of the store: what is measured is kept with it, "
+  CLI::Option* run = command->add_option("--run", options->run,
+                                         "A run of the store: what is measured is kept with it, "
                                          "what it found unless placements are named, with its bank");
   command->add_option("--store", options->store, "That of the run")->needs(run);
   run->needs("--store");

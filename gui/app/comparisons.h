@@ -40,10 +40,10 @@ class Comparisons final : public QObject {
   /// Tasks and samples from now on; without model and candidates.
   void judgeBy(Workbench::EvaluationRequest request) { judged_by_ = std::move(request); }
   const Workbench::EvaluationRequest& judgedBy() const { return judged_by_; }
-  void judgeCompared();  ///< The placements ticked in Compare.
-  void judgeShown();     ///< What Placement shows, and what it is compared with.
+  void judgeCompared();                   ///< The placements ticked in Compare.
+  void judgeShown();                      ///< What Placement shows, and what it is compared with.
   EvaluationQueue::Wanted shown() const;  ///< That placement, by its name, and the run whose result it is.
-  void collect();        ///< What the run shown tells by now.
+  void collect();                         ///< What the run shown tells by now.
   /// What other runs found, by whom: those that keep as many layers as the run shown are there to be ticked.
   void suggest(const std::map<Placement, std::string>& found);
   void collectAnew() { collected_ = 0; }  ///< Another run is shown, or the book is of another subject.

@@ -34,8 +34,8 @@ void CostMeasurement::know(const std::vector<CostEvent>& costs) {
 }
 
 const CostEvent* CostMeasurement::of(const Placement& placement) const {
-  const auto found =
-      std::ranges::find(costs_.rbegin(), costs_.rend(), placement, [](const auto& event) { return event.cost.placement; });
+  const auto found = std::ranges::find(costs_.rbegin(), costs_.rend(), placement,
+                                       [](const auto& event) { return event.cost.placement; });
   return found == costs_.rend() ? nullptr : &*found;
 }
 

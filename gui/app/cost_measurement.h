@@ -19,8 +19,8 @@ class CostMeasurement final : public QObject {
       : workshop_(workshop), jobs_(jobs), make_request_(std::move(make_request)) {}
 
   void measure(const EvaluationQueue::Wanted& what);  ///< With the model and bank of now; none: nothing happens.
-  void know(const std::vector<CostEvent>& costs);  ///< Of the run shown.
-  void forget();                                   ///< Another model or bank is shown.
+  void know(const std::vector<CostEvent>& costs);     ///< Of the run shown.
+  void forget();                                      ///< Another model or bank is shown.
 
   bool running() const;
   const CostEvent* of(const Placement& placement) const;  ///< The newest; null: not measured.

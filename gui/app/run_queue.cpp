@@ -53,23 +53,23 @@ void RunQueue::tell() {
 
 void RunQueue::add(Batch batch) {
   if (!library_.isOpen()) throw usageError("queue", "open a store first");
-  jobs_.start(tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
-              [this, batch = std::move(batch), store = library_.file(), &workshop = workshop_,
-               catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](
-                  Progress& progress) -> std::function<void()> {
-                Batch planned = batch;
-                const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
-                if (made) planned.bank_settings = nlohmann::json::object();
-                const Store reader = Store::open(store);
-                const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
-                timeTheModel(*found, workshop, progress);
-                return [this, found, store] {
-                  if (store != library_.file()) return;
-                  store_ = store;
-                  change([&] { queue_.append(std::move(*found)); });
-                  advance();
-                };
-              });
+  jobs_.start(
+      tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
+      [this, batch = std::move(batch), store = library_.file(), &workshop = workshop_,
+       catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress& progress) -> std::function<void()> {
+        Batch planned = batch;
+        const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
+        if (made) planned.bank_settings = nlohmann::json::object();
+        const Store reader = Store::open(store);
+        const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
+        timeTheModel(*found, workshop, progress);
+        return [this, found, store] {
+          if (store != library_.file()) return;
+          store_ = store;
+          change([&] { queue_.append(std::move(*found)); });
+          advance();
+        };
+      });
 }
 
 void RunQueue::remove(int row) {

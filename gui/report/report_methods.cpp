@@ -1,57 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/report/report_methods.h"
 
-#include <QStringList>
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 
 #include "gui/style/format.h"
+#include "sessions/neighbours.h"
 
 namespace interleave::gui {
 namespace {
 
-/// All that makes two runs the same method: but for the seed, and the further budgets that are told.
-nlohmann::json settingsOf(const RunSpec& spec) {
-  nlohmann::json settings = spec.search_settings;
-  if (settings.is_object()) settings.erase("extract");
-  return settings;
-}
-
 /// Whether it is one of the draws that seeds stand for: nobody changed it on its way.
 bool isDraw(const ReportRun& run) { return run.record->changes.empty() && run.record->spec.forked_from.empty(); }
-
-/// What tells settings from others of the same method: "steps = 200".
-QString differing(const nlohmann::json& settings, const std::vector<nlohmann::json>& others) {
-  QStringList words;
-  if (!settings.is_object()) return {};
-  for (const auto& [key, value] : settings.items()) {
-    const bool same = std::ranges::all_of(others, [&](const nlohmann::json& other) {
-      return other.is_object() && other.value(key, nlohmann::json()) == value;
-    });
-    if (!same)
-      words << QStringLiteral("%1 = %2").arg(qt(key), qt(value.is_string() ? value.get<std::string>() : value.dump()));
-  }
-  return words.join(QStringLiteral(", "));
-}
 
 }  // namespace
 
 std::vector<MethodRow> methodRowsOf(const Comparison& comparison) {
-  std::map<std::string, std::vector<nlohmann::json>> settings;  // by method, each once
+  std::vector<const ReportRun*> draws;
+  std::vector<RunSpec> specs;
   for (const ReportRun& run : comparison.runs) {
     if (!isDraw(run)) continue;
-    std::vector<nlohmann::json>& known = settings[run.summary.method];
-    const nlohmann::json own = settingsOf(run.record->spec);
-    if (std::ranges::find(known, own) == known.end()) known.push_back(own);
+    draws.push_back(&run);
+    specs.push_back(run.record->spec);
   }
+  const std::vector<std::string> names = methodNamesAmong(specs);
   std::vector<MethodRow> rows;
-  for (const ReportRun& run : comparison.runs) {
-    if (!isDraw(run)) continue;
-    QString method = qt(run.summary.method);
-    const QString own = differing(settingsOf(run.record->spec), settings[run.summary.method]);
-    if (!own.isEmpty()) method += QStringLiteral(" (%1)").arg(own);
+  for (std::size_t draw = 0; draw < draws.size(); ++draw) {
+    const ReportRun& run = *draws[draw];
+    const QString method = qt(names[draw]);
     for (const PlacementEvent* found : reportedOf(run)) {
       const auto same = [&](const MethodRow& row) {
         return row.method == method && row.budget == found->budget && row.searched_at == run.record->spec.budget;

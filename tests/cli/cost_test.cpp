@@ -62,10 +62,16 @@ TEST_F(CostCommand, IsATable) {
 
 TEST_F(CostCommand, KeepsWhatARunFoundWithTheRun) {
   const std::string store = folder_ / "store.sqlite";
-  const CommandResult searched = run({"search", model_, "--bank", folder_ / "bank", "--store", store, "--method",
-                                      "hand-rule", "--budget", "2", "--set", "operators=full,swa", "--set",
-                                      "sliding_window=8", "--set", "prompt_share=0", "--set", "text_tokens=48", "--set",
-                                      "extract=1"});
+  const CommandResult searched = run({"search",   model_,
+                                      "--bank",   folder_ / "bank",
+                                      "--store",  store,
+                                      "--method", "hand-rule",
+                                      "--budget", "2",
+                                      "--set",    "operators=full,swa",
+                                      "--set",    "sliding_window=8",
+                                      "--set",    "prompt_share=0",
+                                      "--set",    "text_tokens=48",
+                                      "--set",    "extract=1"});
   ASSERT_EQ(searched.code, 0) << searched.log;
   const auto measure = [&](const Words& more) {
     Words words{"cost", model_, "--store", store, "--run", "1", "--lengths", "16,64", "--repeats", "1", "--json"};

@@ -107,7 +107,8 @@ class CostTest final : public QObject {
     QSignalSpy failed(&scene.studio.jobs(), &JobList::failed);
     Scene slow({.steps = 24}, 60000);
     QTRY_VERIFY(slow.studio.model().known());
-    slow.studio.measuredCost().measure({.label = "this", .placement = scene.studio.editor().placement(), .result_of = nullptr});
+    slow.studio.measuredCost().measure(
+        {.label = "this", .placement = scene.studio.editor().placement(), .result_of = nullptr});
     QVERIFY(slow.studio.measuredCost().running());
     slow.studio.jobs().cancel(0);
     QVERIFY(QTest::qWaitFor([&] { return !slow.studio.measuredCost().running(); }, 5000));

@@ -108,5 +108,28 @@ TEST_F(NeighboursTest, OfNoRunAreAnError) {
   EXPECT_EQ(errorOf([&] { of(3); }).kind(), ErrorKind::Usage);
 }
 
+TEST(MethodNames, TellRunsOfOneMethodApart) {
+  const auto run = [](const std::string& method, const std::string& preset, const nlohmann::json& settings) {
+    RunSpec spec;
+    spec.method = method;
+    spec.preset = preset;
+    spec.search_settings = settings;
+    return spec;
+  };
+  RunSpec seed = run("dash", "laptop", {{"steps", 48}, {"extract", "4"}});
+  seed.seed = 7;
+  seed.budget = Budget::layers(3);
+  const std::vector<RunSpec> runs{run("dash", "laptop", {{"steps", 48}}),
+                                  seed,
+                                  run("beam", "greedy", {{"width", 1}}),
+                                  run("beam", "beam", {{"width", 3}}),
+                                  run("halo", "halo", {{"measure", "nll"}, {"examples", 8}}),
+                                  run("halo", "halo", {{"measure", "probability"}, {"examples", 8}}),
+                                  run("kl-ls", "", nullptr)};
+  EXPECT_THAT(methodNamesAmong(runs), ElementsAre("dash", "dash", "beam (greedy)", "beam (beam)",
+                                                  "halo (measure = nll)", "halo (measure = probability)", "kl-ls"));
+  EXPECT_THAT(methodNamesAmong({}), IsEmpty());
+}
+
 }  // namespace
 }  // namespace interleave
