@@ -97,7 +97,7 @@ json toJson(const MeasuredCost& cost) {
                       {"cache_bytes", point.cache_bytes},
                       {"computed_cache_bytes", point.computed_bytes},
                       {"prefill_flops", point.prefill_flops},
-                      {"decode_flops", point.decode_flops},
+                      {"decode_bytes", point.decode_bytes},
                       {"repeats", point.decode_samples.size()},
                       {"prefill_samples", point.prefill_samples},
                       {"decode_samples", point.decode_samples}});

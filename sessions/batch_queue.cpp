@@ -254,10 +254,12 @@ void BatchQueue::forecast() {
   step_times_.clear();
   for (const Entry& entry : entries_) {
     const RunSpec& spec = entry.planned.spec;
-    StepTime& time = step_times_.emplace_back(pace_.secondsPerStep(spec));
-    if (time.seconds || entry.planned.step_work == 0) continue;
-    const std::optional<double> token = pace_.secondsPerToken(spec);
-    if (token) time = {*token * entry.planned.step_work, true};
+    StepTime time{.seconds = pace_.secondsPerStep(spec)};
+    if (!time.seconds && entry.planned.step_work > 0) {
+      const std::optional<double> token = pace_.secondsPerToken(spec);
+      if (token) time = {.seconds = *token * entry.planned.step_work, .rough = true};
+    }
+    step_times_.push_back(time);
   }
 }
 
@@ -350,7 +352,7 @@ Estimate BatchQueue::remaining(double now) const {
     estimate.unknown += seconds ? 0 : 1;
     const bool over = entries_[i].state == State::Done || entries_[i].state == State::Failed;
     const bool at_its_own_pace = under_way_ && under_way_->entry == i && entries_[i].step > under_way_->first_step;
-    estimate.rough = estimate.rough || (step_times_[i].rough && !over && !at_its_own_pace);
+    estimate.rough = estimate.rough || (seconds && step_times_[i].rough && !over && !at_its_own_pace);
   }
   addBanks(estimate);
   addEvaluations(estimate);

@@ -288,7 +288,7 @@ Json encoded(const MeasuredCost& cost) {
                       {"cache_bytes", point.cache_bytes},
                       {"computed_bytes", point.computed_bytes},
                       {"prefill_flops", encoded(point.prefill_flops)},
-                      {"decode_flops", encoded(point.decode_flops)}});
+                      {"decode_bytes", encoded(point.decode_bytes)}});
   }
   return {{"placement", encoded(cost.placement.kinds())}, {"points", std::move(points)}, {"manner", cost.manner}};
 }
@@ -301,7 +301,7 @@ MeasuredCost measuredCost(const Json& json) {
                            .cache_bytes = entry.at("cache_bytes").get<std::int64_t>(),
                            .computed_bytes = entry.at("computed_bytes").get<std::int64_t>(),
                            .prefill_flops = number(entry.at("prefill_flops")),
-                           .decode_flops = number(entry.at("decode_flops"))});
+                           .decode_bytes = number(entry.at("decode_bytes"))});
   }
   return cost;
 }

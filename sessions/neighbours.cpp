@@ -17,6 +17,18 @@ std::string finderOf(const RunSummary& run) {
   return text.append(" seed ").append(std::to_string(run.seed)).append(" (run ").append(std::to_string(run.id) + ")");
 }
 
+/// What stands in place of full attention in a run that has one such operator.
+std::optional<MixerKind> restIn(const Store& store, RunId run) {
+  const std::optional<EnvironmentEvent> environment = store.environment(run);
+  if (!environment || environment->operators.size() != 2) return std::nullopt;
+  return environment->operators[environment->operators[0] == MixerKind::Full ? 1 : 0];
+}
+
+/// The same layers kept, `rest` in all others.
+Placement keeping(const Placement& placement, MixerKind rest) {
+  return Placement::keeping(placement.layers(), placement.kept(), rest);
+}
+
 /// All that determines a run but for its method's settings, which are compared one by one. Changes on its way are none.
 nlohmann::json aroundSettings(const RunSpec& spec) {
   nlohmann::json essence = essenceOf(spec);
@@ -43,18 +55,35 @@ std::optional<std::string> differenceOf(const nlohmann::json& a, const nlohmann:
 }  // namespace
 
 std::map<Placement, std::string> foundElsewhere(const Store& store, RunId of) {
-  const std::string model = store.run(of).model_fingerprint;
+  const RunSummary summary = store.run(of);
+  const std::optional<MixerKind> rest = summary.method == kEnumerationMethod ? restIn(store, of) : std::nullopt;
   std::map<Placement, std::string> found;
   for (const RunSummary& run : store.runs()) {
-    if (run.id == of || run.model_fingerprint != model || run.method == kHealMethod) continue;
-    std::set<Placement> own;
-    for (const PlacementEvent& event : store.placements(run.id)) own.insert(event.placement);
-    for (const Placement& placement : own) {
+    if (run.id == of || run.model_fingerprint != summary.model_fingerprint || run.method == kHealMethod) continue;
+    std::map<Placement, std::string> own;
+    for (const PlacementEvent& event : store.placements(run.id)) {
+      const Placement its = rest ? keeping(event.placement, *rest) : event.placement;
+      own.emplace(its, finderOf(run) + (its != event.placement ? ", with other operators" : ""));
+    }
+    for (const auto& [placement, finder] : own) {
       std::string& finders = found[placement];
-      finders.append(finders.empty() ? "" : "; ").append(finderOf(run));
+      finders.append(finders.empty() ? "" : "; ").append(finder);
     }
   }
   return found;
+}
+
+Untried untriedIn(const Store& store, RunId enumeration) {
+  Untried untried{.placements = {}, .next_step = store.run(enumeration).step + 1};
+  std::set<Placement> tried;
+  for (const TrialEvent& trial : store.trials(enumeration)) {
+    tried.insert(trial.placement);
+    untried.next_step = std::max(untried.next_step, trial.step + 1);
+  }
+  for (const auto& [placement, finder] : foundElsewhere(store, enumeration)) {
+    if (!tried.contains(placement)) untried.placements.push_back(placement);
+  }
+  return untried;
 }
 
 Sweep sweepWith(const Store& store, RunId of) {

@@ -10,9 +10,16 @@
 
 namespace interleave {
 
-/// The placements that other runs of a run's model found, each with who found it. Usage error when there is no such
-/// run.
+/// The placements that other runs of a run's model found, each with who found it; for an enumeration as it has them,
+/// with its operator in all layers that keep no full attention. Usage error when there is no such run.
 std::map<Placement, std::string> foundElsewhere(const Store& store, RunId run);
+
+/// Those of them that an enumeration has not tried, and the number that a further trial of it has.
+struct Untried {
+  std::vector<Placement> placements;
+  std::int64_t next_step = 1;
+};
+Untried untriedIn(const Store& store, RunId enumeration);
 
 /// Runs that are done and differ in one setting alone, a number, and in nothing else that determines them.
 struct Sweep {

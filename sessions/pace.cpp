@@ -46,7 +46,7 @@ std::optional<std::int64_t> plannedTrials(const RunSpec& run, int layers) {
       least = std::min(least, room);
       most = std::max(most, room);
     }
-    if (run.method == "enumeration") {
+    if (run.method == kEnumerationMethod) {
       const double all = binomial(free, std::clamp(static_cast<int>(run.budget.amount) - kept, 0, std::max(free, 0)));
       const auto sample = settings.value("sample", std::int64_t{0});
       if (sample > 0 && static_cast<double>(sample) < all) return sample;
@@ -127,7 +127,7 @@ std::optional<double> Pace::secondsPerToken(const RunSpec& run) const {
 std::optional<std::int64_t> plannedSteps(const RunSpec& run, int layers) {
   if (!run.search_settings.is_object()) return std::nullopt;
   if (run.method == "hand-rule") return 1;
-  if (run.method == "beam" || run.method == "enumeration") return plannedTrials(run, layers);
+  if (run.method == "beam" || run.method == kEnumerationMethod) return plannedTrials(run, layers);
   for (const char* key : kStepSettings) {
     const auto found = run.search_settings.find(key);
     if (found == run.search_settings.end() || !found->is_number_integer()) continue;

@@ -20,7 +20,7 @@ bool contains(std::span<const std::string_view> all, const std::string& one) {
 
 /// Each layer is exchanged by itself, on top of the teacher's pass.
 constexpr std::array<std::string_view, 4> kExchanging{"nll-guided", "kl-ls", "halo", "perplexity-bypass"};
-constexpr std::array<std::string_view, 3> kTrying{"beam", "enumeration", "hand-rule"};
+constexpr std::array<std::string_view, 3> kTrying{"beam", kEnumerationMethod, "hand-rule"};
 
 /// Of one example: text or a prompt, as often as the share says; HALO's is both.
 double tokensOfExample(const RunSpec& run) {

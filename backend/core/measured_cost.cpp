@@ -22,7 +22,7 @@ double computedPrefillSeconds(const CostPoint& point, const CostPoint& teacher) 
   return scaled(teacher.prefillSeconds(), point.prefill_flops, teacher.prefill_flops);
 }
 double computedDecodeSeconds(const CostPoint& point, const CostPoint& teacher) {
-  return scaled(teacher.decodeSeconds(), point.decode_flops, teacher.decode_flops);
+  return scaled(teacher.decodeSeconds(), point.decode_bytes, teacher.decode_bytes);
 }
 
 std::optional<Crossover> crossover(const MeasuredCost& cost, const MeasuredCost& teacher, const CostReading& reading) {

@@ -19,7 +19,7 @@ struct CostPoint {
   std::int64_t cache_bytes = 0;              ///< Held for the context, in the precision that was measured.
   std::int64_t computed_bytes = 0;           ///< The same as MixerCost counts it: keys and values in bf16.
   double prefill_flops = 0;                  ///< As forwardFlops() counts them; 0: not told.
-  double decode_flops = 0;
+  double decode_bytes = 0;                   ///< Read for one token: weights, and what is held; 0: not told.
   bool operator==(const CostPoint&) const = default;
 
   double prefillSeconds() const;  ///< Medians.
@@ -33,8 +33,8 @@ struct MeasuredCost {
   bool operator==(const MeasuredCost&) const = default;
 };
 
-/// What counting alone makes of the teacher's time at the same length: that time, by the ratio of FLOPs. NaN where they
-/// are not told.
+/// What counting alone makes of the teacher's time at the same length: of a prefill by the ratio of FLOPs, of decoding
+/// one sequence, which waits for memory, by that of bytes read. NaN where they are not told.
 double computedPrefillSeconds(const CostPoint& point, const CostPoint& teacher);
 double computedDecodeSeconds(const CostPoint& point, const CostPoint& teacher);
 

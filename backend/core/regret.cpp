@@ -20,9 +20,10 @@ double weighted(std::span<const double> values, std::span<const std::uint32_t> w
   return sum / static_cast<double>(values.size());
 }
 
-Interval middle95(std::vector<double> values) {
+/// Of values that are each of a resample of `batches`.
+Interval middle95(std::vector<double> values, std::size_t batches) {
   std::ranges::sort(values);
-  const std::size_t tail = values.size() / 40;
+  const std::size_t tail = bootstrapTail(batches, values.size());
   return {values[tail], values[values.size() - 1 - tail]};
 }
 
@@ -73,7 +74,7 @@ std::optional<TrialTable::Standing> TrialTable::standing(const Placement& placem
   standing.regret = standing.loss - least_loss_;
   std::vector<double> regrets;
   for (std::size_t i = 0; i < least_.size(); ++i) regrets.push_back(weighted(values, resamples_[i]) - least_[i]);
-  standing.regret_interval = middle95(std::move(regrets));
+  standing.regret_interval = middle95(std::move(regrets), values.size());
   standing.share_better = wilsonInterval(standing.better, standing.trials);
   return standing;
 }
@@ -86,15 +87,6 @@ std::vector<std::pair<Placement, TrialTable::Standing>> TrialTable::standings(
   }
   std::ranges::stable_sort(tried, {}, [](const auto& each) { return each.second.loss; });
   return tried;
-}
-
-Interval wilsonInterval(std::int64_t hits, std::int64_t of) {
-  if (of == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
-  constexpr double kZ = 1.959963984540054;
-  const double n = static_cast<double>(of), p = static_cast<double>(hits) / n, z2 = kZ * kZ;
-  const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = kZ * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
-  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
 }  // namespace interleave

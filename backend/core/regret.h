@@ -61,7 +61,4 @@ std::vector<Placement> placementsOf(const std::map<Placement, Value>& named) {
   return placements;
 }
 
-/// The 95 % interval of a share `hits`/`of` (Wilson, JASA 1927); NaN of none.
-Interval wilsonInterval(std::int64_t hits, std::int64_t of);
-
 }  // namespace interleave

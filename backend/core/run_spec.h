@@ -47,6 +47,8 @@ Intervention interventionFromJson(const nlohmann::json& json, const std::string&
 
 /// The one method that selects no layers: it trains the hybrid of a placement (backend/heal/).
 inline constexpr std::string_view kHealMethod = "heal";
+/// The one that tries all placements, or a sample: the truth that others are held against.
+inline constexpr std::string_view kEnumerationMethod = "enumeration";
 
 /// Everything that determines a run. Equal specs on the same machine and thread count give equal runs, bit for bit.
 struct RunSpec {

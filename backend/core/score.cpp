@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "backend/core/tasks.h"
@@ -41,6 +42,13 @@ Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample
   for (double value : score.per_sample) square += (value - score.value) * (value - score.value);
   score.standard_error = score.samples > 1 ? std::sqrt(square / (count - 1) / count) : 0;
   return score;
+}
+
+std::optional<Interval> intervalOf(const Score& score) {
+  const std::vector<double>& values = score.per_sample;
+  if (values.empty()) return std::nullopt;
+  if (!std::ranges::all_of(values, [](double value) { return value == 0 || value == 1; })) return bootstrapMean(values);
+  return wilsonInterval(std::ranges::count(values, 1.0), std::ssize(values));
 }
 
 ScoreDifference differenceOf(const Score& score, const Score& reference) {

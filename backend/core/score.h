@@ -26,6 +26,10 @@ struct Score {
 /// Mean and standard error of per-sample values.
 Score scoreOf(std::string task, std::string unit, std::vector<double> per_sample, std::string samples_id = {});
 
+/// The 95 % interval of its value over samples: Wilson's where each is 0 or 1, for of sixteen that are all 1 nothing
+/// can be drawn anew; else bootstrapMean(). Nothing where its samples are not told.
+std::optional<Interval> intervalOf(const Score& score);
+
 /// How a score differs from another of the same task, or why that cannot be told.
 struct ScoreDifference {
   std::optional<PairedDifference> paired;

@@ -15,7 +15,6 @@
 namespace interleave {
 namespace {
 
-constexpr int kTail = kBootstrapResamples / 40;  // 2.5 % at each end
 constexpr double kTied = 1e-12;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
@@ -93,6 +92,14 @@ double medianOf(std::span<const double> samples) {
   return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+std::size_t bootstrapTail(std::size_t samples, std::size_t resamples) {
+  if (samples < 2) return 0;
+  const auto n = static_cast<double>(samples);
+  const double reach = studentReach(samples - 1) * std::sqrt(n / (n - 1));
+  const double beyond = std::erfc(reach / std::numbers::sqrt2) / 2;
+  return static_cast<std::size_t>(beyond * static_cast<double>(resamples));
+}
+
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed) {
   if (samples.empty()) return {meanOf(samples), meanOf(samples)};
   Random random(seed);
@@ -102,7 +109,8 @@ Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed) {
     mean /= static_cast<double>(samples.size());
   }
   std::ranges::sort(means);
-  return {means[kTail], means[kBootstrapResamples - 1 - kTail]};
+  const std::size_t tail = bootstrapTail(samples.size(), means.size());
+  return {means[tail], means[means.size() - 1 - tail]};
 }
 
 Interval studentMean(std::span<const double> samples) {
@@ -112,6 +120,15 @@ Interval studentMean(std::span<const double> samples) {
   for (const double sample : samples) squares += (sample - mean) * (sample - mean);
   const double reach = studentReach(samples.size() - 1) * std::sqrt(squares / (count - 1) / count);
   return {mean - reach, mean + reach};
+}
+
+Interval wilsonInterval(std::int64_t hits, std::int64_t of) {
+  if (of == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  constexpr double kZ = 1.959963984540054;
+  const double n = static_cast<double>(of), p = static_cast<double>(hits) / n, z2 = kZ * kZ;
+  const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kZ * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
 bool PairedDifference::carries() const { return excludesZero() && won + lost >= kLeastPairs; }

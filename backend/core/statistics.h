@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -18,13 +19,22 @@ double medianOf(
 
 inline constexpr int kBootstrapResamples = 1000;
 
-/// The 95 % interval of the samples' mean: percentiles of the means of kBootstrapResamples bootstrap resamples (Efron
-/// 1979), the same for the same samples and seed. NaN of none.
+/// Which of `resamples` sorted values, from either end, bounds a 95 % interval by percentiles. With few samples these
+/// lie too close together, for resamples know nothing of the spread that a mean has lost to itself, nor of t: the
+/// percentiles are Φ(∓t √(n/(n−1))), t of Student with n − 1 degrees (expanded percentiles; Hesterberg, Am. Stat.
+/// 2015).
+std::size_t bootstrapTail(std::size_t samples, std::size_t resamples);
+
+/// The 95 % interval of the samples' mean: expanded percentiles of the means of kBootstrapResamples bootstrap resamples
+/// (Efron 1979), the same for the same samples and seed. NaN of none.
 Interval bootstrapMean(std::span<const double> samples, std::uint64_t seed = 0);
 
 /// The 95 % interval of the mean of normally distributed samples, by Student's t (1908): for a handful, of which there
 /// is nothing to draw anew. NaN of fewer than two.
 Interval studentMean(std::span<const double> samples);
+
+/// The 95 % interval of a share `hits`/`of` (Wilson, JASA 1927); NaN of none.
+Interval wilsonInterval(std::int64_t hits, std::int64_t of);
 
 enum class Better { Lower, Higher };
 

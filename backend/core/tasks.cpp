@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/core/tasks.h"
 
+#include <algorithm>
 #include <array>
 
 namespace interleave {
@@ -18,14 +19,27 @@ constexpr std::array<Row, 4> kTasks{{
 }};
 constexpr std::string_view kLoss = "_nll";
 
+/// How tasks made after others' must be called wherever their scores stand.
+std::string styleOf(std::string_view task) {
+  constexpr std::array<std::string_view, 5> kRuler{"niah_", "vt", "cwe", "fwe", "qa_"};
+  const auto begins = [&](std::string_view name) {
+    return name.ends_with('_') ? task.starts_with(name) : task == name;
+  };
+  if (std::ranges::any_of(kRuler, begins)) return " (RULER-style)";
+  return task == "flashmorph_passkey" ? " (FlashMorph-style)" : "";
+}
+
 }  // namespace
 
 TaskFacts taskFacts(std::string_view task) {
   for (const Row& row : kTasks) {
     if (row.task == task) return {std::string(row.title), std::string(row.unit), row.better};
   }
-  if (!task.ends_with(kLoss)) return {std::string(task), "share of prompts", Better::Higher};
-  return {std::string(task.substr(0, task.size() - kLoss.size())).append(", answer NLL"), "nats", Better::Lower};
+  const bool loss = task.ends_with(kLoss);
+  const std::string_view name = loss ? task.substr(0, task.size() - kLoss.size()) : task;
+  const std::string title = std::string(name) + styleOf(name);
+  return loss ? TaskFacts{title + ", answer NLL", "nats", Better::Lower}
+              : TaskFacts{title, "share of references", Better::Higher};
 }
 
 }  // namespace interleave

@@ -11,7 +11,7 @@ namespace interleave {
 /// What the name of an evaluation task says.
 struct TaskFacts {
   std::string title;  ///< "KL on text": the words used on screen.
-  std::string unit;   ///< "nats", "share of prompts".
+  std::string unit;   ///< "nats", "share of prompts", "share of references" (that answers hold).
   Better better = Better::Higher;
 };
 

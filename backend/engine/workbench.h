@@ -141,6 +141,12 @@ class Workbench {
   /// own words, a file that is needed and not given. BadInput: a file that is not what it should be.
   std::vector<Score> evaluate(const EvaluationRequest& request, const Placement& placement, Progress& progress);
 
+  /// Judges placements on the batches of an enumeration, after the fact: trials that can stand among those of that run,
+  /// `asked`, numbered from `first_step` on. Usage error: the run is of another method, or a placement holds operators
+  /// that it does not have. BadInput: another model or bank than it was made with.
+  std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
+                                        std::int64_t first_step, Progress& progress);
+
   struct GenerationRequest {
     std::filesystem::path model;
     Candidates candidates;

@@ -70,13 +70,10 @@ std::vector<MeasuredCost> CostMeter::measure(std::span<const Placement> placemen
   for (const std::int64_t length : plan_.lengths) {
     const CostTable computed = costTable(model_->config(), bank_->windows(), length);
     for (MeasuredCost& cost : costs) {
-      const auto flops = [&](std::int64_t tokens, std::int64_t head_tokens) {
-        return forwardFlops(model_->config(), cost.placement, bank_->windows(), tokens, head_tokens);
-      };
-      cost.points.push_back({.context_tokens = length,
-                             .computed_bytes = computed.cacheBytes(cost.placement),
-                             .prefill_flops = flops(length, 1),
-                             .decode_flops = flops(length + 1, 1) - flops(length, 0)});
+      cost.points.push_back(
+          {.context_tokens = length,
+           .computed_bytes = computed.cacheBytes(cost.placement),
+           .prefill_flops = forwardFlops(model_->config(), cost.placement, bank_->windows(), length, 1)});
     }
     for (int repeat = 0; repeat < plan_.repeats; ++repeat) {
       progress.report("Measuring contexts of " + std::to_string(length) + " tokens", done / total);
@@ -86,6 +83,8 @@ std::vector<MeasuredCost> CostMeter::measure(std::span<const Placement> placemen
         point.prefill_samples.push_back(found.prefill);
         point.decode_samples.push_back(found.decode);
         point.cache_bytes = found.cache_bytes;
+        point.decode_bytes = weight_bytes * decodeParameters(model_->config(), cost.placement, bank_->windows()) +
+                             static_cast<double>(found.cache_bytes);
       }
       done += static_cast<double>(length) / plan_.repeats;
     }

@@ -220,6 +220,15 @@ int PublishedSelection::nearestCount(int kept) const {
   return std::ranges::min(counts(), {}, [kept](int count) { return std::abs(count - kept); });
 }
 
+std::vector<double> PublishedSelection::layerScores() const {
+  if (ranking.size() != static_cast<std::size_t>(layers)) return {};
+  std::vector<double> found(ranking.size());
+  for (std::size_t place = 0; place < ranking.size(); ++place) {
+    found[static_cast<std::size_t>(ranking[place])] = scores.empty() ? -static_cast<double>(place) : scores[place];
+  }
+  return found;
+}
+
 Placement PublishedSelection::placement(int kept, MixerKind rest) const {
   const auto set = std::ranges::find(sets, static_cast<std::size_t>(std::max(kept, 0)), &std::vector<int>::size);
   if (set == sets.end() && (kept < 1 || static_cast<std::size_t>(kept) > ranking.size())) {

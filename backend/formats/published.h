@@ -43,6 +43,9 @@ struct PublishedSelection {
   int nearestCount(int kept) const;
   /// Usage error, which tells its counts, where it has no placement of `kept` layers.
   Placement placement(int kept, MixerKind rest) const;
+  /// [L]: what ranks the layers, the scores where they are told, else places in the ranking; empty where not all layers
+  /// are ranked.
+  std::vector<double> layerScores() const;
   /// Title, model, source, notes and results, a line each: what a window shows.
   std::string about() const;
 };

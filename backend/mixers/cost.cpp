@@ -70,6 +70,15 @@ double forwardFlops(const ModelConfig& config, const Placement& placement, const
   return total;
 }
 
+double decodeParameters(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows) {
+  double total = 1.0 * config.hidden * config.vocabulary;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    total += 3.0 * config.hidden * config.intermediate;
+    total += static_cast<double>(mixerCost(placement[layer], config, layer, windows, 1).parameters);
+  }
+  return total;
+}
+
 CostTable costTable(const ModelConfig& config, const OperatorWindows& windows, std::int64_t context_tokens) {
   CostTable table{.context_tokens = context_tokens, .rows = {}};
   for (int layer = 0; layer < config.layers; ++layer) {

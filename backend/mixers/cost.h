@@ -34,6 +34,9 @@ MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const 
 double forwardFlops(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows,
                     std::int64_t tokens, std::int64_t head_tokens);
 
+/// Weights that one token reads on its way: all of the layers' and the head's.
+double decodeParameters(const ModelConfig& config, const Placement& placement, const OperatorWindows& windows);
+
 CostTable costTable(const ModelConfig& config, const OperatorWindows& windows, std::int64_t context_tokens);
 
 }  // namespace interleave

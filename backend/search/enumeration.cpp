@@ -174,12 +174,17 @@ std::unique_ptr<TrialPlan> planOf(const MethodInput& input, const Selection& sel
   return std::make_unique<Enumeration>(std::move(*placements), asked, done);
 }
 
+TrialMethod method() { return {table(), SearchData::Part::HeldOut, planOf}; }
+
 }  // namespace
 
 std::span<const SettingSpec> enumerationSettings() { return table(); }
 
-void runEnumeration(const MethodInput& input, MethodContext& context) {
-  runTrials(input, context, {table(), SearchData::Part::HeldOut, planOf});
+void runEnumeration(const MethodInput& input, MethodContext& context) { runTrials(input, context, method()); }
+
+std::vector<TrialEvent> tryBesideEnumeration(const MethodInput& input, std::span<const Placement> placements,
+                                             std::int64_t first_step, Progress& progress) {
+  return tryPlacements(input, method(), placements, first_step, progress);
 }
 
 }  // namespace interleave

@@ -32,8 +32,8 @@ std::span<const Method> methods() {
        retrievalHeadsSettings(), checkTwoOperators, runRetrievalHeads},
       {"beam", "Greedy and beam search", "in the manner of PostNAS, on the bank", beamSettings(), checkTwoOperators,
        runBeam},
-      {"enumeration", "Enumeration", "all placements, or a sample", enumerationSettings(), checkTwoOperators,
-       runEnumeration},
+      {std::string(kEnumerationMethod), "Enumeration", "all placements, or a sample", enumerationSettings(),
+       checkTwoOperators, runEnumeration},
       {"hand-rule", "Hand rule", "no search", handRuleSettings(), checkTwoOperators, runHandRule},
   };
   return table;

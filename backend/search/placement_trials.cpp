@@ -33,6 +33,27 @@ void from_json(const json& value, Trial& trial) {
   value.at(1).get_to(trial.kept);
 }
 
+/// The batches of a run.
+struct Batches {
+  Batches(const MethodInput& input, const Settings& settings, SearchData::Part part) {
+    const SearchData data(input, settings, part);
+    for (std::int64_t i = 0; i < settings.integer("batches"); ++i) {
+      all.push_back(data.batch(i));
+      prompts.push_back(data.isPrompt(i));
+    }
+  }
+  /// A placement's losses on them.
+  TrialEvent trial(std::int64_t step, const Placement& placement, std::span<const double> losses, bool asked) const {
+    TrialEvent told{.step = step, .placement = placement, .text = {}, .prompts = {}, .asked = asked};
+    for (std::size_t i = 0; i < losses.size(); ++i) (prompts[i] ? told.prompts : told.text).push_back(losses[i]);
+    if (!std::isfinite(meanOf(losses))) throw failure("search", "the loss of " + placement.line() + " is not finite");
+    return told;
+  }
+
+  std::vector<SearchBatch> all;  ///< Moved from where they are judged.
+  std::vector<bool> prompts;
+};
+
 class TrialRun {
  public:
   TrialRun(const MethodInput& input, MethodContext& context, const TrialMethod& method)
@@ -67,16 +88,11 @@ class TrialRun {
   void run() {
     if (now().step == 0) selection_.takeChanges(context_);
     const std::unique_ptr<TrialPlan> plan = method_.plan(input_, selection_, state_);
-    const SearchData data(input_, settings(), method_.data);
-    std::vector<SearchBatch> batches;
-    for (std::int64_t i = 0; i < settings().integer("batches"); ++i) {
-      batches.push_back(data.batch(i));
-      prompts_.push_back(data.isPrompt(i));
-    }
-    PlacementLoss losses(objective_, std::move(batches), settings().flag("prompt_only"));
+    Batches batches(input_, settings(), method_.data);
+    PlacementLoss losses(objective_, std::move(batches.all), settings().flag("prompt_only"));
     for (bool first = now().step == 0; const std::optional<Placement> next = plan->next(); first = false) {
       if (!first) selection_.takeChanges(context_, false);
-      step(*next, *plan, losses);
+      step(*next, *plan, losses, batches);
     }
     outcome();
   }
@@ -88,13 +104,11 @@ class TrialRun {
     return Placement::keeping(selection_.layers(), trial.kept, selection_.other());
   }
 
-  void step(const Placement& placement, TrialPlan& plan, PlacementLoss& losses) {
+  void step(const Placement& placement, TrialPlan& plan, PlacementLoss& losses, const Batches& batches) {
     const auto began = std::chrono::steady_clock::now();
     const std::vector<double> each = losses.losses(placement, context_.progress());
-    TrialEvent told{.step = now().step + 1, .placement = placement, .text = {}, .prompts = {}, .asked = plan.asked()};
-    for (std::size_t i = 0; i < each.size(); ++i) (prompts_[i] ? told.prompts : told.text).push_back(each[i]);
+    TrialEvent told = batches.trial(now().step + 1, placement, each, plan.asked());
     const Trial trial{.loss = meanOf(each), .kept = placement.kept()};
-    if (!std::isfinite(trial.loss)) throw failure("search", "the loss of " + placement.line() + " is not finite");
     plan.tell(trial.loss);
     count(trial);
     ++selection_.now.step;
@@ -185,7 +199,6 @@ class TrialRun {
   const TrialMethod& method_;
   Selection selection_;
   Objective objective_;
-  std::vector<bool> prompts_;           ///< [batches].
   std::vector<double> with_, without_;  ///< [L]: sums of losses of the trials that keep the layer, or do not.
   std::vector<std::int64_t> count_with_;
   std::vector<Trial> best_;              ///< Ascending.
@@ -208,6 +221,23 @@ std::vector<SettingSpec> trialSettings(std::int64_t batches, std::vector<Setting
   all.push_back(extractSetting());
   all.push_back(choice("precision", "fp32", {"bf16", "fp32"}, "Precision of the products."));
   return all;
+}
+
+std::vector<TrialEvent> tryPlacements(const MethodInput& input, const TrialMethod& method,
+                                      std::span<const Placement> placements, std::int64_t first_step,
+                                      Progress& progress) {
+  const Selection selection(input, method.table);
+  const Objective objective(input.bank, selection.operators(), false);
+  Batches batches(input, selection.settings(), method.data);
+  PlacementLoss losses(objective, std::move(batches.all), selection.settings().flag("prompt_only"));
+  std::vector<TrialEvent> trials;
+  for (const Placement& placement : placements) {
+    progress.throwIfStopped();
+    progress.report("Trying placements", static_cast<double>(trials.size()) / static_cast<double>(placements.size()));
+    const std::int64_t step = first_step + std::ssize(trials);
+    trials.push_back(batches.trial(step, placement, losses.losses(placement, progress), true));
+  }
+  return trials;
 }
 
 void runTrials(const MethodInput& input, MethodContext& context, const TrialMethod& method) {

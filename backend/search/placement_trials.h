@@ -42,4 +42,10 @@ std::vector<SettingSpec> trialSettings(std::int64_t batches, std::vector<Setting
 /// is its share among the best trials so far. Budget and pins count as they are when the run begins.
 void runTrials(const MethodInput& input, MethodContext& context, const TrialMethod& method);
 
+/// Judges placements as that run judges its trials, on its batches: what was not among these can be held against them.
+/// The trials are `asked`, and numbered from `first_step` on. Stopped when asked. Errors as those of the run.
+std::vector<TrialEvent> tryPlacements(const MethodInput& input, const TrialMethod& method,
+                                      std::span<const Placement> placements, std::int64_t first_step,
+                                      Progress& progress);
+
 }  // namespace interleave

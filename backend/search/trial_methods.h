@@ -14,6 +14,9 @@ void runBeam(const MethodInput& input, MethodContext& context);
 
 std::span<const SettingSpec> enumerationSettings();
 void runEnumeration(const MethodInput& input, MethodContext& context);
+/// tryPlacements() of a run of it.
+std::vector<TrialEvent> tryBesideEnumeration(const MethodInput& input, std::span<const Placement> placements,
+                                             std::int64_t first_step, Progress& progress);
 
 std::span<const SettingSpec> handRuleSettings();
 void runHandRule(const MethodInput& input, MethodContext& context);

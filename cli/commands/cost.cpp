@@ -43,7 +43,7 @@ std::string head() {
                      "prefill s", "computed", "ms/token", "computed", "cache MB", "computed MB", "n");
 }
 
-/// Computed: the teacher's time by the ratio of FLOPs.
+/// See computedPrefillSeconds().
 std::string rowsOf(const std::string& label, const MeasuredCost& cost, const MeasuredCost& teacher) {
   std::string text;
   for (std::size_t i = 0; i < cost.points.size(); ++i) {
@@ -85,26 +85,24 @@ Workbench::Candidates sharedCandidates(const CostOptions& options) {
   return first;
 }
 
-/// The run that costs are kept with: its model has to be the one measured, and its bank is the one meant.
+/// The run that costs are kept with: its model has to be the one measured, and operators come from its bank, unless the
+/// command line names another.
 void takeFromRun(CostOptions& options, const ModelFiles& files, std::vector<Subject>& subjects) {
   const Store store = Store::open(options.store);
   const RunSpec spec = store.spec(options.run);
   if (!spec.model_fingerprint.empty() && spec.model_fingerprint != files.fingerprint()) {
     throw badInput(options.store, "run " + std::to_string(options.run), "it is of another model");
   }
-  if (options.hybrid.bank.empty()) options.hybrid.bank = spec.bank_dir;
+  if (options.hybrid.bank.empty() && std::filesystem::exists(std::filesystem::path(spec.bank_dir) / "card.json")) {
+    options.hybrid.bank = spec.bank_dir;
+  }
   options.request.candidates = {options.hybrid.bank, spec.bank_settings, {}};
   if (!options.placements.empty()) return;
+  if (!options.hybrid.changes.empty()) throw usageError("--set", "what the run found has the run's own recipe");
   for (const PlacementEvent& found : store.placements(options.run)) {
     subjects.push_back({"found, budget " + found.budget.text(), found.placement});
   }
   if (subjects.empty()) throw usageError("--run", "run " + std::to_string(options.run) + " has found no placement");
-}
-
-void keep(const CostOptions& options, const std::vector<CostEvent>& costs) {
-  StoreWriter writer(options.store);
-  for (const CostEvent& cost : costs) writer.record(options.run, cost);
-  if (!writer.flush()) throw failure(options.store, writer.status().problem);
 }
 
 void cost(CostOptions options, Terminal& terminal) {
@@ -118,6 +116,8 @@ void cost(CostOptions options, Terminal& terminal) {
     const Workbench::Candidates named = sharedCandidates(options);
     if (options.run == 0 || !named.bank_settings.is_null()) options.request.candidates = named;
   }
+  // Opened first: where another process writes to the store, it is told before anything is measured.
+  const auto writer = options.run != 0 ? std::make_unique<StoreWriter>(options.store) : nullptr;
   std::vector<Placement> placements;
   for (const Subject& subject : subjects) placements.push_back(subject.placement);
   const std::vector<MeasuredCost> found = Workbench().measureCost(options.request, placements, terminal);
@@ -139,9 +139,11 @@ void cost(CostOptions options, Terminal& terminal) {
     costs.push_back({label, cost, teacher});
   }
   text.pop_back();
-  if (options.run != 0) keep(options, costs);
-  text += "\n" + teacher.manner + "; computed: the teacher's time, by the ratio of FLOPs" + crossings;
+  text += "\n" + teacher.manner + "; computed: from the teacher's, by FLOPs and by bytes read" + crossings;
   terminal.print({{"manner", teacher.manner}, {"teacher", toJson(teacher)}, {"results", std::move(results)}}, text);
+  if (writer == nullptr) return;
+  for (const CostEvent& each : costs) writer->record(options.run, each);
+  if (!writer->flush()) throw failure(options.store, writer->status().problem);
 }
 
 }  // namespace
@@ -153,9 +155,11 @@ void declareCost(CLI::App& app, Terminal& terminal) {
   command->add_option("MODEL", request.model, "A Hugging Face folder, or a .gguf file")->required();
   options->hybrid.addTo(*command);
   CLI::Option* placement = addPlacements(*command, options->placements)->required(false);
-  CLI::Option* run = command->add_option("--run", options->run,
-                                         "A run of the store: what is measured is kept with it, "
-                                         "what it found unless placements are named, with its bank");
+  CLI::Option* run = command
+                         ->add_option("--run", options->run,
+                                      "A run of the store: what is measured is kept with it, "
+                                      "what it found unless placements are named, with its bank")
+                         ->check(CLI::PositiveNumber);
   command->add_option("--store", options->store, "That of the run")->needs(run);
   run->needs("--store");
   command->add_option("--lengths", request.lengths, "Of the contexts, in tokens")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include "backend/formats/atomic_file.h"
@@ -28,6 +29,14 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     placements.push_back(options.hybrid.placement(text, files));
   }
 
+  const auto asks = [&](const char* task) {
+    return std::ranges::find(options.request.tasks, task) != options.request.tasks.end();
+  };
+  for (const auto& [task, file, flag] : {std::tuple("qa_1", &options.request.squad_file, "--squad"),
+                                         std::tuple("qa_2", &options.request.hotpot_file, "--hotpot")}) {
+    if (!asks("ruler") || !file->empty()) continue;
+    terminal.log(LogEvent::Level::Info, std::string(task) + " is left out of ruler: it needs a file (" + flag + ")");
+  }
   const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
 
   Workbench workbench;

@@ -7,6 +7,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/regret.h"
+#include "backend/engine/workbench.h"
 #include "cli/commands/commands.h"
 #include "cli/run_report.h"
 #include "sessions/neighbours.h"
@@ -16,9 +17,25 @@ namespace interleave::cli {
 namespace {
 
 struct RegretOptions {
-  std::string store, part = "all";
+  std::string store, part = "all", model, bank;
   RunId run = 0;
+  bool judge = false;
 };
+
+/// Tries what other runs found and this one did not, on this one's batches; the trials are kept with it.
+void judgeUntried(const RegretOptions& options, Terminal& terminal) {
+  StoreWriter writer(options.store);
+  const Store store = Store::open(options.store);
+  const Untried untried = untriedIn(store, options.run);
+  if (untried.placements.empty()) return;
+  RunSpec spec = store.spec(options.run);
+  if (!options.model.empty()) spec.model_path = options.model;
+  if (!options.bank.empty()) spec.bank_dir = options.bank;
+  for (const TrialEvent& trial : Workbench().tryPlacements(spec, untried.placements, untried.next_step, terminal)) {
+    writer.record(options.run, trial);
+  }
+  if (!writer.flush()) throw failure(options.store, writer.status().problem);
+}
 
 TrialTable::Part partNamed(const std::string& name) {
   return name == "text"      ? TrialTable::Part::Text
@@ -27,6 +44,7 @@ TrialTable::Part partNamed(const std::string& name) {
 }
 
 void regret(const RegretOptions& options, Terminal& terminal) {
+  if (options.judge) judgeUntried(options, terminal);
   const Store store = Store::open(options.store);
   const RunSummary summary = store.run(options.run);
   const std::vector<TrialEvent> trials = store.trials(options.run);
@@ -54,8 +72,7 @@ void regret(const RegretOptions& options, Terminal& terminal) {
                         found.at(placement));
   }
   if (const std::size_t elsewhere = found.size() - standings.size(); elsewhere > 0) {
-    text +=
-        fmt::format("\n{} other placements of this model's runs were not tried (see the setting \"also\")", elsewhere);
+    text += fmt::format("\n{} other placements of this model's runs were not tried (--judge tries them)", elsewhere);
   }
   terminal.print({{"run", options.run},
                   {"part", options.part},
@@ -76,6 +93,10 @@ void declareRegret(CLI::App& app, Terminal& terminal) {
   command->add_option("--part", options->part, "Which losses count")
       ->check(CLI::IsMember({"all", "text", "prompts"}))
       ->capture_default_str();
+  CLI::Option* judge = command->add_flag("--judge", options->judge,
+                                         "Of an enumeration: try what other runs found and it did not, and keep that");
+  command->add_option("--model", options->model, "Where the model lies now")->needs(judge);
+  command->add_option("--bank", options->bank, "Where the bank lies now")->needs(judge);
   command->callback([options, &terminal] { regret(*options, terminal); });
 }
 

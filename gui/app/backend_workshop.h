@@ -48,6 +48,10 @@ class BackendWorkshop final : public Workshop {
                                         Progress& progress) override {
     return bench_.measureCost(request, placements, progress);
   }
+  std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
+                                        std::int64_t first_step, Progress& progress) override {
+    return bench_.tryPlacements(enumeration, placements, first_step, progress);
+  }
   double secondsPerToken(const std::filesystem::path& model, const Execution& execution, Progress& progress) override {
     return bench_.secondsPerToken(model, execution, progress);
   }

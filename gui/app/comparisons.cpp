@@ -29,7 +29,12 @@ Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library,
                  return request;
                }),
       what_if_(workshop, jobs, book_,
-               {.slot = QStringLiteral("what-if"), .rest = 250, .skip_known = true, .text_tokens = 1024, .prompts = 4},
+               {.slot = QStringLiteral("what-if"),
+                .rest = 250,
+                .skip_known = true,
+                .text_tokens = 1024,
+                .prompts = 4,
+                .parts = {{"kl", "nll"}, {"passkey"}}},
                std::move(make_request)) {
   connect(&judging_, &EvaluationQueue::judged, this, &Comparisons::keepScores);
   connect(&editor_, &PlacementEditor::changed, this, &Comparisons::editorChanged);
@@ -167,8 +172,10 @@ void Comparisons::offerPublished(const Placement& beside) {
     for (const PublishedSelection& selection : *selections) {
       if (selection.layers != beside.layers()) continue;
       const int count = selection.nearestCount(beside.fullCount());
-      book_.offer(tr("%1 (%2), K = %3").arg(qt(selection.title), qt(selection.model)).arg(count),
-                  selection.placement(count, rest), qt(selection.about()));
+      const Placement placement = selection.placement(count, rest);
+      book_.offer(tr("%1 (%2), K = %3").arg(qt(selection.title), qt(selection.model)).arg(count), placement,
+                  qt(selection.about()));
+      book_.setLayerScores(placement, selection.layerScores());
     }
   }
 }

@@ -20,29 +20,32 @@ void CostMeasurement::measure(const EvaluationQueue::Wanted& what) {
                 const auto found = workshop.measureCost(request, std::span(&what.placement, 1), progress);
                 return [this, event = CostEvent{what.label.toStdString(), found.back(), found.front()},
                         result_of = what.result_of] {
-                  costs_.push_back(event);
+                  measured_.push_back(event);
                   Q_EMIT changed();
                   Q_EMIT measured(event, result_of);
                 };
               });
 }
 
-void CostMeasurement::know(const std::vector<CostEvent>& costs) {
-  if (costs.empty()) return;
-  costs_.insert(costs_.end(), costs.begin(), costs.end());
+void CostMeasurement::know(std::vector<CostEvent> costs) {
+  if (costs.empty() && of_run_.empty()) return;
+  of_run_ = std::move(costs);
   Q_EMIT changed();
 }
 
 const CostEvent* CostMeasurement::of(const Placement& placement) const {
-  const auto found = std::ranges::find(costs_.rbegin(), costs_.rend(), placement,
-                                       [](const auto& event) { return event.cost.placement; });
-  return found == costs_.rend() ? nullptr : &*found;
+  for (const std::vector<CostEvent>* costs : {&measured_, &of_run_}) {
+    const auto found = std::ranges::find(costs->rbegin(), costs->rend(), placement,
+                                         [](const CostEvent& event) { return event.cost.placement; });
+    if (found != costs->rend()) return &*found;
+  }
+  return nullptr;
 }
 
 void CostMeasurement::forget() {
   jobs_.cancelSlot(costSlot());
-  if (costs_.empty()) return;
-  costs_.clear();
+  of_run_.clear();
+  measured_.clear();
   Q_EMIT changed();
 }
 

@@ -19,11 +19,11 @@ class CostMeasurement final : public QObject {
       : workshop_(workshop), jobs_(jobs), make_request_(std::move(make_request)) {}
 
   void measure(const EvaluationQueue::Wanted& what);  ///< With the model and bank of now; none: nothing happens.
-  void know(const std::vector<CostEvent>& costs);     ///< Of the run shown.
+  void know(std::vector<CostEvent> costs);            ///< Of the run shown, instead of those of another.
   void forget();                                      ///< Another model or bank is shown.
 
   bool running() const;
-  const CostEvent* of(const Placement& placement) const;  ///< The newest; null: not measured.
+  const CostEvent* of(const Placement& placement) const;  ///< The newest measured here, else the run's; null: none.
 
  Q_SIGNALS:
   void changed();
@@ -33,7 +33,7 @@ class CostMeasurement final : public QObject {
   Workshop& workshop_;
   JobList& jobs_;
   EvaluationQueue::RequestMaker make_request_;
-  std::vector<CostEvent> costs_;
+  std::vector<CostEvent> of_run_, measured_;
 };
 
 }  // namespace interleave::gui

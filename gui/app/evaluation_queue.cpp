@@ -25,12 +25,20 @@ EvaluationQueue::EvaluationQueue(Workshop& workshop, JobList& jobs, PlacementBoo
 }
 
 void EvaluationQueue::want(std::vector<Wanted> placements) {
-  std::erase_if(placements, [this](const Wanted& wanted) {
+  waiting_.clear();
+  for (Wanted& wanted : placements) {
+    for (const std::vector<std::string>& part : manner_.parts) {
+      waiting_.push_back(wanted);
+      waiting_.back().tasks = part;
+    }
+    if (manner_.parts.empty()) waiting_.push_back(std::move(wanted));
+  }
+  std::erase_if(waiting_, [this](const Wanted& wanted) {
     const KnownPlacement* known = book_.find(wanted.placement);
-    return manner_.skip_known && known != nullptr && !known->scores.empty();
+    if (!manner_.skip_known || known == nullptr) return false;
+    return wanted.tasks.empty() ? !known->scores.empty() : scoreOf(known->scores, wanted.tasks.front()) != nullptr;
   });
   jobs_.cancelSlot(manner_.slot);
-  waiting_ = std::move(placements);
   request_ = make_request_();
   if (waiting_.empty()) {
     rest_.stop();
@@ -53,6 +61,7 @@ void EvaluationQueue::next() {
   const Wanted wanted = waiting_.front();
   waiting_.erase(waiting_.begin());
   request.candidates.healed = wanted.healed;
+  if (!wanted.tasks.empty()) request.tasks = wanted.tasks;
   jobs_.start(tr("Evaluate %1").arg(wanted.label), manner_.slot,
               [this, &workshop = workshop_, wanted, request, thorough](Progress& progress) -> std::function<void()> {
                 QElapsedTimer clock;

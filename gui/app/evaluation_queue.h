@@ -25,14 +25,17 @@ class EvaluationQueue final : public QObject {
   struct Manner {
     QString slot;             ///< Of its jobs.
     int rest = 0;             ///< Milliseconds without a new wish before it begins (typing, dragging).
-    bool skip_known = false;  ///< Leaves placements alone that have scores.
+    bool skip_known = false;  ///< Leaves alone what has been measured of a placement.
     std::int64_t text_tokens = 0, prompts = 0;  ///< 0: as many as the request says.
+    /// Tasks that are measured one after the other, so that the first are shown soon; none: all at once.
+    std::vector<std::vector<std::string>> parts = {};
   };
   struct Wanted {
     QString label;
     Placement placement;
     std::shared_ptr<RunRecord> result_of;  ///< The run whose result it is; null: of none.
     std::string healed = {};               ///< As KnownPlacement has it.
+    std::vector<std::string> tasks = {};   ///< Empty: those of the request.
   };
   /// Makes the request of an evaluation, or nothing while there is no model to judge with.
   using RequestMaker = std::function<std::optional<Workbench::EvaluationRequest>()>;

@@ -209,7 +209,7 @@ std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest
                       .cache_bytes = 2 * table.cacheBytes(cost.placement),
                       .computed_bytes = table.cacheBytes(cost.placement),
                       .prefill_flops = 1e9 * static_cast<double>(tokens) * (1 + kept),
-                      .decode_flops = 1e9 * (1 + kept)};
+                      .decode_bytes = 1e9 * (1 + kept)};
       for (int i = 0; i < request.repeats; ++i) {
         point.decode_samples.push_back(token * (1 + 0.01 * i));
         point.prefill_samples.push_back(token * static_cast<double>(tokens) / 40 * (1 + 0.01 * i));
@@ -218,6 +218,17 @@ std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest
     }
   }
   return costs;
+}
+
+std::vector<TrialEvent> MockWorkshop::tryPlacements(const RunSpec&, std::span<const Placement> placements,
+                                                    std::int64_t first_step, Progress& progress) {
+  std::vector<TrialEvent> trials;
+  for (const Placement& placement : placements) {
+    take(evaluation_milliseconds_, "trying placements", progress);
+    const double loss = 2.0 / (1 + placement.fullCount());
+    trials.push_back({first_step + std::ssize(trials), placement, {loss, loss / 2}, {loss, loss / 2}, true});
+  }
+  return trials;
 }
 
 std::vector<std::string> MockWorkshop::exportPlacement(const Workbench::ExportRequest& request, Progress&) {

@@ -37,6 +37,8 @@ class MockWorkshop final : public Workshop {
                               Progress& progress) override;
   std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request, std::span<const Placement> placements,
                                         Progress& progress) override;
+  std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
+                                        std::int64_t first_step, Progress& progress) override;
   double secondsPerToken(const std::filesystem::path&, const Execution&, Progress&) override { return 1e-4; }
   std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override;
 

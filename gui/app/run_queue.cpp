@@ -13,18 +13,6 @@ namespace {
 
 const QString kJudging = QStringLiteral("queue");  ///< The slot of evaluations.
 
-/// Where the store tells nothing of how long things take. What cannot be timed stays unknown: the run says why.
-void timeTheModel(BatchQueue& queue, Workshop& workshop, Progress& progress) {
-  if (queue.remaining(0).unknown == 0) return;
-  const RunSpec& spec = queue.entries().front().planned.spec;
-  try {
-    queue.assume(spec.model_fingerprint, spec.device,
-                 workshop.secondsPerToken(spec.model_path, {.device = spec.device}, progress));
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::Stopped) throw;
-  }
-}
-
 }  // namespace
 
 RunQueue::RunQueue(Workshop& workshop, JobList& jobs, RunLibrary& library, RunController& controller, Launch launch)
@@ -53,23 +41,37 @@ void RunQueue::tell() {
 
 void RunQueue::add(Batch batch) {
   if (!library_.isOpen()) throw usageError("queue", "open a store first");
-  jobs_.start(
-      tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
-      [this, batch = std::move(batch), store = library_.file(), &workshop = workshop_,
-       catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress& progress) -> std::function<void()> {
-        Batch planned = batch;
-        const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
-        if (made) planned.bank_settings = nlohmann::json::object();
-        const Store reader = Store::open(store);
-        const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
-        timeTheModel(*found, workshop, progress);
-        return [this, found, store] {
-          if (store != library_.file()) return;
-          store_ = store;
-          change([&] { queue_.append(std::move(*found)); });
-          advance();
-        };
-      });
+  jobs_.start(tr("Plan the runs"), QStringLiteral("plan %1").arg(++plans_),
+              [this, batch = std::move(batch), store = library_.file(),
+               catalog = std::shared_ptr<RunCatalog>(workshop_.makeCatalog())](Progress&) -> std::function<void()> {
+                Batch planned = batch;
+                const bool made = batch.file.empty() && catalog->bankRecipe(batch.bank, batch.model).has_value();
+                if (made) planned.bank_settings = nlohmann::json::object();
+                const Store reader = Store::open(store);
+                const auto found = std::make_shared<BatchQueue>(planBatch(planned, *catalog), &reader);
+                return [this, found, store] {
+                  if (store != library_.file()) return;
+                  store_ = store;
+                  change([&] { queue_.append(std::move(*found)); });
+                  timeTheModel();
+                  advance();
+                };
+              });
+}
+
+void RunQueue::timeTheModel() {
+  // Beside a run it would wait for it, or be slowed down by it.
+  if (active_ || controller_.active() || queue_.remaining(now()).unknown == 0) return;
+  const RunSpec& spec = queue_.entries().front().planned.spec;
+  jobs_.start(tr("Time the model"), QStringLiteral("time the model"),
+              [this, &workshop = workshop_, path = std::filesystem::path(spec.model_path), device = spec.device,
+               fingerprint = spec.model_fingerprint](Progress& progress) -> std::function<void()> {
+                const double seconds = workshop.secondsPerToken(path, {.device = device}, progress);
+                return [this, fingerprint, device, seconds] {
+                  queue_.assume(fingerprint, device, seconds);
+                  tell();
+                };
+              });
 }
 
 void RunQueue::remove(int row) {

@@ -57,6 +57,8 @@ class RunQueue final : public QAbstractTableModel {
   template <class Change>
   void change(Change change);
   void tell();  ///< Rows say something else.
+  /// Where the store tells nothing of how long runs take, a short pass of the model does.
+  void timeTheModel();
   void advance();
   void search(std::size_t entry);
   void judge(const BatchQueue::Task& task);

@@ -442,6 +442,30 @@ Workbench::Candidates Studio::candidatesOf(const RunSpec& spec) const {
   return {spec.bank_dir, spec.bank_settings};
 }
 
+void Studio::tryFound(RunId id) {
+  if (library_.writer() == nullptr)
+    return attempt(tr("Regret"), [] { throw usageError("store", "none is open for writing"); });
+  jobs_.start(tr("Try what others found"), QStringLiteral("try found"),
+              [this, id, file = library_.file(), &workshop = workshop_](Progress& progress) -> std::function<void()> {
+                const Store store = Store::open(file);
+                const Untried untried = untriedIn(store, id);
+                if (untried.placements.empty()) {
+                  return [this] { Q_EMIT notice(tr("Everything that other runs found is among the trials.")); };
+                }
+                const std::vector<TrialEvent> trials =
+                    workshop.tryPlacements(store.spec(id), untried.placements, untried.next_step, progress);
+                return [this, id, file, trials] {
+                  if (library_.writer() == nullptr || library_.file() != file) return;
+                  for (const TrialEvent& trial : trials) {
+                    library_.writer()->record(id, trial);
+                    if (run_.record().id == id) run_.shared()->trials.push_back(trial);
+                  }
+                  if (run_.record().id == id) run_.recordChanged();
+                  flushStore(id);
+                };
+              });
+}
+
 void Studio::exportShown(const std::string& format, const std::filesystem::path& folder) {
   const RunRecord& record = run_.record();
   Workbench::ExportRequest request{.model = modelOf(record.spec),

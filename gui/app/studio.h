@@ -67,6 +67,8 @@ class Studio final : public QObject {
   void replayRun(RunId id, double speed);     ///< Recorded nowhere; at `speed` times its pace.
   void showRun(RunId id);                     ///< As it is stored; the run going on is shown live.
   void takeSettings(RunId id);                ///< Into Setup: to look at, or to begin another run with.
+  /// Tries what other runs found and this enumeration did not, on its own batches, and keeps that with it.
+  void tryFound(RunId enumeration);
   /// Trains the hybrid that Placement shows: a run of its own with these settings of healing.
   void healShown(const nlohmann::json& settings);
   std::string healFolder() const;  ///< One that is free, beside the store.

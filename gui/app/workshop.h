@@ -49,6 +49,8 @@ class Workshop {
                                       Progress& progress) = 0;
   virtual std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request,
                                                 std::span<const Placement> placements, Progress& progress) = 0;
+  virtual std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
+                                                std::int64_t first_step, Progress& progress) = 0;
   virtual double secondsPerToken(const std::filesystem::path& model, const Execution& execution,
                                  Progress& progress) = 0;
   virtual std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) = 0;

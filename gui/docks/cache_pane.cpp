@@ -94,6 +94,8 @@ void CachePane::refresh() {
   legend_->setText(shown.empty() ? tr("Open a model to see what its caches cost.") : legendOf(shown));
   measured_->setText(measuredText(shown));
   measured_->setVisible(!measured_->text().isEmpty());
+  const CostEvent* told = measured(shown);
+  measured_->setToolTip(told != nullptr ? qt(told->cost.manner) : QString());
   refreshButton();
   setHint(tr("cache and states, as decoded · log-log"));
 }
@@ -173,7 +175,7 @@ Panel CachePane::timePanel(const Time& time, const CostEvent& measured, const st
   add(lines[0].name, lines[0].color, Series::Style::DashedPoints, [&](std::size_t i) { return read(teachers[i]); });
   if (measured.cost.placement != measured.teacher.placement) {
     add(lines[1].name, lines[1].color, Series::Style::DashedPoints, [&](std::size_t i) { return read(points[i]); });
-    add(tr("%1, by FLOPs").arg(lines[1].name), theme().muted, Series::Style::Line,
+    add(tr("%1, as computed").arg(lines[1].name), theme().muted, Series::Style::Line,
         [&](std::size_t i) { return time.scale * time.computed(points[i], teachers[i]); });
   }
   if (const std::optional<Crossover> at = crossover(measured.cost, measured.teacher, read)) {
@@ -208,7 +210,7 @@ QString CachePane::legendOf(const std::vector<Line>& lines) const {
 QString CachePane::measuredText(const std::vector<Line>& lines) const {
   const CostEvent* measured = this->measured(lines);
   if (measured == nullptr) return {};
-  const auto& [label, cost, teacher] = *measured;
+  const MeasuredCost &cost = measured->cost, &teacher = measured->teacher;
   const CostPoint& last = teacher.points.back();
   QStringList words{tr("measured: medians, n = %1").arg(last.decode_samples.size())};
   if (cost.placement == teacher.placement) return words.front();
@@ -221,7 +223,7 @@ QString CachePane::measuredText(const std::vector<Line>& lines) const {
   };
   add(tr("decoding"), &CostPoint::decodeSeconds);
   add(tr("prefill"), &CostPoint::prefillSeconds);
-  words << tr("grey: by FLOPs, from the teacher's");
+  words << tr("grey: computed, from the teacher's");
   return words.join(u'\n');
 }
 

@@ -11,7 +11,7 @@ class QPushButton;
 namespace interleave::gui {
 
 /// Bytes of cache, states included, against the context length, for the teacher and placements; and once measured, the
-/// time that decoding and prefill take, beside what FLOPs alone would make of the teacher's. Where a placement begins
+/// time that decoding and prefill take, beside what counting alone makes of the teacher's. Where a placement begins
 /// to save is marked.
 class CachePane final : public Pane {
   Q_OBJECT

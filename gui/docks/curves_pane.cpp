@@ -72,7 +72,8 @@ CurvesPane::CurvesPane(Studio& studio)
 template <class T>
 std::size_t CurvesPane::seen(const std::vector<T>& events) const {
   const StepEvent* step = studio_.run().step();
-  if (step == nullptr) return events.size();
+  // At the end also what was tried after it.
+  if (step == nullptr || step->step == studio_.run().record().steps.back().step) return events.size();
   return static_cast<std::size_t>(std::ranges::upper_bound(events, step->step, {}, &T::step) - events.begin());
 }
 

@@ -277,7 +277,8 @@ std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, 
 
 std::vector<Panel> methodPanels(const RunRecord& record, const StepEvent& step, const Placement& shown,
                                 const Sweep& sweep) {
-  if (!record.trials.empty()) return {};
+  // What is told which layers to keep has no gates.
+  if (!record.trials.empty() || record.spec.isHeal() || record.spec.method == "hand-rule") return {};
   if (!record.layer_scores.empty()) return scoringPanels(record, static_cast<std::size_t>(step.step), shown);
   std::vector<Panel> all = gatePanels(record, step, shown);
   if (record.spec.method == "flashmorph") all.push_back(selectionCostPanel(step));

@@ -205,6 +205,9 @@ void RunsPane::openMenu(const QPoint& position) {
   add(tr("Re&play"), idle, [this, id] { studio_.replayRun(id, 4); });
   add(tr("Its &settings into Setup"), idle, [this, id] { studio_.takeSettings(id); });
   add(tr("&Fork from its last step"), writable && idle, [this, id, step = run->step] { studio_.forkRun(id, step); });
+  if (run->method == kEnumerationMethod) {
+    add(tr("Tr&y what other runs found"), writable && run->phase == Phase::Done, [this, id] { studio_.tryFound(id); });
+  }
   add(tr("Rep&ort of the selected runs…"), true, [this] { askReport(); });
   menu->addSeparator();
   add(run->baseline ? tr("No longer the &baseline") : tr("Pin as &baseline"), writable,

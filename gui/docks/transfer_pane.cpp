@@ -38,10 +38,10 @@ std::vector<double> standings(const TransferTable& table, std::size_t column, co
 
 /// "0.137 [0.12, 0.15]": the interval is over samples.
 QString cellText(const Score& score) {
-  if (score.per_sample.empty()) return withError(score.value, score.standard_error);
-  const Interval interval = bootstrapMean(score.per_sample);
+  const std::optional<Interval> interval = intervalOf(score);
+  if (!interval) return withError(score.value, score.standard_error);
   return TransferPane::tr("%1 [%2, %3]")
-      .arg(numberText(score.value), numberText(interval.low, 2), numberText(interval.high, 2));
+      .arg(numberText(score.value), numberText(interval->low, 2), numberText(interval->high, 2));
 }
 
 }  // namespace

@@ -204,7 +204,9 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
   }
   if (request.summary) page.addChanges(runs);
   for (const ReportRun& run : runs) {
-    if (!request.summary) page.addRun(run, sweepWith(store, run.summary.id));
+    if (request.summary) continue;
+    const bool gates = run.record->trials.empty() && run.record->layer_scores.empty();
+    page.addRun(run, gates ? sweepWith(store, run.summary.id) : Sweep());
   }
   const ReportDocument& document = page.document();
   if (suffix == ".md") return writeMarkdown(document, request.file);

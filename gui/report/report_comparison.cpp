@@ -65,7 +65,7 @@ QString mannerText(const std::string& manner) {
 QString scoreText(const Score* score) {
   if (score == nullptr) return u"–"_s;
   QString text = withError(score->value, score->standard_error);
-  if (!score->per_sample.empty()) text += u' ' + intervalText(bootstrapMean(score->per_sample));
+  if (const auto interval = intervalOf(*score)) text += u' ' + intervalText(*interval);
   return text + reportText(", n = %1").arg(score->samples);
 }
 
@@ -102,6 +102,22 @@ Row rowHead(const MethodRow& row) {
   const QString told =
       row.searched_at == row.budget ? budget : reportText("%1 (run at %2)").arg(budget, qt(row.searched_at.text()));
   return {{row.method}, {told}, {seeds.join(u", "_s)}};
+}
+
+/// Of the evenly spaced placements ("uniform:8", "uniform:8:2") of so many layers the best on a task; null: none was
+/// judged. Which offset is best differs from model to model.
+const ComparedPlacement* bestEven(const Comparison& comparison, int kept, const std::string& manner,
+                                  const std::string& task) {
+  const std::string name = "uniform:" + std::to_string(kept);
+  const double sign = taskFacts(task).better == Better::Lower ? 1 : -1;
+  const ComparedPlacement* best = nullptr;
+  for (const ComparedPlacement& entry : comparison.placements) {
+    const auto isEven = [&](const std::string& word) { return word == name || word.starts_with(name + ":"); };
+    const Score* score = scoreIn(entry, manner, task);
+    if (score == nullptr || std::ranges::none_of(entry.names, isEven)) continue;
+    if (best == nullptr || sign * score->value < sign * scoreIn(*best, manner, task)->value) best = &entry;
+  }
+  return best;
 }
 
 bool hasSeveralSeeds(const std::vector<MethodRow>& rows) {
@@ -242,12 +258,9 @@ void ReportPage::addVerdicts(const Comparison& comparison, const std::string& ma
     for (const Score* task : tasks) {
       int better = 0, worse = 0, open = 0;
       for (const ComparedPlacement* found : method.found) {
-        const std::string uniform = "uniform:" + std::to_string(found->placement.fullCount());
-        const auto even = std::ranges::find_if(comparison.placements, [&](const ComparedPlacement& entry) {
-          return std::ranges::find(entry.names, uniform) != entry.names.end();
-        });
-        if (even == comparison.placements.end() || even->placement == found->placement) continue;
-        if (scoreIn(*found, manner, task->task) == nullptr || scoreIn(*even, manner, task->task) == nullptr) continue;
+        const ComparedPlacement* even = bestEven(comparison, found->placement.fullCount(), manner, task->task);
+        if (even == nullptr || even->placement == found->placement) continue;
+        if (scoreIn(*found, manner, task->task) == nullptr) continue;
         const ScoreDifference difference = differenceOn(task->task, found->scores.at(manner), even->scores.at(manner));
         if (!difference.paired) continue;
         const bool lower = taskFacts(task->task).better == Better::Lower;

@@ -24,8 +24,8 @@ QString crossoverText(const CostEvent& event, const CostReading& reading) {
 void ReportPage::addMeasuredCosts(const std::vector<ReportRun>& runs) {
   std::set<std::string> manners;
   Table costs{{reportText("placement"), reportText("K"), reportText("context"), reportText("prefill, s"),
-               reportText("teacher's"), reportText("by FLOPs"), reportText("a token decoded, ms"),
-               reportText("teacher's"), reportText("by FLOPs"), reportText("cache held"), reportText("as counted")},
+               reportText("teacher's"), reportText("computed"), reportText("a token decoded, ms"),
+               reportText("teacher's"), reportText("computed"), reportText("cache held"), reportText("as counted")},
               {}};
   Table crossings{{reportText("placement"), reportText("prefill faster"), reportText("decoding faster")}, {}};
   std::vector<ReportFigure> pictures;
@@ -59,9 +59,10 @@ void ReportPage::addMeasuredCosts(const std::vector<ReportRun>& runs) {
   heading(3, reportText("Measured cost"));
   for (const std::string& manner : manners) paragraph(qt(manner));
   paragraph(
-      reportText("One sequence. A placement and the teacher were measured in turn, within one run of the program; by "
-                 "FLOPs: what the teacher's time would come to by the ratio of FLOPs. Caches are counted in bf16 and "
-                 "held in the precision measured."));
+      reportText("One sequence. A placement and the teacher were measured in turn, within one run of the program. "
+                 "Computed: what counting alone makes of the teacher's time, of a prefill by the ratio of FLOPs, of "
+                 "decoding by that of bytes read (weights and cache). Caches are counted in bf16 and held in the "
+                 "precision measured."));
   table(std::move(costs));
   table(std::move(crossings));
   figures(std::move(pictures));

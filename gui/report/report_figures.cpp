@@ -2,6 +2,7 @@
 #include "gui/report/report_figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "gui/docks/method_panels.h"
@@ -16,7 +17,9 @@ namespace {
 /// Whether there is a point or a map in any of the figure's panels: a method that takes one step has no curves.
 bool drawsAnything(const Pane& pane) {
   return std::ranges::any_of(pane.findChild<Figure*>()->panels(), [](const Panel& panel) {
-    return panel.grid || std::ranges::any_of(panel.series, [](const Series& series) { return !series.x.isEmpty(); });
+    return panel.grid || std::ranges::any_of(panel.series, [](const Series& series) {
+             return std::ranges::any_of(series.x, [](double x) { return std::isfinite(x); });
+           });
   });
 }
 
@@ -82,7 +85,8 @@ std::vector<ReportFigure> ReportFigures::ofPlacements(const std::vector<KnownPla
   const auto judged = [](const KnownPlacement& entry) { return !entry.scores.empty(); };
   if (std::ranges::any_of(placements, judged)) {
     figures.push_back(draw(evaluation_, std::min(80 + 22 * count, kMostHeight)));
-    figures.push_back(draw(front_, 420));
+    ReportFigure front = draw(front_, 420);
+    if (drawsAnything(front_)) figures.push_back(std::move(front));
   }
   return figures;
 }

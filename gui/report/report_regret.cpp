@@ -10,7 +10,7 @@ namespace interleave::gui {
 
 void ReportPage::addRegret(const ReportRun& run, const std::map<Placement, std::string>& named) {
   const RunRecord& record = *run.record;
-  if (record.spec.method != "enumeration" || record.trials.empty()) return;
+  if (record.spec.method != kEnumerationMethod || record.trials.empty()) return;
   const TrialTable trials(record.trials, TrialTable::Part::All);
   const auto standings = trials.standings(placementsOf(named));
   if (standings.empty()) return;

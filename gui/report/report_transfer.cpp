@@ -37,9 +37,8 @@ void ReportPage::addTransfer(const TransferTable& table) {
           continue;
         }
         QString text = withError(score->value, score->standard_error);
-        if (!score->per_sample.empty()) {
-          const Interval interval = bootstrapMean(score->per_sample);
-          text += reportText(" [%1, %2]").arg(numberText(interval.low), numberText(interval.high));
+        if (const auto interval = intervalOf(*score)) {
+          text += reportText(" [%1, %2]").arg(numberText(interval->low), numberText(interval->high));
         }
         const ScoreDifference regret = table.regret(row, column, task);
         const bool best = table.best(column, task) == row;

@@ -59,8 +59,8 @@ TEST(Crossover, ReadsWhatItIsAskedFor) {
 }
 
 TEST(CostPoint, IsComputedFromTheTeachersTimeByFlops) {
-  const CostPoint point{.prefill_flops = 30, .decode_flops = 5}, untold{};
-  const CostPoint teacher{.prefill_samples = {4}, .decode_samples = {1}, .prefill_flops = 20, .decode_flops = 10};
+  const CostPoint point{.prefill_flops = 30, .decode_bytes = 5}, untold{};
+  const CostPoint teacher{.prefill_samples = {4}, .decode_samples = {1}, .prefill_flops = 20, .decode_bytes = 10};
   EXPECT_DOUBLE_EQ(computedPrefillSeconds(point, teacher), 6);
   EXPECT_DOUBLE_EQ(computedDecodeSeconds(point, teacher), 0.5);
   EXPECT_TRUE(std::isnan(computedPrefillSeconds(untold, teacher)));

@@ -56,6 +56,10 @@ TEST(TaskFacts, LossesAreBetterLower) {
   for (const char* task : {"passkey", "anything", ""}) EXPECT_EQ(taskFacts(task).better, Better::Higher) << task;
   EXPECT_EQ(taskFacts("kl").title, "KL on text");
   EXPECT_EQ(taskFacts("anything_nll").title, "anything, answer NLL");
+  EXPECT_EQ(taskFacts("niah_single_1").title, "niah_single_1 (RULER-style)");
+  EXPECT_EQ(taskFacts("vt").unit, "share of references");
+  EXPECT_EQ(taskFacts("qa_2_nll").title, "qa_2 (RULER-style), answer NLL");
+  EXPECT_EQ(taskFacts("flashmorph_passkey").title, "flashmorph_passkey (FlashMorph-style)");
 }
 
 TEST(Digest, IsFnv1aAndTellsWhereAListEnds) {

@@ -222,6 +222,17 @@ TEST(Published, KnowsTheNearestCount) {
   EXPECT_EQ(some.nearestCount(9), 3);
 }
 
+TEST(Published, GivesEachLayerItsScoreWhereAllAreRanked) {
+  PublishedSelection some;
+  some.layers = 3;
+  some.ranking = {2, 0, 1};
+  EXPECT_EQ(some.layerScores(), (std::vector<double>{-1, -2, 0}));
+  some.scores = {9, 5, 1};
+  EXPECT_EQ(some.layerScores(), (std::vector<double>{5, 1, 9}));
+  some.layers = 4;
+  EXPECT_TRUE(some.layerScores().empty()) << "the fourth is not ranked";
+}
+
 TEST(Published, RefusesWhatIsWrongAndSaysWhere) {
   EXPECT_THAT(refused(json::array()), HasSubstr("expected a JSON object"));
   EXPECT_THAT(refused({{"format", "interleave-published"}}), HasSubstr("missing"));

@@ -66,7 +66,6 @@ class CostTest final : public QObject {
 
   void whatWasMeasuredStaysWithTheRun() {
     Scene scene;
-    scene.openStore();
     QVERIFY(scene.search());
     const RunId run = scene.studio.run().record().id;
     QVERIFY(run != 0);
@@ -108,7 +107,7 @@ class CostTest final : public QObject {
     Scene slow({.steps = 24}, 60000);
     QTRY_VERIFY(slow.studio.model().known());
     slow.studio.measuredCost().measure(
-        {.label = "this", .placement = scene.studio.editor().placement(), .result_of = nullptr});
+        {.label = QStringLiteral("this"), .placement = scene.studio.editor().placement(), .result_of = nullptr});
     QVERIFY(slow.studio.measuredCost().running());
     slow.studio.jobs().cancel(0);
     QVERIFY(QTest::qWaitFor([&] { return !slow.studio.measuredCost().running(); }, 5000));

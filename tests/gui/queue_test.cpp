@@ -62,8 +62,9 @@ class QueueTest final : public QObject {
     QSignalSpy notices(&scene.studio, &Studio::notice);
     QVERIFY(add(scene, batch(scene, {0, 1, 2}), 3));
     QCOMPARE(scene.studio.queue().index(0, RunQueue::State).data().toString(), QStringLiteral("pending"));
-    QVERIFY(scene.studio.queue().index(0, RunQueue::Time).data().toString().startsWith(QStringLiteral("≈")));
-    QVERIFY(estimateText(scene.studio.queue().remaining()).startsWith(QStringLiteral("roughly")));
+    QCOMPARE(scene.studio.queue().index(0, RunQueue::Time).data().toString(), QStringLiteral("unknown"));
+    // The mock's runs do not say how many tokens they look at; evaluations do, and the model is timed.
+    QTRY_VERIFY(estimateText(scene.studio.queue().remaining()).startsWith(QStringLiteral("roughly")));
     QVERIFY(runToEnd(scene));
     QCOMPARE(states(scene), std::vector(3, State::Done));
     QCOMPARE(problems.count(), 0);

@@ -321,7 +321,9 @@ TEST(Work, IsToldByTheSettings) {
   run.search_settings = nullptr;
   EXPECT_EQ(workOfStep(run, 30), 0);
   EXPECT_DOUBLE_EQ(workOfJudging({}), 3072 + 16 * 600);
-  EXPECT_DOUBLE_EQ(workOfJudging({.tasks = {"passkey"}}), 16 * 600);
+  Workbench::EvaluationRequest keys;
+  keys.tasks = {"passkey"};
+  EXPECT_DOUBLE_EQ(workOfJudging(keys), 16 * 600);
 }
 
 TEST(Pace, TellsATokenByTheMedianOfRunsElseByWhatIsAssumed) {

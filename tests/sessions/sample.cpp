@@ -145,7 +145,7 @@ std::vector<Event> sampleEvents() {
                         .cache_bytes = 1000,
                         .computed_bytes = 500,
                         .prefill_flops = 1e12,
-                        .decode_flops = 3e9};
+                        .decode_bytes = 3e9};
   const CostEvent cost{"found K=8", {found, {point}, "a machine"}, {all, {point}, "a machine"}};
   return {PhaseEvent{Phase::Loading, "Opening", 0.25, 0.5, -1},
           environment,

@@ -22,11 +22,13 @@ constexpr const char* kRuler = "ruler";
 
 bool isText(const std::string& task) { return task == "kl" || task == "nll"; }
 
-/// Of RULER, and made without a file.
-bool inRuler(const LongContextInfo& info) { return info.label == "RULER-style" && !info.file; }
-
 const std::filesystem::path& fileOf(const Workbench::EvaluationRequest& request, QuestionFile kind) {
   return kind == QuestionFile::Squad ? request.squad_file : request.hotpot_file;
+}
+
+/// Of RULER, and what it needs is there.
+bool inRuler(const LongContextInfo& info, const Workbench::EvaluationRequest& request) {
+  return info.label == "RULER-style" && (!info.file || !fileOf(request, *info.file).empty());
 }
 
 TaskInfo::ScoreInfo scoreInfo(const std::string& name, const std::string& unit) {
@@ -49,7 +51,7 @@ std::vector<TaskInfo> evaluationTasks() {
       {"kl", "KL to the teacher on held-out text", "", {scoreInfo("kl", "nats")}},
       {"nll", "loss on held-out text", "", {scoreInfo("nll", "nats")}},
       {"passkey", "a pass key hidden in text", "", {scoreInfo("passkey", "share"), scoreInfo("passkey_nll", "nats")}},
-      {kRuler, "those of RULER that need no file", "RULER-style", {}}};
+      {kRuler, "those of RULER: qa_1 and qa_2 only with their files", "RULER-style", {}}};
   for (const LongContextInfo& info : LongContextTask::all()) tasks.push_back(row(info));
   return tasks;
 }
@@ -67,7 +69,7 @@ std::vector<TaskInfo> tasksOf(const Workbench::EvaluationRequest& request) {
   };
   std::set<std::string, std::less<>> group;
   for (const LongContextInfo& info : LongContextTask::all()) {
-    if (named(kRuler) && inRuler(info)) group.emplace(info.name);
+    if (named(kRuler) && inRuler(info, request)) group.emplace(info.name);
     if (!named(info.name) || !info.file || !fileOf(request, *info.file).empty()) continue;
     throw usageError(std::string(info.name), "needs a file of questions in the form of " +
                                                  std::string(title(*info.file)) + ", and none was given");

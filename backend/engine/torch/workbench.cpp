@@ -14,8 +14,10 @@
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/evaluation/cost_meter.h"
 #include "backend/formats/placement_io.h"
+#include "backend/heal/heal.h"
 #include "backend/heal/healed_model.h"
 #include "backend/model/generate.h"
+#include "backend/search/trial_methods.h"
 
 namespace interleave {
 
@@ -194,6 +196,33 @@ std::vector<CostTable> Workbench::costs(const std::filesystem::path& model, cons
   for (std::int64_t tokens : context_tokens)
     tables.push_back(costTable(files.config(), operatorWindows(bank_settings), tokens));
   return tables;
+}
+
+std::vector<TrialEvent> Workbench::tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
+                                                 std::int64_t first_step, Progress& progress) {
+  return guarded([&] {
+    if (enumeration.method != kEnumerationMethod) throw usageError("run", "it is no enumeration of placements");
+    Settings settings(enumerationSettings());
+    settings.merge(enumeration.search_settings, "search settings");
+    const std::vector<MixerKind> operators = operatorsOf(settings);
+    for (const Placement& placement : placements) {
+      const bool its = std::ranges::all_of(
+          placement.kinds(), [&](MixerKind kind) { return std::ranges::find(operators, kind) != operators.end(); });
+      if (!its) throw usageError(placement.line(), "the run has other operators");
+    }
+    const std::lock_guard guard(impl_->mutex);
+    const Execution execution{enumeration.device, settings.text("precision")};
+    const Model& loaded = impl_->load(enumeration.model_path, execution, progress);
+    if (!enumeration.model_fingerprint.empty() && enumeration.model_fingerprint != loaded.fingerprint()) {
+      throw badInput(enumeration.model_path, "fingerprint", "the run was made with another model");
+    }
+    const Placement any(loaded.config().layers,
+                        operators.back() == MixerKind::Full ? operators.front() : operators.back());
+    const auto& bank = impl_->bankFor({enumeration.bank_dir, enumeration.bank_settings}, any);
+    RunSpec spec = enumeration;
+    spec.resume_from.reset();
+    return tryBesideEnumeration({impl_->model, bank, impl_->tokenizer(), spec}, placements, first_step, progress);
+  });
 }
 
 namespace {

@@ -53,7 +53,7 @@ TEST_F(MeasureCost, TellsTimesAndBytesOfTheTeacherAndThePlacement) {
     }
   }
   // The cost of a token grows by what it reads: of the teacher alone, and of a whole prefill by the sum over tokens.
-  EXPECT_GT(costs[0].points[1].decode_flops, costs[0].points[0].decode_flops);
+  EXPECT_GT(costs[0].points[1].decode_bytes, costs[0].points[0].decode_bytes);
   EXPECT_EQ(costs[0].manner, costs[1].manner);
   EXPECT_NE(costs[0].manner.find("cpu, fp32"), std::string::npos) << costs[0].manner;
   EXPECT_EQ(costs[0].points[1].cache_bytes * 12, costs[0].points[0].cache_bytes * 40);

@@ -80,8 +80,14 @@ TEST_P(MixerTest, TheFutureDoesNotReachThePast) {
 }
 
 TEST(ForwardFlops, CountMatricesForEachTokenAndAttentionByItsPlace) {
-  const ModelConfig config{
-      .layers = 2, .hidden = 8, .intermediate = 16, .heads = 2, .kv_heads = 1, .head_dim = 4, .vocabulary = 32};
+  ModelConfig config;
+  config.layers = 2;
+  config.hidden = 8;
+  config.intermediate = 16;
+  config.heads = 2;
+  config.kv_heads = 1;
+  config.head_dim = 4;
+  config.vocabulary = 32;
   const double projections = 2 * (8 * (8 + 4 + 4) + 8 * 8), feed_forward = 6 * 8 * 16, head = 2 * 8 * 32;
   const double attention = 4 * 2 * 4;  // a head's score and read-out of one key, over heads
   const Placement full(2, MixerKind::Full), window(2, MixerKind::SlidingWindow);

@@ -37,6 +37,35 @@ class ScorerTest : public ::testing::Test {
     return settings;
   }
 
+  /// A method's first example.
+  SearchBatch batchOf(std::span<const SettingSpec> table) const { return SearchData(input_, settings(table)).batch(0); }
+  /// Of each layer on it, as a run tells them.
+  std::vector<double> scoresOf(std::span<const SettingSpec> table, void (*method)(const MethodInput&, MethodContext&),
+                               const nlohmann::json& changes) {
+    Settings values = settings(table);
+    values.merge(changes, "test");
+    values.merge({{"examples", 1}}, "test");
+    input_.spec.search_settings = values.json();
+    input_.spec.budget = Budget::layers(2);
+    testing::Watcher watcher;
+    method(input_, watcher);
+    return watcher.layer_scores.at(0).values;
+  }
+  /// The teacher's attention [H, n, T] of a batch's `rows` in each layer.
+  std::vector<at::Tensor> attentionInLayers(const SearchBatch& batch, const std::vector<std::int64_t>& rows) const {
+    const Packing unpacked;
+    const Model& model = *teacher_.model;
+    std::vector<at::Tensor> all;
+    at::Tensor stream = model.embed(tokenBatch(batch.ids, model.device()));
+    for (int layer = 0; layer < kLayers; ++layer) {
+      LayerInput input(model, layer, model.attentionInput(layer, stream), unpacked);
+      all.push_back(attentionOf(input, rows).to(at::kDouble));
+      const auto mixer = SoftmaxAttention::full(teacher_.model, layer);
+      stream = model.finishLayer(layer, stream, mixer->forward(input));
+    }
+    return all;
+  }
+
   const TemporaryFolder folder_;
   const std::filesystem::path path_ = testing::writePlantedModel(folder_ / "model", {1, 4});
   const Teacher teacher_{path_, {"cpu", at::kDouble}};
@@ -177,6 +206,66 @@ TEST_F(ScorerTest, AttentionIsWhatTheOperatorWeighsValuesBy) {
       mixer->context(input)[0].index_select(0, at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong));
   EXPECT_LE((context - expected.to(at::kDouble)).abs().max().item<double>(), 1e-5);
   EXPECT_EQ(attention[0][0][1].item<double>(), 0) << "the first token sees itself alone";
+}
+
+TEST_F(ScorerTest, RetrievalHeadsAreThoseWhoseLargestAttentionIsOnTheTokenThatIsSaid) {
+  const at::NoGradGuard no_grad;
+  const SearchBatch batch = batchOf(retrievalHeadsSettings());
+  const auto answer = static_cast<std::size_t>(batch.answer);
+  const std::vector<std::int32_t> said(batch.ids.begin() + batch.answer, batch.ids.end());
+  const auto found = std::search(batch.ids.begin(), batch.ids.begin() + batch.answer, said.begin(), said.end());
+  ASSERT_NE(found, batch.ids.begin() + batch.answer) << "the prompt tells the answer";
+  const std::vector<at::Tensor> attention = attentionInLayers(batch, batch.positions);
+  for (const bool sum : {true, false}) {
+    const std::vector<double> scores =
+        scoresOf(retrievalHeadsSettings(), runRetrievalHeads, {{"heads", sum ? "sum" : "max"}});
+    double most_of_all = 0;
+    for (int layer = 0; layer < kLayers; ++layer) {
+      const at::Tensor& of_layer = attention[static_cast<std::size_t>(layer)];
+      double total = 0, most = 0;
+      for (std::int64_t head = 0; head < of_layer.size(0); ++head) {
+        double hits = 0;
+        for (std::size_t i = 0; i < said.size(); ++i) {
+          const auto looked = of_layer[head][static_cast<std::int64_t>(i)].argmax().item<std::int64_t>();
+          // Any copy of the answer in the prompt counts, at the place of the token that is said next.
+          for (std::size_t from = 0; from + said.size() <= answer; ++from) {
+            const bool copy =
+                std::equal(said.begin(), said.end(), batch.ids.begin() + static_cast<std::ptrdiff_t>(from));
+            if (copy && looked == static_cast<std::int64_t>(from + i)) hits += 1;
+          }
+        }
+        total += hits / static_cast<double>(said.size());
+        most = std::max(most, hits / static_cast<double>(said.size()));
+      }
+      EXPECT_NEAR(scores[static_cast<std::size_t>(layer)], sum ? total : most, 1e-12) << layer;
+      most_of_all = std::max(most_of_all, most);
+    }
+    EXPECT_GT(most_of_all, 0.5) << "a layer was planted that copies";
+  }
+}
+
+TEST_F(ScorerTest, LightTransferIsTheAttentionBetweenSinksAndRecentTokens) {
+  const at::NoGradGuard no_grad;
+  const SearchBatch batch = batchOf(lightTransferSettings());
+  const auto tokens = static_cast<std::int64_t>(batch.ids.size());
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = tokens - 5; row < tokens; ++row) rows.push_back(row);
+  const std::vector<at::Tensor> attention = attentionInLayers(batch, rows);
+  const std::vector<double> scores =
+      scoresOf(lightTransferSettings(), runLightTransfer, {{"lazy_sinks", 3}, {"lazy_recent", 7}, {"last_queries", 5}});
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const at::Tensor& of_layer = attention[static_cast<std::size_t>(layer)];
+    double sum = 0;
+    for (std::int64_t head = 0; head < of_layer.size(0); ++head) {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        for (std::int64_t column = 3; column <= rows[i] - 7; ++column) {  // the last 7 are the query's own and 6 more
+          sum += of_layer[head][static_cast<std::int64_t>(i)][column].item<double>();
+        }
+      }
+    }
+    const double expected = sum / static_cast<double>(of_layer.size(0) * 5);
+    EXPECT_NEAR(scores[static_cast<std::size_t>(layer)], expected, 1e-6) << layer;
+  }
 }
 
 }  // namespace
