@@ -46,13 +46,15 @@ ScoreDifference TransferTable::regret(std::size_t row, std::size_t column, const
 
 double TransferTable::agreement(std::size_t a, std::size_t b, const std::string& task) const {
   std::vector<double> in_a, in_b;
+  bool anew = false;  // a condition leaves tasks alone that it does not concern
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const Score *one = score(row, a, task), *other = score(row, b, task);
     if (one == nullptr || other == nullptr) continue;
     in_a.push_back(one->value);
     in_b.push_back(other->value);
+    anew = anew || one->samples_id != other->samples_id || one->per_sample != other->per_sample;
   }
-  return in_a.size() < 3 ? std::numeric_limits<double>::quiet_NaN() : spearman(in_a, in_b);
+  return in_a.size() < 3 || !anew ? std::numeric_limits<double>::quiet_NaN() : spearman(in_a, in_b);
 }
 
 }  // namespace interleave

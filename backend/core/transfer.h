@@ -25,7 +25,8 @@ struct TransferTable {
   /// its lead is flattered. Neither a difference nor a reason where it was not judged.
   ScoreDifference regret(std::size_t row, std::size_t column, const std::string& task) const;
   /// Spearman's ρ of the rows' values in two columns: whether the conditions order placements alike. Over the rows
-  /// judged in both; NaN of fewer than three, or where all are equal.
+  /// judged in both; NaN of fewer than three, where all are equal, or where the two columns differ in nothing on this
+  /// task (longer prompts say nothing new of text).
   double agreement(std::size_t a, std::size_t b, const std::string& task) const;
 };
 

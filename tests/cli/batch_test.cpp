@@ -200,18 +200,21 @@ TEST_F(BatchCommand, VariantsOfMethodsArePresetsAndNoneIsWhereAMethodStarts) {
                                        {"nll-guided", "nll-guided-one-out"},
                                        {"halo", "halo-published"},
                                        {"flashmorph", "flashmorph-text"},
+                                       {"candidate-error", "flashmorph-closed-form"},
                                        {"hand-rule", "first"},
                                        {"hand-rule", "last"},
                                        {"hand-rule", "random"}}) {
     methods.push_back({{"method", method}, {"preset", preset}});
   }
-  for (const char* method : {"beam", "nll-guided", "halo", "flashmorph", "hand-rule"}) methods.push_back(method);
+  for (const char* method : {"beam", "nll-guided", "halo", "flashmorph", "candidate-error", "hand-rule"})
+    methods.push_back(method);
   batch["runs"] = {{{"methods", methods}, {"budgets", {1}}}};
   const CommandResult planned = run({"batch", write(batch), "--dry-run", "--json"});
   ASSERT_EQ(planned.code, 0) << planned.log;
   EXPECT_THAT(each(runs(planned), "preset"),
-              ElementsAre("nll-guided-greedy", "nll-guided-one-out", "halo-published", "flashmorph-text", "first",
-                          "last", "random", "beam", "nll-guided", "halo", "flashmorph", "hand-rule"));
+              ElementsAre("nll-guided-greedy", "nll-guided-one-out", "halo-published", "flashmorph-text",
+                          "flashmorph-closed-form", "first", "last", "random", "beam", "nll-guided", "halo",
+                          "flashmorph", "candidate-error", "hand-rule"));
 }
 
 TEST_F(BatchCommand, TheOneOfTheDocsNamesMethodsPresetsAndSettingsThatExist) {

@@ -44,6 +44,7 @@ TEST(TransferTable, AgreementIsOfTheRowsJudgedInBoth) {
   table.scores.push_back({judged(4, 0), {}});
   EXPECT_NEAR(table.agreement(0, 1, "kl"), -1, 1e-12);
   EXPECT_TRUE(std::isnan(table.agreement(0, 1, "passkey"))) << "all are equal";
+  EXPECT_TRUE(std::isnan(table.agreement(0, 0, "kl"))) << "what was not measured anew agrees with itself";
   table.scores[0][1].clear();
   EXPECT_TRUE(std::isnan(table.agreement(0, 1, "kl"))) << "two rows say nothing of an order";
 }

@@ -179,6 +179,24 @@ TEST_F(TrialTest, EnumerationJudgesEveryPlacementOnceOnHeldOutData) {
   EXPECT_EQ(watcher.steps.back().if_stopped_now, best->placement);
 }
 
+TEST_F(TrialTest, WhatIsTriedBesideAnEnumerationIsJudgedAsItsTrialsAre) {
+  set(enumerationSettings(), {{"leave", "5"}});
+  Watcher watcher;
+  runEnumeration(input_, watcher);
+  const TrialEvent& known = watcher.trials.at(3);
+  const std::vector<Placement> placements{known.placement, Placement::last(6, 2, kOther)};
+  const std::vector<TrialEvent> beside = tryBesideEnumeration(input_, placements, 11, watcher.progress());
+  ASSERT_EQ(beside.size(), 2U);
+  EXPECT_EQ(beside[0].placement, known.placement);
+  EXPECT_EQ(beside[0].text, known.text);
+  EXPECT_EQ(beside[0].prompts, known.prompts);
+  EXPECT_TRUE(beside[0].asked) << "no part of the distribution";
+  EXPECT_EQ(beside[0].step, 11);
+  EXPECT_EQ(beside[1].step, 12);
+  EXPECT_EQ(beside[1].placement, placements[1]);
+  EXPECT_EQ(beside[1].text.size(), known.text.size());
+}
+
 TEST_F(TrialTest, LayersKeptAndLeftBoundTheSpace) {
   set(enumerationSettings(), {{"keep", "0"}, {"leave", "2-3"}});
   Watcher watcher;
