@@ -65,6 +65,7 @@ std::vector<MeasuredCost> CostMeter::measure(std::span<const Placement> placemen
   std::vector<MeasuredCost> costs;
   for (const Placement& placement : placements) costs.push_back({placement, {}});
   const auto total = static_cast<double>(std::accumulate(plan_.lengths.begin(), plan_.lengths.end(), std::int64_t{0}));
+  const auto weight_bytes = static_cast<double>(c10::elementSize(model_->options().precision));
   double done = 0;
   for (const Placement& placement : placements) sample(placement, plan_.lengths.front(), progress);  // warms up
   for (const std::int64_t length : plan_.lengths) {
