@@ -161,13 +161,22 @@ class Planner {
     if (fresh) {
       if (plan_.runs.size() >= kMostRuns) throw usageError("runs", "they are more than " + std::to_string(kMostRuns));
       plan_.runs.push_back({.spec = spec, .budgets = {spec.budget}, .defaults = Settings(settings.specs()).json()});
-      std::string& title = plan_.runs.back().spec.title;
-      if (const int used = ++titles_[title]; used > 1) title.append("-").append(std::to_string(used));
+      nameApart(plan_.runs.back().spec);
     }
     PlannedRun& run = plan_.runs[place->second];
     extend(run, budgets);
     run.steps = plannedSteps(run.spec, model_.layers);
     run.step_work = workOfStep(run.spec, model_.layers);
+  }
+
+  /// A title that another run has already: with the preset's name in place of the method's, else with a number.
+  void nameApart(RunSpec& spec) {
+    const auto known = presets_.find(spec.title);
+    if (known != presets_.end() && known->second != spec.preset) {
+      spec.title = spec.preset + spec.title.substr(spec.method.size());
+    }
+    presets_.try_emplace(spec.title, spec.preset);
+    if (const int used = ++titles_[spec.title]; used > 1) spec.title.append("-").append(std::to_string(used));
   }
 
   /// The best of the operators that the runs choose from: what stands in a baseline's other layers.
@@ -209,6 +218,7 @@ class Planner {
   BatchPlan plan_;
   std::map<nlohmann::json, std::size_t> known_;  // by essence: where in the plan
   std::map<std::string, int> titles_;            // how often each was given
+  std::map<std::string, std::string> presets_;   // to which preset first
 };
 
 }  // namespace

@@ -211,6 +211,8 @@ TEST_F(BatchCommand, VariantsOfMethodsArePresetsAndNoneIsWhereAMethodStarts) {
   batch["runs"] = {{{"methods", methods}, {"budgets", {1}}}};
   const CommandResult planned = run({"batch", write(batch), "--dry-run", "--json"});
   ASSERT_EQ(planned.code, 0) << planned.log;
+  EXPECT_EQ(runs(planned)[0].at("title"), "beam-k1-s0");
+  EXPECT_EQ(runs(planned)[6].at("title"), "last-k1-s0") << "told apart from the first hand rule by its preset";
   EXPECT_THAT(each(runs(planned), "preset"),
               ElementsAre("nll-guided-greedy", "nll-guided-one-out", "halo-published", "flashmorph-text",
                           "flashmorph-closed-form", "first", "last", "random", "beam", "nll-guided", "halo",
