@@ -11,6 +11,7 @@
 
 #include "backend/core/error.h"
 #include "gui/plots/canvas.h"
+#include "gui/style/format.h"
 
 namespace interleave::gui {
 namespace {
@@ -94,7 +95,7 @@ QByteArray figureSvg(Figure& figure, QSize size) {
   QCPPainter painter(&svg);
   figure.canvas().draw(painter);
   painter.end();
-  return text;
+  return fitForXml(QString::fromUtf8(text)).toUtf8();  // names of runs may hold anything
 }
 
 QString viewCsv(const QWidget& view) {

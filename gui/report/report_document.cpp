@@ -6,22 +6,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "gui/style/format.h"
+
 namespace interleave::gui {
 namespace {
 
 using namespace Qt::StringLiterals;
 using Look = ReportDocument::Look;
-
-/// `text` without characters that XML does not have.
-QString fit(const QString& text) {
-  QString fit;
-  for (const char32_t c : text.toUcs4()) {
-    const bool allowed = c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800) ||
-                         (c >= 0xe000 && c < 0xfffe) || (c >= 0x10000 && c <= 0x10ffff);
-    fit += QString::fromUcs4(allowed ? &c : U"\ufffd", 1);
-  }
-  return fit;
-}
 
 QString classOf(Look look) {
   switch (look) {
@@ -119,7 +110,7 @@ class Markdown {
   /// Text in which nothing is markup.
   static QString plain(const QString& text) {
     static const QRegularExpression kMarks(u"([\\\\`*_|~]|\\](?=[(:\\[])|^[-+#=])"_s);
-    QString safe = fit(text).simplified();
+    QString safe = fitForXml(text).simplified();
     safe.replace(kMarks, u"\\\\1"_s);
     return safe.replace(u'&', u"&amp;"_s).replace(u'<', u"&lt;"_s).replace(u'>', u"&gt;"_s);
   }
@@ -145,7 +136,7 @@ ReportDocument::Cell ReportDocument::small(ReportFigure figure) {
   return {.figure = figures.size() - 1};
 }
 
-QString escaped(const QString& text) { return fit(text).toHtmlEscaped(); }
+QString escaped(const QString& text) { return fitForXml(text).toHtmlEscaped(); }
 
 QString figureTag(const ReportDocument& document, std::size_t number) {
   const ReportFigure& figure = document.figures.at(number);

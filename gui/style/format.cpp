@@ -100,6 +100,16 @@ QString differenceText(const PairedDifference& difference) {
       .arg(qt(difference.verdict()));
 }
 
+QString fitForXml(const QString& text) {
+  QString fit;
+  for (const char32_t c : text.toUcs4()) {
+    const bool allowed = c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800) ||
+                         (c >= 0xe000 && c < 0xfffe) || (c >= 0x10000 && c <= 0x10ffff);
+    fit += QString::fromUcs4(allowed ? &c : U"\ufffd", 1);
+  }
+  return fit;
+}
+
 QString csvCell(QString text) { return u'"' + text.replace(u'"', u"\"\""_s) + u'"'; }
 
 }  // namespace interleave::gui

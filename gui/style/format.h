@@ -25,7 +25,8 @@ QString signedText(double value);                        ///< "+0.031": numberTe
 /// "−0.031 [−0.052, −0.011]; won 12, lost 3, tied 1: better": mean, 95 % interval, pairs, verdict.
 QString differenceText(const PairedDifference& difference);
 
-QString csvCell(QString text);  ///< In quotes, with those inside doubled.
+QString fitForXml(const QString& text);  ///< Characters that XML does not have are replaced.
+QString csvCell(QString text);           ///< In quotes, with those inside doubled.
 
 inline QString qt(const std::string& text) { return QString::fromStdString(text); }
 inline QString qt(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }

@@ -357,8 +357,8 @@ class ReportTest final : public QObject {
     ReportFigures draw(workshop_);
     std::shared_ptr<RunRecord> bare = std::make_shared<RunRecord>(*runs[0].record);
     for (StepEvent& step : bare->steps) step.metrics = noMetrics();
-    QCOMPARE(draw.ofRun(runs[0].record, {}).size(), std::size_t{2});
-    QCOMPARE(draw.ofRun(bare, {}).size(), std::size_t{1});
+    QCOMPARE(draw.ofRun(runs[0].record, {}).size(), std::size_t{4});  // logits, curves, and two rows of gates
+    QCOMPARE(draw.ofRun(bare, {}).size(), std::size_t{3});
     ReportPage page(workshop_);
     page.addComparison(comparisonsOf(runs).at(0), {});
     QVERIFY(page.document().figures.size() > 90);
