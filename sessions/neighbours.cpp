@@ -76,12 +76,14 @@ std::map<Placement, std::string> foundElsewhere(const Store& store, RunId of) {
 Untried untriedIn(const Store& store, RunId enumeration) {
   Untried untried{.placements = {}, .next_step = store.run(enumeration).step + 1};
   std::set<Placement> tried;
+  std::set<int> sizes;  // what keeps more layers is beyond the budget, and would be the best of all
   for (const TrialEvent& trial : store.trials(enumeration)) {
     tried.insert(trial.placement);
+    if (!trial.asked) sizes.insert(trial.placement.fullCount());
     untried.next_step = std::max(untried.next_step, trial.step + 1);
   }
   for (const auto& [placement, finder] : foundElsewhere(store, enumeration)) {
-    if (!tried.contains(placement)) untried.placements.push_back(placement);
+    if (sizes.contains(placement.fullCount()) && !tried.contains(placement)) untried.placements.push_back(placement);
   }
   return untried;
 }

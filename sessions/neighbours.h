@@ -14,7 +14,8 @@ namespace interleave {
 /// with its operator in all layers that keep no full attention. Usage error when there is no such run.
 std::map<Placement, std::string> foundElsewhere(const Store& store, RunId run);
 
-/// Those of them that an enumeration has not tried, and the number that a further trial of it has.
+/// Those of them that an enumeration has not tried though they keep as many layers as its trials, and the number that a
+/// further trial of it has.
 struct Untried {
   std::vector<Placement> placements;
   std::int64_t next_step = 1;

@@ -71,8 +71,10 @@ void regret(const RegretOptions& options, Terminal& terminal) {
                         standing.regret, standing.regret_interval.low, standing.regret_interval.high, placement.line(),
                         found.at(placement));
   }
-  if (const std::size_t elsewhere = found.size() - standings.size(); elsewhere > 0) {
-    text += fmt::format("\n{} other placements of this model's runs were not tried (--judge tries them)", elsewhere);
+  const bool enumeration = summary.method == kEnumerationMethod;
+  const std::size_t untried = enumeration ? untriedIn(store, options.run).placements.size() : 0;
+  if (untried > 0) {
+    text += fmt::format("\n{} other placements of this size were not tried (--judge tries them)", untried);
   }
   terminal.print({{"run", options.run},
                   {"part", options.part},

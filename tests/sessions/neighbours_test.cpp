@@ -108,6 +108,27 @@ TEST_F(NeighboursTest, OfNoRunAreAnError) {
   EXPECT_EQ(errorOf([&] { of(3); }).kind(), ErrorKind::Usage);
 }
 
+TEST_F(NeighboursTest, WhatAnEnumerationHasNotTriedIsHeldInItsOperators) {
+  const RunId truth = add("enumeration", {}, 2);
+  writer_.record(truth, TrialEvent{.step = 3, .placement = first(2), .text = {1}, .prompts = {}});
+  add("beam", {}, 3);       // keeps too many layers
+  add("hand-rule", {}, 2);  // tried
+  const RunId other = add("dash", {}, 1);
+  const Placement found = Placement::keeping(4, std::vector{0, 3}, MixerKind::Gdn);
+  writer_.record(other, PlacementEvent{.budget = Budget::layers(2), .placement = found});
+  EnvironmentEvent environment;
+  environment.layers = 4;
+  environment.model_fingerprint = "one";
+  environment.operators = {MixerKind::Full, MixerKind::SlidingWindow};
+  writer_.record(truth, environment);
+  ASSERT_TRUE(writer_.flush());
+  const Untried untried = untriedIn(Store::open(file_), truth);
+  const Placement its = Placement::keeping(4, std::vector{0, 3}, MixerKind::SlidingWindow);
+  EXPECT_THAT(untried.placements, ElementsAre(its));
+  EXPECT_EQ(untried.next_step, 4);
+  EXPECT_THAT(of(truth).found.at(its), ::testing::HasSubstr("with other operators"));
+}
+
 TEST(MethodNames, TellRunsOfOneMethodApart) {
   const auto run = [](const std::string& method, const std::string& preset, const nlohmann::json& settings) {
     RunSpec spec;
