@@ -49,7 +49,11 @@ double workOfStep(const RunSpec& run, int layers) {
 
 double workOfJudging(const Workbench::EvaluationRequest& request) {
   const auto isText = [](const std::string& task) { return task == "kl" || task == "nll"; };
-  const auto asking = std::ranges::count_if(request.tasks, [&](const std::string& task) { return !isText(task); });
+  std::int64_t asking = 0;
+  for (const std::string& task : request.tasks) {
+    asking += task == "ruler" ? 11 + (request.squad_file.empty() ? 0 : 1) + (request.hotpot_file.empty() ? 0 : 1)
+                              : (isText(task) ? 0 : 1);
+  }
   const double prompts = static_cast<double>(asking * request.prompts * request.prompt_tokens);
   return prompts + (std::ranges::any_of(request.tasks, isText) ? static_cast<double>(request.text_tokens) : 0);
 }

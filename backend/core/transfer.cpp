@@ -52,7 +52,7 @@ double TransferTable::agreement(std::size_t a, std::size_t b, const std::string&
     if (one == nullptr || other == nullptr) continue;
     in_a.push_back(one->value);
     in_b.push_back(other->value);
-    anew = anew || one->samples_id != other->samples_id || one->per_sample != other->per_sample;
+    anew = anew || one->samples_id != other->samples_id || one->value != other->value;
   }
   return in_a.size() < 3 || !anew ? std::numeric_limits<double>::quiet_NaN() : spearman(in_a, in_b);
 }

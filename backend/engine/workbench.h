@@ -143,7 +143,7 @@ class Workbench {
 
   /// Judges placements on the batches of an enumeration, after the fact: trials that can stand among those of that run,
   /// `asked`, numbered from `first_step` on. Usage error: the run is of another method, or a placement holds operators
-  /// that it does not have. BadInput: another model or bank than it was made with.
+  /// that it does not have. BadInput: another model, or a bank of another recipe, than it was made with.
   std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
                                         std::int64_t first_step, Progress& progress);
 

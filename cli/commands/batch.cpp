@@ -27,12 +27,12 @@ double secondsNow() {
 }
 
 /// Where the store tells nothing of how long things take. What cannot be timed stays unknown: the run says why.
-void timeTheModel(BatchQueue& queue, Workbench& workbench, Terminal& terminal) {
+void timeTheModel(BatchQueue& queue, Terminal& terminal) {
   if (queue.remaining(0).unknown == 0) return;
   const RunSpec& spec = queue.entries().front().planned.spec;
   try {
     queue.assume(spec.model_fingerprint, spec.device,
-                 workbench.secondsPerToken(spec.model_path, {.device = spec.device}, terminal));
+                 Workbench().secondsPerToken(spec.model_path, {.device = spec.device}, terminal));
   } catch (const Error& problem) {
     if (problem.kind() == ErrorKind::Stopped) throw;
   }
@@ -48,7 +48,7 @@ class BatchJob {
 
   /// Ends when nothing is left to do, or a stop signal came.
   void run() {
-    timeTheModel(queue_, workbench_, terminal_);
+    timeTheModel(queue_, terminal_);
     terminal_.log(LogEvent::Level::Info, fmt::format("{} of {} runs to go; time {}", left(), queue_.entries().size(),
                                                      timeText(queue_.remaining(secondsNow()))));
     while (!stopSignalled()) {
@@ -159,8 +159,7 @@ void batch(const BatchOptions& options, Terminal& terminal) {
     if (std::filesystem::exists(batch.store)) store.emplace(Store::open(batch.store));
     BatchQueue queue(plan, store ? &*store : nullptr);
     if (options.retry) queue.retry();
-    Workbench workbench;
-    timeTheModel(queue, workbench, terminal);
+    timeTheModel(queue, terminal);
     const Estimate remaining = queue.remaining(0);
     return print(queue, remaining, "\ntime " + timeText(remaining));
   }

@@ -24,8 +24,11 @@ struct RegretOptions {
 
 /// Tries what other runs found and this one did not, on this one's batches; the trials are kept with it.
 void judgeUntried(const RegretOptions& options, Terminal& terminal) {
-  StoreWriter writer(options.store);
   const Store store = Store::open(options.store);
+  if (store.run(options.run).phase != Phase::Done) {  // its own next trials would take the place of these
+    throw usageError("--judge", fmt::format("run {} is not done", options.run));
+  }
+  StoreWriter writer(options.store);
   const Untried untried = untriedIn(store, options.run);
   if (untried.placements.empty()) return;
   RunSpec spec = store.spec(options.run);
@@ -95,8 +98,9 @@ void declareRegret(CLI::App& app, Terminal& terminal) {
   command->add_option("--part", options->part, "Which losses count")
       ->check(CLI::IsMember({"all", "text", "prompts"}))
       ->capture_default_str();
-  CLI::Option* judge = command->add_flag("--judge", options->judge,
-                                         "Of an enumeration: try what other runs found and it did not, and keep that");
+  CLI::Option* judge = command->add_flag(
+      "--judge", options->judge,
+      "Of an enumeration: try what other runs found with as many layers and it did not, and keep that");
   command->add_option("--model", options->model, "Where the model lies now")->needs(judge);
   command->add_option("--bank", options->bank, "Where the bank lies now")->needs(judge);
   command->callback([options, &terminal] { regret(*options, terminal); });

@@ -36,6 +36,7 @@ void EvaluationQueue::want(std::vector<Wanted> placements) {
   std::erase_if(waiting_, [this](const Wanted& wanted) {
     const KnownPlacement* known = book_.find(wanted.placement);
     if (!manner_.skip_known || known == nullptr) return false;
+    if (known->thorough) return true;  // few samples would not replace it
     return wanted.tasks.empty() ? !known->scores.empty() : scoreOf(known->scores, wanted.tasks.front()) != nullptr;
   });
   jobs_.cancelSlot(manner_.slot);

@@ -62,7 +62,10 @@ void RunQueue::add(Batch batch) {
 void RunQueue::timeTheModel() {
   // Beside a run it would wait for it, or be slowed down by it.
   if (active_ || controller_.active() || queue_.remaining(now()).unknown == 0) return;
-  const RunSpec& spec = queue_.entries().front().planned.spec;
+  const std::vector<BatchQueue::Entry>& entries = queue_.entries();
+  std::size_t unknown = 0;  // the first that is, or the newest: what it is judged by may be unknown
+  while (unknown + 1 < entries.size() && queue_.secondsLeft(unknown, now())) ++unknown;
+  const RunSpec& spec = entries[unknown].planned.spec;
   jobs_.start(tr("Time the model"), QStringLiteral("time the model"),
               [this, &workshop = workshop_, path = std::filesystem::path(spec.model_path), device = spec.device,
                fingerprint = spec.model_fingerprint](Progress& progress) -> std::function<void()> {

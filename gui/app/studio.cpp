@@ -450,7 +450,7 @@ void Studio::tryFound(RunId id) {
                 const Store store = Store::open(file);
                 const Untried untried = untriedIn(store, id);
                 if (untried.placements.empty()) {
-                  return [this] { Q_EMIT notice(tr("Everything that other runs found is among the trials.")); };
+                  return [this] { Q_EMIT notice(tr("All of this size that other runs found is among the trials.")); };
                 }
                 const std::vector<TrialEvent> trials =
                     workshop.tryPlacements(store.spec(id), untried.placements, untried.next_step, progress);

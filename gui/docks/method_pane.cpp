@@ -52,8 +52,7 @@ MethodPane::MethodPane(Studio& studio)
   connect(&studio_.run(), &RunModel::changed, this, &Pane::touch);
   connect(figure_, &Figure::clicked, this, [this](int panel, double x, double) {
     const StepEvent* step = studio_.run().step();  // a click in the gates in order moves the cut there
-    const bool gates = step != nullptr && studio_.run().record().layer_scores.empty();
-    if (gates && studio_.run().record().trials.empty() && panel == 0) {
+    if (step != nullptr && hasGates(studio_.run().record()) && panel == 0) {
       studio_.setKept(std::clamp(static_cast<int>(x), 0, studio_.run().record().layers()));
     }
   });
@@ -77,8 +76,10 @@ std::vector<Panel> MethodPane::panels() const {
     if (picture) all.push_back(*picture);
   }
   if (!all.empty()) return all;
-  const QString text = record.trials.empty() ? tr("What the method tells of itself shows here, once a run goes on.")
-                                             : tr("This method tries placements: see Curves.");
+  const QString text = !record.trials.empty() ? tr("This method tries placements: see Curves.")
+                       : step != nullptr && !hasGates(record)
+                           ? tr("This run is told which layers to keep: it has no gates.")
+                           : tr("What the method tells of itself shows here, once a run goes on.");
   return {Panel{.x = {.ticks = false, .least = 0, .most = 1},
                 .y = {.ticks = false, .least = 0, .most = 1},
                 .marks = {{.shape = Mark::Shape::Text, .x = kAuto, .y = 0.5, .text = text, .color = theme().muted}}}};

@@ -275,11 +275,16 @@ std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, 
   return panels;
 }
 
+bool hasGates(const RunRecord& record) {
+  // What is told which layers to keep has none.
+  const bool told = record.spec.isHeal() || record.spec.method == "hand-rule";
+  return record.layer_scores.empty() && record.trials.empty() && !told;
+}
+
 std::vector<Panel> methodPanels(const RunRecord& record, const StepEvent& step, const Placement& shown,
                                 const Sweep& sweep) {
-  // What is told which layers to keep has no gates.
-  if (!record.trials.empty() || record.spec.isHeal() || record.spec.method == "hand-rule") return {};
   if (!record.layer_scores.empty()) return scoringPanels(record, static_cast<std::size_t>(step.step), shown);
+  if (!hasGates(record)) return {};
   std::vector<Panel> all = gatePanels(record, step, shown);
   if (record.spec.method == "flashmorph") all.push_back(selectionCostPanel(step));
   if (std::optional<Panel> swept = sweepPanel(sweep, record.id)) all.push_back(*std::move(swept));

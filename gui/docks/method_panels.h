@@ -28,6 +28,9 @@ Panel selectionCostPanel(const StepEvent& step);
 /// the score that ranks where it joins them, and how soon the ranking settles.
 std::vector<Panel> scoringPanels(const RunRecord& record, std::size_t examples, const Placement& shown);
 
+/// Whether it is a gate search: no score, no trial, and not told which layers to keep.
+bool hasGates(const RunRecord& record);
+
 /// All of these as a method has them, at a step of a run; nothing of one that tries placements (see
 /// trialPanels), or is told which layers to keep.
 std::vector<Panel> methodPanels(const RunRecord& record, const StepEvent& step, const Placement& shown,

@@ -19,6 +19,7 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/atomic_file.h"
+#include "gui/docks/method_panels.h"
 #include "gui/report/report_page.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
@@ -205,8 +206,7 @@ void writeReport(Workshop& workshop, const ReportRequest& request) {
   if (request.summary) page.addChanges(runs);
   for (const ReportRun& run : runs) {
     if (request.summary) continue;
-    const bool gates = run.record->trials.empty() && run.record->layer_scores.empty();
-    page.addRun(run, gates ? sweepWith(store, run.summary.id) : Sweep());
+    page.addRun(run, hasGates(*run.record) ? sweepWith(store, run.summary.id) : Sweep());
   }
   const ReportDocument& document = page.document();
   if (suffix == ".md") return writeMarkdown(document, request.file);

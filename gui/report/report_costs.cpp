@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <set>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "gui/report/report_document.h"
@@ -22,17 +23,12 @@ QString crossoverText(const CostEvent& event, const CostReading& reading) {
 }  // namespace
 
 void ReportPage::addMeasuredCosts(const std::vector<ReportRun>& runs) {
-  std::set<std::string> manners;
-  Table costs{{reportText("placement"), reportText("K"), reportText("context"), reportText("prefill, s"),
-               reportText("teacher's"), reportText("computed"), reportText("a token decoded, ms"),
-               reportText("teacher's"), reportText("computed"), reportText("cache held"), reportText("as counted")},
-              {}};
-  Table crossings{{reportText("placement"), reportText("prefill faster"), reportText("decoding faster")}, {}};
+  std::map<std::string, std::pair<Table, Table>> tables;  // by manner: only what was measured alike is put together
   std::vector<ReportFigure> pictures;
   for (const ReportRun& run : runs) {
     for (const CostEvent& event : run.record->costs) {
       const QString label = reportText("%1 (run %2)").arg(qt(event.label)).arg(run.summary.id);
-      manners.insert(event.cost.manner);
+      auto& [costs, crossings] = tables[event.cost.manner];
       for (std::size_t i = 0; i < event.cost.points.size(); ++i) {
         const CostPoint &point = event.cost.points[i], &teacher = event.teacher.points[i];
         costs.rows.push_back({{label},
@@ -55,16 +51,24 @@ void ReportPage::addMeasuredCosts(const std::vector<ReportRun>& runs) {
     if (run.record->costs.empty()) continue;
     for (ReportFigure& picture : draw_.ofCost(run.record)) pictures.push_back(std::move(picture));
   }
-  if (costs.rows.empty()) return;
+  if (tables.empty()) return;
   heading(3, reportText("Measured cost"));
-  for (const std::string& manner : manners) paragraph(qt(manner));
   paragraph(
       reportText("One sequence. A placement and the teacher were measured in turn, within one run of the program. "
                  "Computed: what counting alone makes of the teacher's time, of a prefill by the ratio of FLOPs, of "
                  "decoding by that of bytes read (weights and cache). Caches are counted in bf16 and held in the "
                  "precision measured."));
-  table(std::move(costs));
-  table(std::move(crossings));
+  for (auto& [manner, of_manner] : tables) {
+    auto& [costs, crossings] = of_manner;
+    costs.head = {reportText("placement"),           reportText("K"),         reportText("context"),
+                  reportText("prefill, s"),          reportText("teacher's"), reportText("computed"),
+                  reportText("a token decoded, ms"), reportText("teacher's"), reportText("computed"),
+                  reportText("cache held"),          reportText("as counted")};
+    crossings.head = {reportText("placement"), reportText("prefill faster"), reportText("decoding faster")};
+    paragraph(qt(manner));
+    table(std::move(costs));
+    table(std::move(crossings));
+  }
   figures(std::move(pictures));
 }
 

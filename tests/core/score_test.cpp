@@ -77,5 +77,15 @@ TEST(Digest, IsFnv1aAndTellsWhereAListEnds) {
   EXPECT_EQ(of({{-1, 7}}), of({{-1, 7}}));
 }
 
+TEST(IntervalOf, IsWilsonsWhereEachIsRightOrWrong) {
+  const Interval all = intervalOf(scoreOf("passkey", "share", std::vector<double>(16, 1))).value();
+  EXPECT_NEAR(all.low, 0.806, 1e-3);
+  EXPECT_EQ(all.high, 1);
+  const std::vector<double> values{0.25, 1, 0, 0.5};
+  const Interval other = intervalOf(scoreOf("niah_multiquery", "match", values)).value();
+  EXPECT_EQ(other.low, bootstrapMean(values).low);
+  EXPECT_FALSE(intervalOf(Score{"kl", "nats", 1, 0.1, 8}));
+}
+
 }  // namespace
 }  // namespace interleave

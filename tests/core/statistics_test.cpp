@@ -36,6 +36,30 @@ TEST(BootstrapMean, HoldsTheTrueMeanAboutAsOftenAsItSays) {
   EXPECT_LT(held, kTrials * 99 / 100);
 }
 
+TEST(BootstrapMean, OfFewSamplesHoldsTheMeanNearlyAsOften) {
+  int held = 0;
+  constexpr int kTrials = 600;
+  Random random(5);
+  for (int trial = 0; trial < kTrials; ++trial) {
+    std::vector<double> samples(8);
+    for (double& sample : samples) {  // nearly normal, of mean 0
+      sample = -6;
+      for (int i = 0; i < 12; ++i) sample += random.uniform();
+    }
+    const Interval interval = bootstrapMean(samples, static_cast<std::uint64_t>(trial));
+    held += interval.low <= 0 && 0 <= interval.high ? 1 : 0;
+  }
+  EXPECT_GT(held, kTrials * 92 / 100) << "plain percentiles hold it 89 times in a hundred";
+  EXPECT_LT(held, kTrials * 98 / 100);
+}
+
+TEST(BootstrapTail, IsFartherOutWithFewerSamples) {
+  EXPECT_EQ(bootstrapTail(100'000, 1000), 24U) << "2.5 %, but for a hair";
+  EXPECT_EQ(bootstrapTail(8, 1000), 5U) << ".57 %: t of 7 degrees is 2.36, and √(8/7)";
+  EXPECT_EQ(bootstrapTail(2, 1000), 0U);
+  EXPECT_EQ(bootstrapTail(1, 1000), 0U);
+}
+
 TEST(BootstrapMean, OfOneSampleOrNoneIsThatOrNothing) {
   const std::vector<double> one{3.5};
   EXPECT_EQ(bootstrapMean(one).low, 3.5);

@@ -219,6 +219,10 @@ std::vector<TrialEvent> Workbench::tryPlacements(const RunSpec& enumeration, std
     const Placement any(loaded.config().layers,
                         operators.back() == MixerKind::Full ? operators.front() : operators.back());
     const auto& bank = impl_->bankFor({enumeration.bank_dir, enumeration.bank_settings}, any);
+    if (bank->card().is_object() && completeBankSettings(bank->card().at("key").at("settings")).json() !=
+                                        completeBankSettings(enumeration.bank_settings).json()) {
+      throw badInput(enumeration.bank_dir, "settings", "the run was made with another bank");
+    }
     RunSpec spec = enumeration;
     spec.resume_from.reset();
     return tryBesideEnumeration({impl_->model, bank, impl_->tokenizer(), spec}, placements, first_step, progress);
