@@ -130,6 +130,47 @@ class ReportTest final : public QObject {
     QVERIFY(text.contains(QStringLiteral("Against as many layers evenly spaced")));
     QVERIFY(text.contains(QStringLiteral("1 better")));
     QVERIFY(!text.contains(QStringLiteral("1 worse")));
+    // From another offset they are better than what was found: the best of them counts.
+    const Placement shifted = Placement::uniform(found.layers(), found.fullCount(), 1, MixerKind::GdnWindow);
+    writer.record(1,
+                  ScoreEvent{"uniform:" + std::to_string(found.fullCount()) + ":1", shifted, kl(0.5), "one manner", 1});
+    QVERIFY(writer.flush());
+    writeReport(workshop_, {own, {}, file("shifted.html"), {}, true});
+    QVERIFY(read("shifted.html").contains(QStringLiteral("1 worse")));
+  }
+
+  void whatWasMeasuredToCostHasItsOwnPart() {
+    const std::filesystem::path own = file("cost.sqlite");
+    StoreWriter writer(own);
+    record(writer, "found", 0, {.steps = 12});
+    QVERIFY(writer.flush());
+    const Placement found = Store::open(own).placements(1).front().placement;
+    const auto cost = [](const Placement& placement, double seconds, const std::string& manner) {
+      MeasuredCost made{.placement = placement, .manner = manner};
+      for (const std::int64_t tokens : {512, 1024}) {
+        made.points.push_back({.context_tokens = tokens,
+                               .prefill_samples = {seconds},
+                               .decode_samples = {1 / static_cast<double>(tokens)},
+                               .cache_bytes = 1000,
+                               .computed_bytes = 500,
+                               .prefill_flops = 1e9 * seconds,
+                               .decode_bytes = 1e6});
+      }
+      return made;
+    };
+    const Placement teacher(found.layers(), MixerKind::Full);
+    for (const char* manner : {"a <machine>", "another"}) {
+      writer.record(1, CostEvent{"found", cost(found, 1, manner), cost(teacher, 2, manner)});
+    }
+    QVERIFY(writer.flush());
+    writeReport(workshop_, {own, {}, file("cost.html"), {}, true});
+    const QString text = read("cost.html");
+    QVERIFY(text.contains(QStringLiteral("Measured cost")));
+    QVERIFY(text.contains(QStringLiteral("a &lt;machine&gt;")));
+    QVERIFY(text.contains(QStringLiteral("another")));
+    QVERIFY(text.contains(QStringLiteral("at every length")));        // prefill
+    QVERIFY(text.contains(QStringLiteral("not up to the longest")));  // decoding takes as long
+    QVERIFY(!html().contains(QStringLiteral("Measured cost")));
   }
 
   void anEnumerationRanksWhatOthersFound() {
