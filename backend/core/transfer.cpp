@@ -2,6 +2,7 @@
 #include "backend/core/transfer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "backend/core/tasks.h"
@@ -52,7 +53,8 @@ double TransferTable::agreement(std::size_t a, std::size_t b, const std::string&
     if (one == nullptr || other == nullptr) continue;
     in_a.push_back(one->value);
     in_b.push_back(other->value);
-    anew = anew || one->samples_id != other->samples_id || one->value != other->value;
+    const double apart = std::abs(one->value - other->value);  // rounding may differ from day to day
+    anew = anew || one->samples_id != other->samples_id || apart > 1e-6 * (1 + std::abs(one->value));
   }
   return in_a.size() < 3 || !anew ? std::numeric_limits<double>::quiet_NaN() : spearman(in_a, in_b);
 }

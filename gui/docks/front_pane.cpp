@@ -37,6 +37,8 @@ const char* taskOf(Measure measure) {
   return "";
 }
 
+constexpr std::size_t kMostLabels = 24;  // that a figure has room for; beyond, the crosshair tells the others' names
+
 bool isCost(Measure measure) { return measure == Measure::Bytes || measure == Measure::Kept; }
 
 /// Without its unit, which the axis tells.
@@ -131,6 +133,7 @@ void FrontPane::refresh() {
   Series best{.name = {}, .color = theme().accent, .style = Series::Style::Points};
   Series others{.name = {}, .color = theme().muted, .style = Series::Style::Rings};
   Series mine{.name = {}, .color = theme().changed, .style = Series::Style::Points};
+  const bool crowded = points.size() > kMostLabels;
   std::vector<Point> unbeaten;
   for (const Point& point : points) {
     const bool edited = point.placement->placement == studio_.editor().placement();
@@ -141,7 +144,10 @@ void FrontPane::refresh() {
     series.y.push_back(point.y);
     series.x_error.push_back(point.x_error);
     series.y_error.push_back(point.y_error);
-    series.labels.push_back(edited ? tr("this: %1").arg(point.placement->label) : point.placement->label);
+    const QString label = edited ? tr("this: %1").arg(point.placement->label) : point.placement->label;
+    series.labels.push_back(crowded && !edited && !top && !isTeacher(point) ? QString() : label);
+    series.readouts.push_back(
+        tr("%1\n%2 against %3").arg(label, withError(point.y, point.y_error), withError(point.x, point.x_error)));
   }
   std::ranges::sort(unbeaten, {}, &Point::x);
   for (const Point& point : unbeaten) {
