@@ -34,10 +34,10 @@ double tokensOfExample(const RunSpec& run) {
 
 double passesPerToken(const RunSpec& run) {
   // A layer that is exchanged begins from the stream kept below it: half a pass, with a dearer operator in it.
-  if (contains(kExchanging, run.method) || contains(kTrying, run.method)) return 0.9;
+  if (contains(kExchanging, run.method) || contains(kTrying, run.method)) return 0.75;
   // Two operators in each layer, their gradients, and the teacher beside.
-  if (numberIn(run.search_settings, "steps") > 0) return 7;
-  return 2;  // the teacher, and what is measured in its layers
+  if (numberIn(run.search_settings, "steps") > 0) return 6;
+  return 1.5;  // the teacher, and what is measured in its layers
 }
 
 double workOfStep(const RunSpec& run, int layers) {

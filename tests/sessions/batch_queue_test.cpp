@@ -279,9 +279,9 @@ TEST_F(BatchQueueTest, TheStoreTellsHowLongRunsTake) {
   finish(first);
   // Steps of the mock say that each took 0.05 seconds; an evaluation took 5.
   const Estimate estimate = queueOf(longer).remaining(0);
-  // The bank of 100 tokens is told by their pace: of its four passes, where the search's own took seven.
+  // The bank of 100 tokens is told by their pace: of its four passes, where the search's own took six.
   const auto& done = first.entries()[0];
-  const double bank = 4 * 100 * done.seconds / (7 * static_cast<double>(done.tokens));
+  const double bank = 4 * 100 * done.seconds / (6 * static_cast<double>(done.tokens));
   EXPECT_NEAR(estimate.seconds, 60 * 0.05 + 2 * 5 + bank, 1e-9);
   EXPECT_EQ(estimate.unknown, 0u);
   EXPECT_TRUE(estimate.rough);
@@ -305,19 +305,19 @@ TEST(Work, IsToldByTheSettings) {
   RunSpec run;
   run.search_settings = {{"steps", 48}, {"text_tokens", 256}, {"prompt_tokens", 340}, {"prompt_share", 0.5}};
   run.method = "dash";
-  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 7 * 298);
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 6 * 298);
   run.search_settings.erase("steps");
   run.search_settings["examples"] = 8;
   run.method = "candidate-error";
-  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 2 * 298);
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 1.5 * 298);
   run.method = "halo";
-  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 596 * 31);
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.75 * 596 * 31);
   run.method = "kl-ls";
   run.search_settings["prompt_share"] = 0.0;
-  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 256 * 31);
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.75 * 256 * 31);
   run.method = "beam";
   run.search_settings["batches"] = 4;
-  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.9 * 256 * 4);
+  EXPECT_DOUBLE_EQ(workOfStep(run, 30), 0.75 * 256 * 4);
   run.search_settings = nullptr;
   EXPECT_EQ(workOfStep(run, 30), 0);
   EXPECT_DOUBLE_EQ(workOfJudging({}), 3072 + 16 * 600);
@@ -336,8 +336,8 @@ TEST(Pace, TellsATokenByTheMedianOfRunsElseByWhatIsAssumed) {
   EXPECT_FALSE(pace.secondsPerToken(run));
   pace.assume("fake", "cpu", 9);
   EXPECT_EQ(pace.secondsPerToken(run), 9);
-  for (const double seconds : {70, 140, 700}) pace.learn(run, 10, 10, seconds, false);
-  EXPECT_EQ(pace.secondsPerToken(run), 2) << "seven passes each";
+  for (const double seconds : {60, 120, 600}) pace.learn(run, 10, 10, seconds, false);
+  EXPECT_EQ(pace.secondsPerToken(run), 2) << "six passes each";
   run.device = "cuda";
   EXPECT_FALSE(pace.secondsPerToken(run));
 }
