@@ -118,7 +118,7 @@ json batchJson(const BatchQueue& queue, const Estimate& remaining) {
 }
 
 std::string timeText(const Estimate& estimate) {
-  const std::string about = (estimate.rough ? "roughly " : "about ") + clockText(estimate.seconds);
+  std::string about = (estimate.rough ? "roughly " : "about ") + clockText(estimate.seconds);
   if (estimate.unknown == 0) return about;
   if (estimate.seconds == 0) return "unknown";
   return fmt::format("{} and {} {} of unknown time", about, estimate.unknown, estimate.unknown == 1 ? "job" : "jobs");
