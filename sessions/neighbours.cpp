@@ -73,18 +73,24 @@ std::map<Placement, std::string> foundElsewhere(const Store& store, RunId of) {
   return found;
 }
 
-Untried untriedIn(const Store& store, RunId enumeration) {
-  Untried untried{.placements = {}, .next_step = store.run(enumeration).step + 1};
+std::vector<Placement> untriedOf(const std::map<Placement, std::string>& found, std::span<const TrialEvent> trials) {
   std::set<Placement> tried;
   std::set<int> sizes;  // what keeps more layers is beyond the budget, and would be the best of all
-  for (const TrialEvent& trial : store.trials(enumeration)) {
+  for (const TrialEvent& trial : trials) {
     tried.insert(trial.placement);
     if (!trial.asked) sizes.insert(trial.placement.fullCount());
-    untried.next_step = std::max(untried.next_step, trial.step + 1);
   }
-  for (const auto& [placement, finder] : foundElsewhere(store, enumeration)) {
-    if (sizes.contains(placement.fullCount()) && !tried.contains(placement)) untried.placements.push_back(placement);
+  std::vector<Placement> untried;
+  for (const auto& [placement, finder] : found) {
+    if (sizes.contains(placement.fullCount()) && !tried.contains(placement)) untried.push_back(placement);
   }
+  return untried;
+}
+
+Untried untriedIn(const Store& store, RunId enumeration) {
+  const std::vector<TrialEvent> trials = store.trials(enumeration);
+  Untried untried{untriedOf(foundElsewhere(store, enumeration), trials), store.run(enumeration).step + 1};
+  for (const TrialEvent& trial : trials) untried.next_step = std::max(untried.next_step, trial.step + 1);
   return untried;
 }
 

@@ -21,6 +21,8 @@ struct Untried {
   std::int64_t next_step = 1;
 };
 Untried untriedIn(const Store& store, RunId enumeration);
+/// The first of these, of what has been read already.
+std::vector<Placement> untriedOf(const std::map<Placement, std::string>& found, std::span<const TrialEvent> trials);
 
 /// Runs that are done and differ in one setting alone, a number, and in nothing else that determines them.
 struct Sweep {

@@ -150,17 +150,21 @@ Lookup lookUp(const Store& store, RunId of, const Placement& found, const Condit
 TransferTable transferIn(const Store& store, std::span<const RunId> runs) {
   TransferTable table;
   std::vector<Column> columns;
-  std::vector<RunId> judged_runs;
+  struct Judged {
+    RunId run;
+    std::vector<ScoreEvent> transfers;
+  };
+  std::vector<Judged> all;
   std::vector<RunSpec> specs;
   for (const RunId id : runs) {
-    if (store.transfers(id).empty()) continue;
-    judged_runs.push_back(id);
+    Judged judged{id, store.transfers(id)};
+    if (judged.transfers.empty()) continue;
+    all.push_back(std::move(judged));
     specs.push_back(store.spec(id));
   }
   const std::vector<std::string> methods = methodNamesAmong(specs);  // a search's data is among its settings
-  for (std::size_t run = 0; run < judged_runs.size(); ++run) {
-    const RunId id = judged_runs[run];
-    const std::vector<ScoreEvent> transfers = store.transfers(id);
+  for (std::size_t run = 0; run < all.size(); ++run) {
+    const auto& [id, transfers] = all[run];
     std::vector<Placement> found;  // each once, though it may be the best at several budgets
     for (const PlacementEvent& event : store.placements(id)) {
       if (std::ranges::find(found, event.placement) == found.end()) found.push_back(event.placement);

@@ -9,8 +9,8 @@
 namespace interleave {
 namespace {
 
-double scaled(double seconds, double flops, double teachers) {
-  return flops > 0 && teachers > 0 ? seconds * flops / teachers : std::numeric_limits<double>::quiet_NaN();
+double scaled(double seconds, double count, double teachers) {
+  return count > 0 && teachers > 0 ? seconds * count / teachers : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ void judgeUntried(const RegretOptions& options, Terminal& terminal) {
   if (store.run(options.run).phase != Phase::Done) {  // its own next trials would take the place of these
     throw usageError("--judge", fmt::format("run {} is not done", options.run));
   }
-  StoreWriter writer(options.store);
   const Untried untried = untriedIn(store, options.run);
   if (untried.placements.empty()) return;
+  StoreWriter writer(options.store);  // before anything is judged: another process may hold the store
   RunSpec spec = store.spec(options.run);
   if (!options.model.empty()) spec.model_path = options.model;
   if (!options.bank.empty()) spec.bank_dir = options.bank;
@@ -75,7 +75,7 @@ void regret(const RegretOptions& options, Terminal& terminal) {
                         found.at(placement));
   }
   const bool enumeration = summary.method == kEnumerationMethod;
-  const std::size_t untried = enumeration ? untriedIn(store, options.run).placements.size() : 0;
+  const std::size_t untried = enumeration ? untriedOf(found, trials).size() : 0;
   if (untried > 0) {
     text += fmt::format("\n{} other placements of this size were not tried (--judge tries them)", untried);
   }

@@ -87,8 +87,8 @@ std::string textOf(const TransferTable& table) {
   for (const std::string& row : table.rows) width = std::max(width, row.size());
   std::string text;
   for (const std::string& task : table.tasks()) {
-    text +=
-        fmt::format("{}{:<{}}", text.empty() ? "" : "\n\n", taskFacts(task).title + ", " + taskFacts(task).unit, width);
+    const TaskFacts facts = taskFacts(task);
+    text += fmt::format("{}{:<{}}", text.empty() ? "" : "\n\n", facts.title + ", " + facts.unit, width);
     for (const std::string& column : table.columns) text += fmt::format("  {:>22}", column);
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
       text += fmt::format("\n{:<{}}", table.rows[row], width);

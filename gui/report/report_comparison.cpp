@@ -283,8 +283,7 @@ void ReportPage::addVerdicts(const Comparison& comparison, const std::string& ma
   paragraph(reportText(
       "Against as many layers evenly spaced, from whichever offset was judged and is the best on the task (uniform:K, "
       "uniform:K:OFFSET), pair by pair: of how many seeds what was found is better or worse, by its 95 % interval. "
-      "What "
-      "is not shown to be better than that does not work here."));
+      "What is not shown to be better than that does not work here."));
   table(std::move(verdicts));
 }
 

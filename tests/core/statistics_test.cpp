@@ -20,37 +20,38 @@ TEST(MedianOf, IsTheMiddle) {
   EXPECT_TRUE(std::isnan(medianOf({})));
 }
 
-TEST(BootstrapMean, HoldsTheTrueMeanAboutAsOftenAsItSays) {
+/// The share of trials in which the interval of `count` samples holds their true mean.
+template <class Draw>
+double shareHeld(int trials, std::size_t count, double mean, std::uint64_t seed, Draw draw) {
+  Random random(seed);
   int held = 0;
-  constexpr int kTrials = 400;
-  Random random(1);
-  for (int trial = 0; trial < kTrials; ++trial) {
-    std::vector<double> samples(40);
-    for (double& sample : samples) sample = random.uniform() * random.uniform();  // skewed; its mean is 1/4
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<double> samples(count);
+    for (double& sample : samples) sample = draw(random);
     const Interval interval = bootstrapMean(samples, static_cast<std::uint64_t>(trial));
     EXPECT_LE(interval.low, meanOf(samples));
     EXPECT_GE(interval.high, meanOf(samples));
-    held += interval.low <= 0.25 && 0.25 <= interval.high ? 1 : 0;
+    held += interval.low <= mean && mean <= interval.high ? 1 : 0;
   }
-  EXPECT_GT(held, kTrials * 88 / 100);
-  EXPECT_LT(held, kTrials * 99 / 100);
+  return static_cast<double>(held) / trials;
+}
+
+TEST(BootstrapMean, HoldsTheTrueMeanAboutAsOftenAsItSays) {
+  const auto skewed = [](Random& random) { return random.uniform() * random.uniform(); };
+  const double held = shareHeld(400, 40, 0.25, 1, skewed);
+  EXPECT_GT(held, 0.88);
+  EXPECT_LT(held, 0.99);
 }
 
 TEST(BootstrapMean, OfFewSamplesHoldsTheMeanNearlyAsOften) {
-  int held = 0;
-  constexpr int kTrials = 600;
-  Random random(5);
-  for (int trial = 0; trial < kTrials; ++trial) {
-    std::vector<double> samples(8);
-    for (double& sample : samples) {  // nearly normal, of mean 0
-      sample = -6;
-      for (int i = 0; i < 12; ++i) sample += random.uniform();
-    }
-    const Interval interval = bootstrapMean(samples, static_cast<std::uint64_t>(trial));
-    held += interval.low <= 0 && 0 <= interval.high ? 1 : 0;
-  }
-  EXPECT_GT(held, kTrials * 92 / 100) << "plain percentiles hold it 89 times in a hundred";
-  EXPECT_LT(held, kTrials * 98 / 100);
+  const auto nearly_normal = [](Random& random) {
+    double sum = -6;
+    for (int i = 0; i < 12; ++i) sum += random.uniform();
+    return sum;
+  };
+  const double held = shareHeld(600, 8, 0, 5, nearly_normal);
+  EXPECT_GT(held, 0.92) << "plain percentiles hold it 89 times in a hundred";
+  EXPECT_LT(held, 0.98);
 }
 
 TEST(BootstrapTail, IsFartherOutWithFewerSamples) {

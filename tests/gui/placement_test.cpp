@@ -96,6 +96,7 @@ class PlacementTest final : public QObject {
       QTRY_VERIFY(studio.book().find(placement) != nullptr && !studio.book().find(placement)->scores.empty());
     }
     QVERIFY(scoreOf(studio.book().find(edited)->scores, "kl")->value > 0);
+    QTRY_VERIFY(scoreOf(studio.book().find(edited)->scores, "passkey_nll") != nullptr);  // the part after text
     QCOMPARE(scoreOf(studio.book().find(studio.comparisons().teacher())->scores, "kl")->value, 0.0);
   }
 

@@ -24,38 +24,6 @@ class StudioTest final : public QObject {
  private Q_SLOTS:
   void init() { failOnWarnings(); }
 
-  void whatOthersFoundIsTriedBesideAnEnumeration() {
-    Scene scene;
-    QVERIFY(scene.search());
-    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
-    const RunRecord& searched = scene.studio.run().record();
-    const Placement found = searched.placements.front().placement;
-    StoreWriter& writer = *scene.studio.library().writer();
-    RunSpec spec = searched.spec;
-    spec.method = kEnumerationMethod;
-    const RunId id = writer.addRun(spec);
-    writer.record(id, *searched.environment);
-    const Placement tried = Placement::last(found.layers(), found.fullCount(), MixerKind::GdnWindow);
-    writer.record(id, TrialEvent{.step = 1, .placement = tried, .text = {2, 3}, .prompts = {2, 3}});
-    writer.setPhase(id, Phase::Done, "");
-    QVERIFY(writer.flush());
-    scene.studio.reloadLibrary();
-    scene.studio.showRun(id);
-    QTRY_COMPARE(scene.studio.run().record().id, id);
-    scene.studio.tryFound(id);
-    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
-    const std::vector<TrialEvent>& shown = scene.studio.run().record().trials;
-    QVERIFY(shown.size() > 1);
-    QVERIFY(shown.back().asked);
-    const std::vector<TrialEvent> stored = Store::open(scene.storeFile()).trials(id);
-    QCOMPARE(stored.size(), shown.size());
-    QVERIFY(std::ranges::find(stored, found, &TrialEvent::placement) != stored.end());
-    QSignalSpy notices(&scene.studio, &Studio::notice);
-    scene.studio.tryFound(id);  // nothing is left
-    QTRY_COMPARE(notices.count(), 1);
-    QCOMPARE(Store::open(scene.storeFile()).trials(id).size(), stored.size());
-  }
-
   void aRunGoesFromStartToDoneThroughTheWindow() {
     Scene scene;
     QSignalSpy problems(&scene.studio, &Studio::problem);

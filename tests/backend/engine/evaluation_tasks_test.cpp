@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "backend/core/tasks.h"
 #include "backend/engine/workbench.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/error_of.h"
@@ -62,6 +63,7 @@ TEST(EvaluationTasks, AreNamedOnce) {
     for (const TaskInfo::ScoreInfo& score : task.scores) {
       EXPECT_TRUE(scores.insert(score.name).second) << score.name;
       EXPECT_THAT(score.title, HasSubstr(task.label));
+      EXPECT_THAT(taskFacts(score.name).title, HasSubstr(task.label)) << "where a store alone tells of it";
     }
   }
   EXPECT_THAT(tasks, SizeIs(3 + 1 + 13 + 1));
