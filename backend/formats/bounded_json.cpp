@@ -18,7 +18,8 @@ using nlohmann::json;
 /// child that closes, and without one it neither counts nor sees keys that come twice.)
 class Builder final : public nlohmann::json_sax<json> {
  public:
-  Builder(const std::string& file, const JsonLimits& limits) : file_(file), limits_(limits) {}
+  Builder(const std::string& file, const JsonLimits& limits, JsonRepeats* repeats)
+      : file_(file), limits_(limits), repeats_(repeats) {}
 
   json take() { return std::move(root_); }
 
@@ -36,8 +37,14 @@ class Builder final : public nlohmann::json_sax<json> {
 
   bool key(string_t& name) override {
     const auto [place, fresh] = open_.back()->get_ref<json::object_t&>().try_emplace(name);
-    if (!fresh) throw badInput(file_, "key " + inQuotes(name), "is there twice in one object");
+    if (!fresh) {
+      if (repeats_ == nullptr || place_.back() != repeats_->object) {
+        throw badInput(file_, "key " + inQuotes(name), "is there twice in one object");
+      }
+      repeats_->keys.push_back(name);
+    }
     member_ = &place->second;
+    if (repeats_ != nullptr) key_ = name;
     return true;
   }
 
@@ -57,13 +64,22 @@ class Builder final : public nlohmann::json_sax<json> {
     if (open_.size() >= static_cast<std::size_t>(limits_.depth)) {
       throw badInput(file_, "", "is nested more than " + std::to_string(limits_.depth) + " levels deep");
     }
+    if (repeats_ != nullptr) place_.push_back(placeOfNext());
     open_.push_back(&put(std::move(container)));
     return true;
   }
 
   bool close() {
     open_.pop_back();
+    if (repeats_ != nullptr) place_.pop_back();
     return true;
+  }
+
+  /// "model.vocab" of a member of objects; what is in an array has no place.
+  std::string placeOfNext() const {
+    if (open_.empty()) return "";
+    if (open_.back()->is_array() || (open_.size() > 1 && place_.back().empty())) return "";
+    return place_.back().empty() ? key_ : place_.back() + "." + key_;
   }
 
   /// Where the value went. An array that is open gets no further element before the one that is open in it closes.
@@ -78,6 +94,9 @@ class Builder final : public nlohmann::json_sax<json> {
 
   const std::string& file_;
   const JsonLimits& limits_;
+  JsonRepeats* const repeats_;  // With it, what is below is kept up.
+  std::vector<std::string> place_;
+  std::string key_;
   json root_;
   std::vector<json*> open_;
   json* member_ = nullptr;
@@ -86,7 +105,7 @@ class Builder final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-json parseJson(std::string_view text, const std::string& file, const JsonLimits& limits) {
+json parseJson(std::string_view text, const std::string& file, const JsonLimits& limits, JsonRepeats* repeats) {
   if (text.size() > limits.bytes) {
     throw badInput(file, "", "is larger than the " + std::to_string(limits.bytes) + " bytes such JSON may have");
   }
@@ -94,14 +113,14 @@ json parseJson(std::string_view text, const std::string& file, const JsonLimits&
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
     throw badInput(file, "", "is not valid JSON: there is a zero byte at offset " + std::to_string(zero));
   }
-  Builder builder(file, limits);
+  Builder builder(file, limits, repeats);
   json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
-json readJson(const std::filesystem::path& path, const JsonLimits& limits) {
+json readJson(const std::filesystem::path& path, const JsonLimits& limits, JsonRepeats* repeats) {
   const MappedFile file = MappedFile::open(path);
-  return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
+  return parseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits, repeats);
 }
 
 void requireKeys(const json& document, std::span<const std::string_view> keys, const std::string& file,

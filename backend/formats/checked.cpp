@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/formats/checked.h"
 
+#include <algorithm>
+
 #include <limits>
 
 namespace interleave {
@@ -30,6 +32,13 @@ std::string inQuotes(std::string_view text) {
     }
   }
   return out + (text.size() > kMost ? "…'" : "'");
+}
+
+std::string firstFew(std::span<const std::string> names) {
+  constexpr std::size_t kMost = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(kMost, names.size()); ++i) text += (i == 0 ? "" : ", ") + inQuotes(names[i]);
+  return names.size() <= kMost ? text : text + " and " + std::to_string(names.size() - kMost) + " more";
 }
 
 std::string shapeText(std::span<const std::int64_t> shape) {

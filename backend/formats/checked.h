@@ -26,6 +26,9 @@ std::optional<std::int64_t> elementCount(std::span<const std::int64_t> shape);
 /// A string from a file in single quotes, fit for a message: bytes outside printable ASCII as \xNN, long ones cut.
 std::string inQuotes(std::string_view text);
 
+/// "'a', 'b', 'c' and 117 more", for a message.
+std::string firstFew(std::span<const std::string> names);
+
 /// "[49152, 576]".
 std::string shapeText(std::span<const std::int64_t> shape);
 

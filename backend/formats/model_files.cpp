@@ -2,6 +2,7 @@
 #include "backend/formats/model_files.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -15,7 +16,7 @@
 #include "backend/formats/checked.h"
 #include "backend/formats/gguf.h"
 #include "backend/formats/gguf_model.h"
-#include "backend/formats/safetensors.h"
+#include "backend/formats/model_shards.h"
 #include "backend/formats/unicode.h"
 
 namespace interleave {
@@ -24,11 +25,10 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostShards = 10'000;
-
 /// A tensor as it lies in a file, and what sets it apart from its canonical form.
 struct Stored {
   TensorView view;
+  fs::path file;
   bool paired_rows = false, shifted_norm = false;
 };
 
@@ -88,57 +88,6 @@ bool isThere(const fs::path& path) {
   return fs::exists(path, unreadable);
 }
 
-/// The names of shards in an index, each a plain file name, with the tensors it says they hold.
-std::map<std::string, std::set<std::string>> shardsOf(const fs::path& index_path) {
-  const json index = readJson(index_path, {.bytes = 64 << 20, .values = 2'000'000, .depth = 8});
-  const auto map = index.is_object() ? index.find("weight_map") : index.end();
-  if (map == index.end() || !map->is_object()) throw badInput(index_path, "weight_map", "is missing");
-  std::map<std::string, std::set<std::string>> shards;
-  for (const auto& [tensor, shard] : map->items()) {
-    if (!shard.is_string()) throw badInput(index_path, "weight_map." + inQuotes(tensor), "is not a file name");
-    const auto& name = shard.get_ref<const std::string&>();
-    if (name.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos || !name.ends_with(".safetensors") ||
-        name.starts_with("..")) {
-      throw badInput(index_path, "weight_map." + inQuotes(tensor),
-                     inQuotes(name) + " is not the plain name of a .safetensors file in the same folder");
-    }
-    shards[name].insert(tensor);
-  }
-  if (shards.size() > kMostShards) throw badInput(index_path, "weight_map", "names more than 10000 files");
-  return shards;
-}
-
-/// The folder's safetensors files, checked against the index where there is one.
-std::vector<SafetensorsFile> openShards(const fs::path& folder) {
-  std::vector<SafetensorsFile> files;
-  const fs::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-  if (isThere(single)) {
-    files.push_back(SafetensorsFile::open(single));
-    return files;
-  }
-  if (!isThere(index)) {
-    throw badInput(folder, "", "holds neither model.safetensors nor model.safetensors.index.json");
-  }
-  std::map<std::string, std::string> seen;  // Tensor to shard.
-  for (const auto& [shard, tensors] : shardsOf(index)) {
-    files.push_back(SafetensorsFile::open(folder / shard));
-    for (const std::string& tensor : tensors) {
-      if (!files.back().has(tensor)) {
-        throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is missing, though the index places it here");
-      }
-    }
-    for (const std::string& tensor : files.back().names()) {
-      const auto [first, fresh] = seen.emplace(tensor, shard);
-      if (!fresh) throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is also in " + inQuotes(first->second));
-      if (!tensors.contains(tensor)) {
-        throw badInput(folder / shard, "tensor " + inQuotes(tensor), "is here, though the index does not say so");
-      }
-    }
-  }
-  if (files.empty()) throw badInput(index, "weight_map", "is empty");
-  return files;
-}
-
 /// What a model without a name of its own goes by: its folder, or its file without the extension.
 std::string nameOf(const fs::path& path, bool is_folder) {
   std::error_code unreadable;
@@ -147,31 +96,64 @@ std::string nameOf(const fs::path& path, bool is_folder) {
   return unicode::validUtf8((is_folder ? whole.filename() : whole.stem()).string());
 }
 
-json readOptional(const fs::path& path) { return isThere(path) ? readJson(path, kTokenizerJson) : json(); }
+json readOptional(const fs::path& path, JsonRepeats* repeats = nullptr) {
+  return isThere(path) ? readJson(path, kTokenizerJson, repeats) : json();
+}
+
+/// Where the decoder's tensors, and its head, stand in a checkpoint.
+struct Naming {
+  std::string prefix, head;
+
+  std::string inFile(const std::string& name) const {
+    constexpr std::string_view kModel = "model.";
+    return name.starts_with(kModel) ? prefix + name.substr(kModel.size()) : head + name;
+  }
+};
+
+/// Checkpoints differ in what stands before "embed_tokens": the decoder in a causal model, in a multimodal one, alone,
+/// or in one "model." too many, which `transformers` takes off.
+Naming namingOf(const ModelShards& shards) {
+  constexpr auto kPrefixes =
+      std::to_array<std::pair<const char*, const char*>>({{"model.", ""},
+                                                          {"language_model.model.", "language_model."},
+                                                          {"model.language_model.", ""},
+                                                          {"model.model.", "model."},
+                                                          {"", ""}});
+  for (const char* tensor : {"embed_tokens.weight", "layers.0.input_layernorm.weight"}) {
+    for (const auto& [prefix, head] : kPrefixes) {
+      if (!shards.has(std::string(prefix) + tensor)) continue;
+      const bool own_head = shards.has(std::string(head) + "lm_head.weight");
+      return {prefix, own_head ? head : ""};
+    }
+  }
+  throw badInput(shards.placeOf("model.embed_tokens.weight"), "tensor 'model.embed_tokens.weight'",
+                 "is missing, under every prefix that is known; the first tensor there is " +
+                     inQuotes(shards.names().empty() ? "" : shards.names().front()));
+}
 
 }  // namespace
 
 struct ModelFiles::Impl {
   fs::path path;
   ModelConfig config;
-  std::vector<SafetensorsFile> shards;
+  std::optional<ModelShards> shards;
   std::optional<GgufFile> gguf;
   json tokenizer, tokenizer_config;
   std::vector<std::string> names;
   std::map<std::string, Stored> tensors;
+  std::vector<std::string> warnings;
 
   void openFolder();
   void openGguf();
-  std::string prefixOf(const std::map<std::string, const SafetensorsFile*>& found) const;
-  void refuseUnknownTensors(const std::map<std::string, const SafetensorsFile*>& found,
-                            const std::string& prefix) const;
-  void add(const TensorShape& expected, Stored stored, const fs::path& file);
+  void decideHead(const Naming& naming);
+  void refuseUnknownTensors(const std::string& prefix) const;
+  void add(const TensorShape& expected, Stored stored);
   const Stored& stored(const std::string& name) const;
 };
 
-void ModelFiles::Impl::add(const TensorShape& expected, Stored stored, const fs::path& file) {
+void ModelFiles::Impl::add(const TensorShape& expected, Stored stored) {
   if (stored.view.shape != expected.shape) {
-    throw badInput(file, "tensor " + inQuotes(stored.view.name),
+    throw badInput(stored.file, "tensor " + inQuotes(stored.view.name),
                    "has shape " + shapeText(stored.view.shape) + ", where the configuration asks for " +
                        shapeText(expected.shape));
   }
@@ -179,56 +161,59 @@ void ModelFiles::Impl::add(const TensorShape& expected, Stored stored, const fs:
   tensors.emplace(expected.name, std::move(stored));
 }
 
-/// Checkpoints differ in what stands before "embed_tokens": the decoder alone, in a causal model, in a multimodal one.
-std::string ModelFiles::Impl::prefixOf(const std::map<std::string, const SafetensorsFile*>& found) const {
-  for (const char* prefix : {"model.", "language_model.model.", "model.language_model.", ""}) {
-    if (found.contains(std::string(prefix) + "embed_tokens.weight")) return prefix;
-  }
-  throw badInput(path, "tensor 'model.embed_tokens.weight'", "is missing");
-}
-
-void ModelFiles::Impl::refuseUnknownTensors(const std::map<std::string, const SafetensorsFile*>& found,
-                                            const std::string& prefix) const {
+void ModelFiles::Impl::refuseUnknownTensors(const std::string& prefix) const {
   std::set<std::string_view> known;
   for (const auto& [name, stored] : tensors) known.insert(stored.view.name);
-  for (const auto& [name, file] : found) {
-    // Old checkpoints carry the rotary frequencies, which follow from the configuration.
-    if (!name.starts_with(prefix + "layers.") || name.ends_with("rotary_emb.inv_freq") || known.contains(name))
-      continue;
-    throw badInput(file->path(), "tensor " + inQuotes(name),
+  for (const std::string& name : shards->names()) {
+    if (!name.starts_with(prefix + "layers.") || isDerivedBuffer(name) || known.contains(name)) continue;
+    throw badInput(shards->holderOf(name)->path(), "tensor " + inQuotes(name),
                    "has no place in the " + familyName(config.family) + " model that config.json describes");
   }
 }
 
+/// As `transformers`: a head that is stored beside an embedding of other values is not tied, whatever is said.
+void ModelFiles::Impl::decideHead(const Naming& naming) {
+  const std::string head = naming.inFile("lm_head.weight"), embedding = naming.prefix + "embed_tokens.weight";
+  if (!config.tied_head || !shards->has(head) || !shards->has(embedding)) return;
+  const TensorView stored = shards->holderOf(head)->view(head), embedded = shards->holderOf(embedding)->view(embedding);
+  config.tied_head = stored.dtype == embedded.dtype && std::ranges::equal(stored.bytes, embedded.bytes);
+  if (config.tied_head) return;
+  warnings.push_back(badInput(shards->holderOf(head)->path(), "tensor " + inQuotes(head),
+                              "has other values than " + inQuotes(embedding) +
+                                  ", though config.json ties the two; it counts, as in `transformers` 5")
+                         .what());
+}
+
 void ModelFiles::Impl::openFolder() {
   const fs::path config_path = path / "config.json";
+  if (!isThere(config_path) && !isThere(path / "model.safetensors")) ModelShards::refuseOtherFiles(path);
   config = configFromHuggingFace(readJson(config_path), config_path);
   if (config.name.empty()) config.name = nameOf(path, true);
-  shards = openShards(path);
-  std::map<std::string, const SafetensorsFile*> found;
-  for (const SafetensorsFile& shard : shards) {
-    for (const std::string& name : shard.names()) found.emplace(name, &shard);
-  }
-  const std::string prefix = prefixOf(found);
-  const auto nameInFile = [&](const std::string& name) {
-    constexpr std::string_view kModel = "model.";
-    if (name.starts_with(kModel)) return prefix + name.substr(kModel.size());
-    return prefix == "language_model.model." ? "language_model." + name : name;
-  };
-  // As `transformers`: a head that is stored beside an embedding of other values is not tied, whatever is said.
-  if (const auto head = found.find(nameInFile("lm_head.weight")); config.tied_head && head != found.end()) {
-    const std::string embedding = prefix + "embed_tokens.weight";
-    config.tied_head =
-        std::ranges::equal(head->second->view(head->first).bytes, found[embedding]->view(embedding).bytes);
-  }
+  shards = ModelShards::open(path);
+  const Naming naming = namingOf(*shards);
+  decideHead(naming);
   for (const TensorShape& expected : expectedTensors(config)) {
-    const std::string name = nameInFile(expected.name);
-    const auto file = found.find(name);
-    if (file == found.end()) throw badInput(path, "tensor " + inQuotes(name), "is missing");
-    add(expected, {.view = file->second->view(name)}, file->second->path());
+    std::string name = naming.inFile(expected.name);
+    if (const std::string head = naming.inFile("lm_head.weight");
+        config.tied_head && expected.name == "model.embed_tokens.weight" && !shards->has(name) && shards->has(head)) {
+      warnings.push_back(badInput(shards->holderOf(head)->path(), "tensor " + inQuotes(head),
+                                  "serves as " + inQuotes(name) + " too, which is not there: config.json ties the two")
+                             .what());
+      name = head;
+    }
+    const SafetensorsFile* const file = shards->holderOf(name);
+    if (file == nullptr) throw badInput(shards->placeOf(name), "tensor " + inQuotes(name), "is missing");
+    add(expected, {.view = file->view(name), .file = file->path()});
   }
-  refuseUnknownTensors(found, prefix);
-  tokenizer = readOptional(path / "tokenizer.json");
+  refuseUnknownTensors(naming.prefix);
+  warnings.insert(warnings.end(), shards->warnings().begin(), shards->warnings().end());
+  JsonRepeats repeats{.object = "model.vocab", .keys = {}};
+  tokenizer = readOptional(path / "tokenizer.json", &repeats);
+  if (!repeats.keys.empty()) {
+    warnings.push_back(badInput(path / "tokenizer.json", repeats.object,
+                                "tokens are there twice; the last counts: " + firstFew(repeats.keys))
+                           .what());
+  }
   tokenizer_config = readOptional(path / "tokenizer_config.json");
 }
 
@@ -241,11 +226,10 @@ void ModelFiles::Impl::openGguf() {
   if (config.name.empty()) config.name = nameOf(path, false);
   for (const TensorShape& expected : expectedTensors(config)) {
     const TensorView& view = gguf->view(ggufName(expected.name, config));
-    add(expected,
-        {.view = view,
-         .paired_rows = hasPairedRows(expected.name, config),
-         .shifted_norm = hasShiftedNorm(expected.name, config)},
-        path);
+    add(expected, {.view = view,
+                   .file = path,
+                   .paired_rows = hasPairedRows(expected.name, config),
+                   .shifted_norm = hasShiftedNorm(expected.name, config)});
   }
 }
 
@@ -274,6 +258,7 @@ ModelFiles ModelFiles::open(const fs::path& path) {
 
 const fs::path& ModelFiles::path() const { return impl_->path; }
 const ModelConfig& ModelFiles::config() const { return impl_->config; }
+const std::vector<std::string>& ModelFiles::warnings() const { return impl_->warnings; }
 std::string ModelFiles::format() const { return impl_->gguf ? "gguf" : "safetensors"; }
 std::vector<std::string> ModelFiles::tensorNames() const { return impl_->names; }
 bool ModelFiles::has(const std::string& name) const { return impl_->tensors.contains(name); }
@@ -295,10 +280,17 @@ std::int64_t ModelFiles::parameters() const {
 
 void ModelFiles::read(const std::string& name, std::span<float> out) const {
   const Stored& stored = impl_->stored(name);
+  dequantise(stored.view.dtype, stored.view.bytes, out);
+  std::uint32_t infinite = 0;
+  for (const float value : out) infinite |= (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) == 0x7f800000U;
+  if (infinite != 0) {
+    const auto first = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
+    throw badInput(stored.file, "tensor " + inQuotes(stored.view.name),
+                   "the value at index " + std::to_string(first - out.begin()) + " is not finite");
+  }
   if (stored.paired_rows) {
     // GGUF row 2i + j of a head is Hugging Face row i + j·d/2 of it.
-    std::vector<float> rows(out.size());
-    dequantise(stored.view.dtype, stored.view.bytes, rows);
+    const std::vector<float> rows(out.begin(), out.end());
     const auto head_dim = static_cast<std::size_t>(impl_->config.head_dim);
     const std::size_t width = out.size() / static_cast<std::size_t>(stored.view.shape[0]);
     for (std::size_t row = 0; row * width < rows.size(); ++row) {
@@ -306,22 +298,14 @@ void ModelFiles::read(const std::string& name, std::span<float> out) const {
       std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * width), width,
                   out.begin() + static_cast<std::ptrdiff_t>(target * width));
     }
-  } else {
-    dequantise(stored.view.dtype, stored.view.bytes, out);
   }
   if (stored.shifted_norm) {
     for (float& value : out) value -= 1;
   }
-  std::uint32_t infinite = 0;
-  for (const float value : out) infinite |= (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) == 0x7f800000U;
-  if (infinite == 0) return;
-  const auto first = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
-  throw badInput(impl_->path, "tensor " + inQuotes(name),
-                 "the value at index " + std::to_string(first - out.begin()) + " is not finite");
 }
 
 std::span<const std::byte> ModelFiles::mapped(const std::string& name) const {
-  const auto& [view, paired_rows, shifted_norm] = impl_->stored(name);
+  const auto& [view, file, paired_rows, shifted_norm] = impl_->stored(name);
   const bool plain = view.dtype == DType::F32 || view.dtype == DType::BF16;
   const auto alignment = static_cast<std::uintptr_t>(blockSize(view.dtype).bytes);
   if (!plain || paired_rows || shifted_norm || reinterpret_cast<std::uintptr_t>(view.bytes.data()) % alignment != 0) {

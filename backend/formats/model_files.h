@@ -20,7 +20,8 @@ namespace interleave {
 /// file; a GGUF's row order of q and k is undone by read(). Immutable after open(), so safe to read from any thread.
 class ModelFiles {
  public:
-  /// Checks headers and every expected tensor's presence and shape, not the weights' values. BadInput otherwise.
+  /// Checks headers and every expected tensor's presence and shape, not the weights' values. BadInput otherwise, naming
+  /// the file that holds the tensor, or should.
   static ModelFiles open(const std::filesystem::path& path);
 
   ModelFiles(ModelFiles&&) noexcept;
@@ -29,6 +30,8 @@ class ModelFiles {
 
   const std::filesystem::path& path() const;
   const ModelConfig& config() const;
+  /// What the files say that does not hold, and was taken as `transformers` takes it: a line each, with file and place.
+  const std::vector<std::string>& warnings() const;
   std::string format() const;                    ///< "safetensors" or "gguf".
   std::vector<std::string> tensorNames() const;  ///< Those the architecture uses, in layer order.
   bool has(const std::string& name) const;
@@ -36,8 +39,8 @@ class ModelFiles {
   DType dtype(const std::string& name) const;
   std::int64_t parameters() const;  ///< Sum over tensorNames().
 
-  /// The values in fp32, row-major; `out` holds exactly the tensor's elements. BadInput, with the tensor's name and
-  /// the index of the first, when a value is not finite.
+  /// The values in fp32, row-major; `out` holds exactly the tensor's elements. BadInput, with the file, the
+  /// tensor's name there and the index of the first, when a value is not finite.
   void read(const std::string& name, std::span<float> out) const;
   /// The mapped bytes where they are already plain F32 or BF16, aligned, in the right row order; empty otherwise.
   std::span<const std::byte> mapped(const std::string& name) const;

@@ -11,7 +11,7 @@ Pattern readPattern(const JsonField& field) {
   if (field.has("String")) return Pattern::literal(field.at("String").text());
   const JsonField regex = field.at("Regex");
   try {
-    return Pattern::regex(regex.text());
+    return Pattern::regex(regex.text(), {regex.file(), regex.place()});
   } catch (const std::invalid_argument& problem) {
     throw regex.error(problem.what());
   }

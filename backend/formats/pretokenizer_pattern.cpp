@@ -3,6 +3,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/formats/checked.h"
 #include "backend/formats/unicode.h"
 
 namespace interleave {
@@ -18,6 +20,9 @@ namespace {
 constexpr std::size_t kJitStackBytes = std::size_t{1} << 27;  // Reserved; taken only as a match needs it.
 constexpr std::uint32_t kMatchLimit = 100'000'000;            // Steps of one match: seconds, not hours.
 constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
+// Of all matches in one text, in the thread's own time: several hundred times what a pattern that ends takes.
+constexpr double kSeconds = 20, kSecondsPerByte = 20e-6;
+constexpr std::size_t kMatchesBetweenLooks = 16;
 
 // Oniguruma's classes, spelled out because PCRE2's differ: its \s has U+180E, its \w lacks marks and fractions, and a
 // script there takes in what other scripts share with it.
@@ -176,6 +181,12 @@ using MatchContext = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_cont
 using CompileContext = std::unique_ptr<pcre2_compile_context, Freed<pcre2_compile_context_free>>;
 using JitStack = std::unique_ptr<pcre2_jit_stack, Freed<pcre2_jit_stack_free>>;
 
+double threadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 std::string messageOf(int code) {
   std::array<PCRE2_UCHAR, 256> text{};
   pcre2_get_error_message(code, text.data(), text.size());
@@ -199,7 +210,13 @@ struct Scratch {
 
 struct Pattern::Program {
   std::string source;
+  Origin origin;
   Code code;
+
+  Error endless(const std::string& reason) const {
+    return badInput(origin.file, origin.place,
+                    "the pattern " + inQuotes(source) + " does not come to an end: " + reason);
+  }
 };
 
 namespace {
@@ -219,15 +236,15 @@ Code compiled(const std::string& expression, std::uint32_t options) {
 
 }  // namespace
 
-Pattern Pattern::regex(std::string_view expression) {
+Pattern Pattern::regex(std::string_view expression, Origin origin) {
   // Ruby's ^ and $ stand at every line.
   Code code = compiled(translated(expression), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
-  return Pattern(std::make_shared<Program>(Program{std::string(expression), std::move(code)}));
+  return Pattern(std::make_shared<Program>(Program{std::string(expression), std::move(origin), std::move(code)}));
 }
 
 Pattern Pattern::literal(std::string_view text) {
   Code code = compiled(std::string(text), PCRE2_UTF | PCRE2_LITERAL);
-  return Pattern(std::make_shared<Program>(Program{std::string(text), std::move(code)}));
+  return Pattern(std::make_shared<Program>(Program{std::string(text), {}, std::move(code)}));
 }
 
 void Pattern::parts(std::string_view text, const std::function<void(std::size_t, std::size_t, bool)>& part) const {
@@ -235,11 +252,15 @@ void Pattern::parts(std::string_view text, const std::function<void(std::size_t,
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   std::size_t covered = 0;  // Parts up to here were reported.
   bool matched = false;     // The last of them was a match.
+  std::size_t matches = 0;
+  const double deadline = threadSeconds() + kSeconds + kSecondsPerByte * static_cast<double>(text.size());
   for (std::size_t from = 0; !text.empty() && from <= text.size();) {
     const int found = pcre2_match(program_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK,
                                   scratch.data.get(), scratch.context.get());
     if (found == PCRE2_ERROR_NOMATCH) break;
-    if (found < 0) throw failure("pre-tokenizer pattern " + program_->source, messageOf(found));
+    if (found < 0) throw program_->endless(messageOf(found));
+    if (++matches % kMatchesBetweenLooks == 0 && threadSeconds() > deadline)
+      throw program_->endless("it takes too long");
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(scratch.data.get());
     const std::size_t begin = bounds[0], end = bounds[1];
     if (begin == end && matched && begin == covered) {

@@ -180,6 +180,13 @@ TensorView SafetensorsFile::view(const std::string& name) const {
   throw badInput(path_, "tensor " + inQuotes(name), "has dtype " + entry.dtype + "; F32, F16 and BF16 are read");
 }
 
+bool SafetensorsFile::holdsAlike(const SafetensorsFile& other, const std::string& name) const {
+  const auto mine = tensors_.find(name), theirs = other.tensors_.find(name);
+  if (mine == tensors_.end() || theirs == other.tensors_.end()) return false;
+  const Entry &a = mine->second, &b = theirs->second;
+  return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+}
+
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {

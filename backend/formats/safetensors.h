@@ -27,6 +27,8 @@ class SafetensorsFile {
   bool has(const std::string& name) const { return tensors_.contains(name); }
   /// BadInput when there is no such tensor, or its elements are neither F32, F16 nor BF16.
   TensorView view(const std::string& name) const;
+  /// Whether another file has a tensor of this name, of the same type and shape, with the same bytes.
+  bool holdsAlike(const SafetensorsFile& other, const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:

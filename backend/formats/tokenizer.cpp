@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 #include <stdexcept>
 
 #include "backend/formats/chat.h"
+#include "backend/formats/checked.h"
 #include "backend/formats/pretokenizer.h"
 #include "backend/formats/tokenizer_added.h"
 #include "backend/formats/tokenizer_bpe.h"
@@ -66,13 +68,14 @@ std::optional<ChatTemplate> chatTemplateIn(const std::filesystem::path& file) {
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template);
+  Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template,
+       const std::map<std::int32_t, std::string>& spellings = {});
 
   void readAddedTokens(const JsonField& list);
   void readAddedToken(const JsonField& field);
   void readPostProcessor(const JsonField& field, int depth);
   void readTemplate(const JsonField& field);
-  std::int32_t knownId(const JsonField& field) const;
+  std::int32_t idIn(const JsonField& field);
 
   std::optional<std::int32_t> idOf(std::string_view token) const;
   const std::string* tokenOf(std::int32_t id) const;
@@ -87,16 +90,22 @@ struct Tokenizer::Impl {
   std::vector<DecodeStep> decoder;
   std::map<std::int32_t, AddedToken> added;
   TextMap<std::int32_t> added_ids;
+  std::int32_t next_added = 0;                                  // The id of the next that is not in the vocabulary.
   std::unordered_map<std::int32_t, std::string> decoded_added;  // How an added token enters the decoder, if changed.
   std::set<std::string, std::less<>> special;                   // By content, as decode() leaves them out.
   AddedTokenMatcher raw_matcher, normalised_matcher;
   std::vector<Template> templates;
   std::optional<std::int32_t> bos, eos;
   ChatForm chat;
+  std::vector<std::string> warnings;
+  std::vector<std::string> moved;      // Added tokens that have not the id that the file gives.
+  std::vector<std::string> strangers;  // Ids of the post-processor that are of no token.
 };
 
-Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template)
-    : file(document.file()), model(document.at("model")) {
+Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template,
+                      const std::map<std::int32_t, std::string>& spellings)
+    : file(document.file()), model(document.at("model")), warnings(model.warnings()) {
+  for (const auto& [id, token] : spellings) model.addSpelling(id, token);
   const nlohmann::json none;
   const auto section = [&](const std::string& key) {
     return document.has(key) ? document.at(key) : JsonField(none, document.file(), key);
@@ -106,10 +115,16 @@ Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const 
   decoder = readDecoder(section("decoder"));
   if (document.has("added_tokens")) readAddedTokens(document.at("added_tokens"));
   if (document.has("post_processor")) readPostProcessor(document.at("post_processor"), 0);
+  if (!strangers.empty()) {
+    warnings.push_back(
+        document.at("post_processor").error("adds ids that are of no token: " + firstFew(strangers)).what());
+  }
 
   const std::string bos_text = tokenText(config, "bos_token"), eos_text = tokenText(config, "eos_token");
   bos = idOf(bos_text);
-  if (!bos && !templates.empty() && !templates[0].before.empty()) bos = templates[0].before[0];
+  if (!bos && !templates.empty() && !templates[0].before.empty() && tokenOf(templates[0].before[0])) {
+    bos = templates[0].before[0];
+  }
   eos = idOf(eos_text);
   chat = ChatForm(
       chat_template, [&](std::string_view token) { return idOf(token).has_value(); }, bos ? *tokenOf(*bos) : bos_text,
@@ -117,7 +132,12 @@ Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const 
 }
 
 void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
+  next_added = static_cast<std::int32_t>(model.size());
   for (const JsonField& field : list.elements()) readAddedToken(field);
+  if (!moved.empty()) {
+    warnings.push_back(
+        list.error("these have other ids than the file gives, as in `tokenizers`: " + firstFew(moved)).what());
+  }
   std::size_t budget = kAddedTokensBytes;
   for (const auto& [id, token] : added) budget += kAddedTokenGrowth * token.content.size();
   for (const auto& [id, token] : added) {
@@ -134,31 +154,36 @@ void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
   }
 }
 
+/// As `tokenizers` adds them: in the list's order, a token of the vocabulary under its id there, another under the
+/// next that is free behind as many as the vocabulary has, whatever the file says. One that comes again replaces
+/// itself.
 void Tokenizer::Impl::readAddedToken(const JsonField& field) {
   AddedToken token;
   token.content = field.at("content").text();
   if (token.content.empty()) return;
   if (token.content.size() > kAddedTokenBytes) throw field.at("content").error("is too long for a token");
-  token.id = static_cast<std::int32_t>(field.at("id").integer(0, kLargestTokenId));
+  const std::int64_t stated = field.at("id").integer(0, std::numeric_limits<std::uint32_t>::max());
   token.special = field.flag("special", false);
   token.normalized = field.flag("normalized", !token.special);
   token.single_word = field.flag("single_word", false);
   token.lstrip = field.flag("lstrip", false);
   token.rstrip = field.flag("rstrip", false);
-  if (const auto in_vocabulary = idOf(token.content); in_vocabulary && *in_vocabulary != token.id) {
-    throw field.error("\"" + token.content + "\" has id " + std::to_string(*in_vocabulary) + " already");
-  }
-  if (const std::string* holder = tokenOf(token.id); holder && *holder != token.content) {
-    throw field.error("id " + std::to_string(token.id) + " belongs to \"" + *holder + "\" already");
-  }
   if (token.special) special.insert(token.content);
+  token.special = special.contains(token.content);  // Once so, always.
+  const auto known = idOf(token.content);
+  token.id = known ? *known : next_added;
+  if (token.id > kLargestTokenId) throw field.error("is one token too many");
+  if (token.id != stated) {
+    moved.push_back(token.content + " has " + std::to_string(token.id) + ", not " + std::to_string(stated));
+  }
   added_ids[token.content] = token.id;
+  if (!known) ++next_added;
   added[token.id] = token;
 }
 
-std::int32_t Tokenizer::Impl::knownId(const JsonField& field) const {
+std::int32_t Tokenizer::Impl::idIn(const JsonField& field) {
   const auto id = static_cast<std::int32_t>(field.integer(0, kLargestTokenId));
-  if (!tokenOf(id)) throw field.error("id " + std::to_string(id) + " is not in the vocabulary");
+  if (!tokenOf(id)) strangers.push_back(std::to_string(id));
   return id;
 }
 
@@ -174,7 +199,7 @@ void Tokenizer::Impl::readTemplate(const JsonField& field) {
     const std::string name = piece.at("SpecialToken").at("id").text();
     const JsonField token = field.at("special_tokens").at(name);
     for (const JsonField& id : token.at("ids").elements()) {
-      (text_seen ? around.after : around.before).push_back(knownId(id));
+      (text_seen ? around.after : around.before).push_back(idIn(id));
     }
   }
   if (!text_seen) throw field.at("single").error("has no place for the text");
@@ -192,7 +217,7 @@ void Tokenizer::Impl::readPostProcessor(const JsonField& field, int depth) {
     const auto token = [&](const std::string& key) {
       const auto pair = field.at(key).elements();
       if (pair.size() != 2) throw field.at(key).error("is not a token and its id");
-      return std::vector{knownId(pair[1])};
+      return std::vector{idIn(pair[1])};
     };
     templates.push_back({token("cls"), token("sep")});
   } else if (type != "ByteLevel") {  // ByteLevel only moves offsets.
@@ -223,6 +248,23 @@ Pieces Tokenizer::Impl::through(const TextSteps& steps, const char* section, std
 }
 
 Tokenizer Tokenizer::from(const ModelFiles& files) {
+  Tokenizer tokenizer = readFrom(files);
+  const std::int32_t rows = files.config().vocabulary, beyond = tokenizer.size() - rows;
+  if (beyond > 0) {
+    std::vector<std::string> names;
+    for (std::int32_t id = rows; id < tokenizer.size(); ++id) {
+      if (const std::string name = tokenizer.tokenOf(id); !name.empty()) names.push_back(name);
+    }
+    tokenizer.impl_->warnings.push_back(
+        badInput(tokenizer.impl_->file, "",
+                 "has tokens beyond the model's " + std::to_string(rows) +
+                     " rows of the embedding; a text that needs one is refused: " + firstFew(names))
+            .what());
+  }
+  return tokenizer;
+}
+
+Tokenizer Tokenizer::readFrom(const ModelFiles& files) {
   if (!files.ggufMetadata().is_null()) return fromGguf(files.ggufMetadata(), files.path().string());
   const auto file = files.path() / "tokenizer.json";
   if (files.tokenizerJson().is_null()) throw badInput(file.string(), "", "there is no tokenizer.json");
@@ -239,7 +281,11 @@ Tokenizer Tokenizer::fromJson(const nlohmann::json& tokenizer, const nlohmann::j
 
 Tokenizer Tokenizer::fromGguf(const nlohmann::json& metadata, const std::string& file) {
   const TokenizerDocuments documents = tokenizerFromGguf(metadata, file);
-  return fromJson(documents.tokenizer, documents.config, file);
+  const JsonField settings(documents.config, file, "tokenizer_config");
+  auto impl = std::make_unique<Impl>(JsonField(documents.tokenizer, file, ""), settings, chatTemplate(settings),
+                                     documents.spellings);
+  impl->warnings.insert(impl->warnings.end(), documents.warnings.begin(), documents.warnings.end());
+  return Tokenizer(std::move(impl));
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -327,6 +373,8 @@ std::string Tokenizer::tokenOf(std::int32_t id) const {
   const std::string* token = impl_->tokenOf(id);
   return token ? *token : "";
 }
+
+const std::vector<std::string>& Tokenizer::warnings() const { return impl_->warnings; }
 
 std::optional<std::int32_t> Tokenizer::bos() const { return impl_->bos; }
 

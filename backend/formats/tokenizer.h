@@ -37,6 +37,9 @@ class Tokenizer {
   static Tokenizer fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file);
   static Tokenizer fromGguf(const nlohmann::json& metadata, const std::string& file);
 
+  /// What the files say that does not hold, and was taken as `tokenizers` takes it: a line each, with file and place.
+  const std::vector<std::string>& warnings() const;
+
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
@@ -59,6 +62,7 @@ class Tokenizer {
  private:
   struct Impl;
   explicit Tokenizer(std::unique_ptr<Impl> impl);
+  static Tokenizer readFrom(const ModelFiles& files);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <queue>
 
+#include "backend/formats/checked.h"
+#include "backend/formats/pretokenizer.h"
 #include "backend/formats/unicode.h"
 
 namespace interleave {
@@ -46,29 +48,52 @@ BpeModel::BpeModel(const JsonField& model) {
   readVocabulary(model.at("vocab"));
   readMerges(model.at("merges"));
   if (model.flag("byte_fallback", false)) readByteTokens();
-  if (model.has("unk_token")) {
-    // `tokenizers` complains only when it needs the token; a tokenizer without it cannot need it.
-    unknown_ = idOf(model.at("unk_token").text());
-    if (!unknown_ && !byte_tokens_) throw model.at("unk_token").error("is not in the vocabulary");
+  if (model.has("unk_token")) readUnknown(model.at("unk_token"));
+}
+
+void BpeModel::readUnknown(const JsonField& token) {
+  unknown_ = idOf(token.text());
+  if (unknown_) return;
+  // As `tokenizers`, which complains only when it needs the token.
+  no_unknown_ = token.error(inQuotes(token.text()) + " is not in the vocabulary");
+  if (hasEveryByte()) return;
+  warnings_.push_back(token.error(no_unknown_->reason() + ": a text that needs it is refused").what());
+}
+
+bool BpeModel::hasEveryByte() const {
+  if (byte_tokens_) return std::ranges::all_of(*byte_tokens_, [](std::int32_t id) { return id >= 0; });
+  for (int byte = 0; byte < 256; ++byte) {
+    if (!idOf(byteLevelSpelling(static_cast<unsigned char>(byte)))) return false;
   }
+  return true;
 }
 
 void BpeModel::readVocabulary(const JsonField& vocabulary) {
   if (!vocabulary.value().is_object()) throw vocabulary.error("is not an object");
   ids_.reserve(vocabulary.value().size());
   tokens_.reserve(vocabulary.value().size());
+  std::vector<std::string> shared;
   for (const auto& [token, id] : vocabulary.value().items()) {
     const JsonField field(id, vocabulary.file(), vocabulary.place() + "[\"" + token + "\"]");
     if (!unicode::isValidUtf8(token)) throw vocabulary.error("a token is not valid UTF-8");
     const auto number = static_cast<std::int32_t>(field.integer(0, kLargestTokenId));
     const auto place = ids_.emplace(token, number).first;
-    const auto [other, is_new] = tokens_.emplace(number, &place->first);
-    if (!is_new) throw field.error("id " + std::to_string(number) + " belongs to \"" + *other->second + "\" as well");
+    if (!tokens_.emplace(number, &place->first).second) shared.push_back(token);
     largest_id_ = std::max(largest_id_, number);
+  }
+  if (!shared.empty()) {
+    warnings_.push_back(
+        vocabulary.error("two tokens have one id, which decodes as the other one: " + firstFew(shared)).what());
   }
   for (std::size_t c = 0; c < ascii_.size(); ++c) {
     ascii_[c] = idOf(std::string(1, static_cast<char>(c))).value_or(-1);
   }
+}
+
+void BpeModel::addSpelling(std::int32_t id, std::string_view token) {
+  const auto found = ids_.find(token);
+  if (found != ids_.end()) tokens_.emplace(id, &found->first);
+  largest_id_ = std::max(largest_id_, id);
 }
 
 void BpeModel::readMerges(const JsonField& merges) {
@@ -157,6 +182,9 @@ void BpeModel::appendSymbols(std::string_view word, std::vector<Symbol>& symbols
     const auto byteToken = [&](char c) { return (*byte_tokens_)[static_cast<unsigned char>(c)]; };
     if (byte_tokens_ && std::all_of(character.begin(), character.end(), [&](char c) { return byteToken(c) >= 0; })) {
       for (const char c : character) add(byteToken(c));
+    } else if (no_unknown_) {
+      throw badInput(no_unknown_->file(), no_unknown_->place(),
+                     no_unknown_->reason() + ", and " + inQuotes(character) + " needs it");
     } else if (unknown_) {
       if (unknown_waits && !fuse_unknown_) add(*unknown_);
       unknown_waits = true;

@@ -28,15 +28,22 @@ inline constexpr std::int32_t kLargestTokenId = (1 << 24) - 1;
 /// or their bytes, are merged pair by pair, the earliest rule of the list first, the leftmost of equals first.
 class BpeModel {
  public:
-  /// tokenizer.json's "model". BadInput: no vocabulary, ids that repeat or are out of bounds, merges of unknown tokens.
+  /// tokenizer.json's "model". BadInput: no vocabulary, ids that are out of bounds, merges of unknown tokens.
   explicit BpeModel(const JsonField& model);
+
+  /// What is odd in it and was taken as `tokenizers` takes it, a line each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   std::size_t size() const { return ids_.size(); }
   std::optional<std::int32_t> idOf(std::string_view token) const;
   const std::string* tokenOf(std::int32_t id) const;  ///< Null when there is none.
   std::int32_t largestId() const { return largest_id_; }
 
-  /// Appends the ids of one word (valid UTF-8). Time n log n in its length.
+  /// A further id that decodes as a token does.
+  void addSpelling(std::int32_t id, std::string_view token);
+
+  /// Appends the ids of one word (valid UTF-8). Time n log n in its length. BadInput where it needs an unknown token
+  /// that the vocabulary does not have.
   void encode(std::string_view word, std::vector<std::int32_t>& ids) const;
 
  private:
@@ -49,6 +56,8 @@ class BpeModel {
   void readVocabulary(const JsonField& vocabulary);
   void readMerges(const JsonField& merges);
   void readByteTokens();
+  void readUnknown(const JsonField& token);
+  bool hasEveryByte() const;
   void appendSymbols(std::string_view word, std::vector<Symbol>& symbols) const;
   const Merge* mergeOf(std::int32_t left, std::int32_t right) const;
 
@@ -58,10 +67,12 @@ class BpeModel {
   std::array<std::int32_t, 128> ascii_;                          // Ids of one-character tokens, -1: none.
   std::optional<std::array<std::int32_t, 256>> byte_tokens_;     // Of byte fallback: "<0x00>" …, -1: none.
   std::optional<std::int32_t> unknown_;
+  std::optional<Error> no_unknown_;  // The file names one that its vocabulary does not have.
   std::string continuing_prefix_, word_suffix_;
   std::int32_t largest_id_ = -1;
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;  // A word that is a token is taken whole.
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace interleave

@@ -5,11 +5,13 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/formats/checked.h"
 #include "backend/formats/pretokenizer.h"
 #include "backend/formats/tokenizer_bpe.h"
 #include "backend/formats/tokenizer_json.h"
@@ -150,27 +152,22 @@ std::optional<std::size_t> Metadata::idAt(const std::string& key, std::size_t co
   return static_cast<std::size_t>(at(key).integer(0, static_cast<std::int64_t>(count) - 1));
 }
 
-/// The model's "vocab", in which each token has one id.
-json vocabularyOf(const Metadata& metadata, const std::vector<std::string>& tokens) {
+/// The model's "vocab". Of a token that is listed several times the last id counts, as in `transformers`.
+json vocabularyOf(const std::vector<std::string>& tokens) {
   json vocabulary = json::object();
-  for (std::size_t id = 0; id < tokens.size(); ++id) {
-    const auto [entry, is_new] = vocabulary.emplace(tokens[id], id);
-    if (is_new) continue;
-    throw metadata.at("ggml.tokens")
-        .error("\"" + tokens[id] + "\" is there twice, as " + entry->dump() + " and " + std::to_string(id));
-  }
+  for (std::size_t id = 0; id < tokens.size(); ++id) vocabulary[tokens[id]] = id;
   return vocabulary;
 }
 
 /// The merges that a vocabulary implies: every way to put a token together from two others, the best score first, then
-/// the longest halves (`transformers`' generate_merges). No token may be there twice.
+/// the longest halves (`transformers`' generate_merges).
 json impliedMerges(const Metadata& metadata, const std::vector<std::string>& tokens,
                    const std::vector<double>& scores) {
   const auto tooMany = [&] { return metadata.at("ggml.tokens").error("implies too many merges, and none are given"); };
   TextMap<std::size_t> ids;
   std::size_t searched = 0;  // Each cut of a token looks at all of it: this bounds the time, and the text of the rules.
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    ids.emplace(tokens[id], id);
+    ids.insert_or_assign(tokens[id], id);
     searched += tokens[id].size() * (unicode::length(tokens[id]) - 1);
     if (searched > kMostSearchedBytes) throw tooMany();
   }
@@ -180,8 +177,13 @@ json impliedMerges(const Metadata& metadata, const std::vector<std::string>& tok
     std::size_t left, right;
   };
   std::vector<Rule> rules;
+  std::set<std::string_view> listed_again;  // Tokens whose last id is still to come: they had their turn.
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     const std::string_view token = tokens[id];
+    const std::size_t last = ids.find(token)->second;
+    const bool had_its_turn = listed_again.contains(token);
+    if (last != id) listed_again.insert(token);
+    if (had_its_turn) continue;
     const std::size_t length = unicode::length(token);
     const auto first_own = static_cast<std::ptrdiff_t>(rules.size());
     std::size_t at = 0;
@@ -192,7 +194,7 @@ json impliedMerges(const Metadata& metadata, const std::vector<std::string>& tok
       const auto right = ids.find(token.substr(at));
       if (right == ids.end()) continue;
       if (rules.size() == kMostMerges) throw tooMany();
-      rules.push_back({scores[id], left_length, length - left_length, left->second, right->second});
+      rules.push_back({scores[last], left_length, length - left_length, left->second, right->second});
     }
     std::sort(rules.begin() + first_own, rules.end(),
               [](const Rule& a, const Rule& b) { return a.left != b.left ? a.left < b.left : a.right < b.right; });
@@ -223,7 +225,7 @@ json byteLevelTokenizer(const Metadata& metadata, const std::vector<std::string>
   return {{"model",
            {{"type", "BPE"},
             {"ignore_merges", pre->ignore_merges},
-            {"vocab", vocabularyOf(metadata, tokens)},
+            {"vocab", vocabularyOf(tokens)},
             {"merges", metadata.at("ggml.merges").value()}}},
           {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}}},
           {"decoder", {{"type", "ByteLevel"}}}};
@@ -245,8 +247,7 @@ json sentencePieceTokenizer(const Metadata& metadata, std::vector<std::string>& 
       types[id] = TokenType::Normal;
     }
   }
-  json model = {
-      {"type", "BPE"}, {"fuse_unk", true}, {"byte_fallback", true}, {"vocab", vocabularyOf(metadata, tokens)}};
+  json model = {{"type", "BPE"}, {"fuse_unk", true}, {"byte_fallback", true}, {"vocab", vocabularyOf(tokens)}};
   if (metadata.has("ggml.merges")) {
     model["merges"] = metadata.at("ggml.merges").value();
   } else {
@@ -301,11 +302,25 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
   if (bos) documents.config["bos_token"] = tokens[*bos];
   if (eos) documents.config["eos_token"] = tokens[*eos];
   if (unknown && kind == "llama") tokenizer["model"]["unk_token"] = tokens[*unknown];
+  const json& vocabulary = tokenizer["model"]["vocab"];
+  std::vector<std::size_t> counted(tokens.size());  // The id that counts, of each id's token.
+  std::vector<std::string> again;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    counted[id] = vocabulary.at(tokens[id]).get<std::size_t>();
+    if (counted[id] == id) continue;
+    documents.spellings[static_cast<std::int32_t>(id)] = tokens[id];
+    again.push_back(tokens[id] + " as " + std::to_string(id) + " and " + std::to_string(counted[id]));
+    if (special[id]) special[counted[id]] = true;
+  }
+  if (!again.empty()) {
+    documents.warnings.push_back(
+        metadata.at("ggml.tokens").error("tokens are there twice; the last counts: " + firstFew(again)).what());
+  }
   if (metadata.has("chat_template")) documents.config["chat_template"] = metadata.at("chat_template").text();
 
   json& added = tokenizer["added_tokens"] = json::array();
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (!special[id] && types[id] != TokenType::UserDefined) continue;
+    if (counted[id] != id || (!special[id] && types[id] != TokenType::UserDefined)) continue;
     added.push_back({{"id", id}, {"content", tokens[id]}, {"special", bool(special[id])}, {"normalized", false}});
   }
 

@@ -122,6 +122,14 @@ TEST(ModelFolder, FindsTheDecoderUnderItsPrefixes) {
   opens("", "");
   opens("language_model.model.", "language_model.");
   opens("model.language_model.", "");
+  opens("model.model.", "model.");
+  opens("model.model.", "");
+  const TemporaryFolder folder;
+  writeModelFolder(folder / "m", tinyConfig());
+  rewrite(folder / "m",
+          [](const std::string& name) { return std::pair(std::string("model.safetensors"), "module." + name); });
+  expectBadInput([&] { ModelFiles::open(folder / "m"); },
+                 {"model.safetensors: tensor 'model.embed_tokens.weight'", "'module.lm_head.weight'"});
 }
 
 TEST(ModelFolder, TiesTheHeadOnlyWhereTheFileAgrees) {
@@ -130,11 +138,22 @@ TEST(ModelFolder, TiesTheHeadOnlyWhereTheFileAgrees) {
   writeModelFolder(folder / "m", config);
   config["tie_word_embeddings"] = true;
   std::ofstream(folder / "m/config.json") << config.dump();
-  EXPECT_FALSE(ModelFiles::open(folder / "m").config().tied_head) << "a head with other values is stored";
+  const ModelFiles untied = ModelFiles::open(folder / "m");
+  EXPECT_FALSE(untied.config().tied_head) << "a head with other values is stored";
+  EXPECT_THAT(untied.warnings(), testing::ElementsAre(testing::HasSubstr("tensor 'lm_head.weight'")));
   writeModelFolder(folder / "tied", config);
   const ModelFiles tied = ModelFiles::open(folder / "tied");
   EXPECT_TRUE(tied.config().tied_head);
   EXPECT_FALSE(tied.has("lm_head.weight"));
+  EXPECT_THAT(tied.warnings(), testing::IsEmpty());
+  rewrite(folder / "tied", [](const std::string& name) {
+    return std::pair(std::string("model.safetensors"), name == "model.embed_tokens.weight" ? "lm_head.weight" : name);
+  });
+  const ModelFiles head_alone = ModelFiles::open(folder / "tied");
+  EXPECT_TRUE(head_alone.config().tied_head);
+  EXPECT_EQ(values(head_alone, "model.embed_tokens.weight"), values(tied, "model.embed_tokens.weight"));
+  EXPECT_EQ(head_alone.fingerprint(), tied.fingerprint());
+  EXPECT_THAT(head_alone.warnings(), testing::ElementsAre(testing::HasSubstr("tensor 'lm_head.weight': serves")));
 }
 
 TEST(ModelFolder, RefusesIndexesThatLie) {
@@ -157,32 +176,125 @@ TEST(ModelFolder, RefusesIndexesThatLie) {
        {"../model-1-of-2.safetensors", "/etc/x.safetensors", "a\\b.safetensors", "..", "x.bin", ""}) {
     refused(placed(kQ, path), {"weight_map", kQ, "plain name"});
   }
-  refused(placed(kQ, "a-missing.safetensors"), {"a-missing.safetensors", "No such file"});
-  refused(placed(kQ, "model-2-of-2.safetensors"), {kQ});
-  refused(placed("extra", "model-2-of-2.safetensors"), {"'extra'", "though the index places it here"});
-  json silent = good;
-  silent["weight_map"].erase(kQ);
-  refused(silent, {kQ, "the index does not say so"});
+  refused(placed(kQ, "a-missing.safetensors"), {"a-missing.safetensors: is missing", "index.json names it"});
+  refused(placed("extra", "a-missing.safetensors"), {"a-missing.safetensors: is missing"});
   writeIndex(m, good);
-  EXPECT_NO_THROW(ModelFiles::open(m));
-  fs::copy_file(m / "model-1-of-2.safetensors", m / "model-3-of-2.safetensors");
-  json doubled = good;
-  doubled["weight_map"]["extra"] = "model-3-of-2.safetensors";
-  refused(doubled, {"model-3-of-2.safetensors", "'extra'"});
+  EXPECT_THAT(ModelFiles::open(m).warnings(), testing::IsEmpty()) << "total_size is nobody's business";
   std::ofstream(m / "model.safetensors.index.json") << R"({"weight_map":{"a":"x.safetensors","a":"y.safetensors"}})";
   expectBadInput([&] { ModelFiles::open(m); }, {"'a'", "twice"});
 }
 
-TEST(ModelFolder, RefusesATensorInTwoShards) {
+TEST(ModelFolder, OpensShardsThatTheIndexDoesNotDescribe) {
+  const TemporaryFolder folder;
+  const fs::path m = folder / "m";
+  const json good = shard(m);
+  writeModelFolder(folder / "whole", tinyConfig());
+  const ModelFiles whole = ModelFiles::open(folder / "whole");
+  const auto opens = [&](const json& index, const std::vector<std::string>& says) {
+    writeIndex(m, index);
+    const ModelFiles files = ModelFiles::open(m);
+    for (const std::string& name : files.tensorNames()) EXPECT_EQ(values(files, name), values(whole, name)) << name;
+    EXPECT_EQ(files.fingerprint(), whole.fingerprint());
+    ASSERT_EQ(files.warnings().size(), 1U);
+    EXPECT_THAT(files.warnings()[0], testing::HasSubstr("model.safetensors.index.json: weight_map"));
+    for (const std::string& part : says) EXPECT_THAT(files.warnings()[0], testing::HasSubstr(part));
+  };
+  json index = good;
+  for (const char* layer : {"0", "1"}) {
+    index["weight_map"][std::string("model.layers.") + layer + ".self_attn.rotary_emb.inv_freq"] =
+        "model-1-of-2.safetensors";
+  }
+  opens(index, {"no shard has", "'model.layers.0.self_attn.rotary_emb.inv_freq'"});
+  index = good;
+  index["weight_map"].erase(kQ);
+  opens(index, {"does not name", kQ});
+  index = good;
+  index["weight_map"][kQ] = "model-2-of-2.safetensors";
+  opens(index, {"other shards", kQ});
+}
+
+TEST(ModelFolder, TakesATensorFromTwoShardsWhereTheyAgree) {
   const TemporaryFolder folder;
   const fs::path m = folder / "m";
   json index = shard(m);
-  const SafetensorsFile first = SafetensorsFile::open(m / "model-1-of-2.safetensors");
-  const std::vector<TensorView> again{first.view(kQ)};
-  writeSafetensors(m / "a.safetensors", again);
-  index["weight_map"][kQ] = "a.safetensors";
+  index["weight_map"]["extra"] = "a.safetensors";
+  const std::vector<float> extra{1, 2, 3}, table{4, 5}, other_table{6, 7};
+  const auto view = [](const std::string& name, const std::vector<float>& values, std::vector<std::int64_t> shape) {
+    return TensorView{name, DType::F32, std::move(shape), std::as_bytes(std::span(values))};
+  };
+  const std::string buffer = "model.layers.0.self_attn.rotary_emb.inv_freq";
+  std::vector<float> copy;
+  {
+    const SafetensorsFile first = SafetensorsFile::open(m / "model-1-of-2.safetensors");
+    copy.resize(64);
+    dequantise(DType::F32, first.view(kQ).bytes, copy);
+  }
+  const auto open = [&](std::vector<std::int64_t> shape) {
+    const std::vector<TensorView> again{view(kQ, copy, std::move(shape)), view("extra", extra, {3}),
+                                        view(buffer, table, {2})};
+    writeSafetensors(m / "a.safetensors", again);
+    const std::vector<TensorView> more{view("more", extra, {3}), view(buffer, other_table, {2})};
+    writeSafetensors(m / "b.safetensors", more);
+    index["weight_map"]["more"] = "b.safetensors";
+    writeIndex(m, index);
+    return ModelFiles::open(m);
+  };
+  const ModelFiles files = open({8, 8});
+  EXPECT_EQ(values(files, kQ), copy);
+  EXPECT_THAT(files.warnings(), testing::ElementsAre(testing::HasSubstr(buffer)));
+  copy[63] += 1;
+  expectBadInput([&] { open({8, 8}); }, {"model-1-of-2.safetensors", kQ, "is also in 'a.safetensors', with other"});
+  copy[63] -= 1;
+  expectBadInput([&] { open({4, 16}); }, {kQ, "is also in 'a.safetensors', with other"});
+}
+
+TEST(ModelFolder, NamesTheShardThatShouldHoldATensor) {
+  const TemporaryFolder folder;
+  const fs::path m = folder / "m";
+  json index = shard(m);
+  const auto withoutQ = [](const std::string& name) { return std::pair(name == kQ ? "" : shardOf(name), name); };
+  writeModelFolder(m, tinyConfig());
+  rewrite(m, withoutQ);
   writeIndex(m, index);
-  expectBadInput([&] { ModelFiles::open(m); }, {kQ, "is also in 'a.safetensors'"});
+  expectBadInput([&] { ModelFiles::open(m); },
+                 {"m/model-1-of-2.safetensors: tensor '" + std::string(kQ), "is missing"});
+  index["weight_map"].erase(kQ);
+  writeIndex(m, index);
+  expectBadInput([&] { ModelFiles::open(m); }, {"m/model.safetensors.index.json: tensor '" + std::string(kQ)});
+  writeModelFolder(folder / "one", tinyConfig());
+  rewrite(folder / "one",
+          [](const std::string& name) { return std::pair(std::string(name == kQ ? "" : "model.safetensors"), name); });
+  expectBadInput([&] { ModelFiles::open(folder / "one"); }, {"one/model.safetensors: tensor '" + std::string(kQ)});
+}
+
+TEST(ModelFolder, PrefersTheSingleFileToAnIndex) {
+  const TemporaryFolder folder;
+  const fs::path m = folder / "m";
+  writeModelFolder(m, tinyConfig());
+  writeIndex(m, {{"weight_map", {{kQ, "gone.safetensors"}}}});
+  EXPECT_THAT(ModelFiles::open(m).warnings(), testing::ElementsAre(testing::HasSubstr("index.json: is not read")));
+}
+
+TEST(ModelFolder, SaysWhatToDoWithOtherWeights) {
+  const auto refused = [](const std::string& file, const std::vector<std::string>& parts) {
+    const TemporaryFolder folder;
+    fs::create_directory(folder / "m");
+    folder.write("m/config.json", tinyConfig().dump());
+    folder.write("m/" + file, "x");
+    std::vector<std::string> all = parts;
+    all.push_back("'" + file + "'");
+    expectBadInput([&] { ModelFiles::open(folder / "m"); }, all);
+  };
+  refused("pytorch_model.bin", {"save_pretrained()"});
+  refused("pytorch_model-00001-of-00002.bin", {"save_pretrained()"});
+  refused("adapter_model.safetensors", {"merge_and_unload()"});
+  refused("consolidated.00.pth", {"conversion script"});
+  refused("model-00001-of-00002.safetensors", {"model.safetensors.index.json"});
+  refused("m.gguf", {".gguf file is opened itself"});
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "m");
+  folder.write("m/Tiny-Q8.gguf", "x");
+  expectBadInput([&] { ModelFiles::open(folder / "m"); }, {"Tiny-Q8.gguf", "opened itself"});
 }
 
 TEST(ModelFolder, NamesWhatDisagreesWithTheConfiguration) {
@@ -239,7 +351,8 @@ TEST(ModelFolder, NamesTheFirstValueThatIsNotFinite) {
     for (const std::size_t index : {std::size_t{37}, std::size_t{50}}) bytes.replace(at + index * 4, 4, raw(bad));
     folder.write("m/model.safetensors", bytes);
     const ModelFiles files = ModelFiles::open(folder / "m");
-    expectBadInput([&] { values(files, kQ); }, {kQ, "index 37 is not finite"});
+    expectBadInput([&] { values(files, kQ); },
+                   {"m/model.safetensors: tensor '" + std::string(kQ), "index 37 is not finite"});
   }
 }
 
@@ -312,6 +425,17 @@ TEST(GgufModel, OpensEachFamilyUnderHuggingFaceNames) {
       EXPECT_EQ(!files.mapped(tensor.name).empty(), plain) << tensor.name;
     }
   }
+}
+
+TEST(GgufModel, NamesTheValueThatIsNotFiniteAsTheFileDoes) {
+  const TemporaryFolder folder;
+  GgufBuilder file = ggufModel(tiny(ModelConfig::Family::Llama));
+  const auto q = std::ranges::find(file.tensors, "blk.1.attn_q.weight", &GgufBuilder::Tensor::name);
+  ASSERT_NE(q, file.tensors.end());
+  q->data.replace(4 * 11, 4, raw(NAN));
+  const ModelFiles files = ModelFiles::open(folder.write("m.gguf", file.bytes()));
+  expectBadInput([&] { values(files, "model.layers.1.self_attn.q_proj.weight"); },
+                 {"m.gguf: tensor 'blk.1.attn_q.weight'", "index 11 is not finite"});
 }
 
 ModelConfig opened(const GgufBuilder& file) {

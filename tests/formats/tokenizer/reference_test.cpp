@@ -84,6 +84,33 @@ TEST(TokenizerReference, AgreesOnEveryFamily) {
   EXPECT_GE(families, 30);
 }
 
+/// Files that contradict themselves: `tokenizers` opens them all.
+TEST(TokenizerReference, AgreesOnOddFiles) {
+  const test::TemporaryFolder folder;
+  if (!test::runReference("odd_tokenizer_reference.py", {(folder / "odd").string()})) {
+    GTEST_SKIP() << "no reference Python";
+  }
+  test::writeModelFolder(folder / "model", test::tinyConfig());
+  int files = 0, refused = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder / "odd")) {
+    SCOPED_TRACE(file.path().stem());
+    const json content = json::parse(test::readBytes(file.path()));
+    const bool gguf = content.contains("gguf");
+    if (!gguf) folder.write("model/tokenizer.json", content["text"].get<std::string>());
+    const Tokenizer tokenizer =
+        gguf ? Tokenizer::fromGguf(content["gguf"], "odd.gguf") : Tokenizer::from(ModelFiles::open(folder / "model"));
+    EXPECT_GT(content["cases"].size(), 10U);
+    EXPECT_EQ(disagreements(tokenizer, content["cases"]), 0);
+    for (const json& text : content["refused"]) {
+      test::expectBadInput([&] { tokenizer.encode(unhex(text)); }, {"tokenizer.json: model.unk_token: '<none>'"});
+      ++refused;
+    }
+    ++files;
+  }
+  EXPECT_GT(files, 60);
+  EXPECT_GT(refused, 10);
+}
+
 TEST(TokenizerReference, AgreesOnConversations) {
   const test::TemporaryFolder folder;
   if (!test::runReference("chat_reference.py", {folder.path().string()})) GTEST_SKIP() << "no reference Python";
