@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/core/setting_differences.h"
 #include "backend/formats/published.h"
 #include "sessions/pace.h"
 #include "sessions/work.h"
@@ -90,6 +91,7 @@ class Planner {
       : batch_(batch), catalog_(catalog), model_(at(batch, "model", [&] { return catalog.model(batch.model); })) {}
 
   BatchPlan plan() {
+    requirePlacements();
     takeRecipe();
     std::size_t seeds = 0;
     for (const Batch::Grid& grid : batch_.runs) seeds = std::max(seeds, grid.seeds.size());
@@ -106,6 +108,19 @@ class Planner {
  private:
   Preset presetOf(const Batch::Method& method) { return catalog_.preset(seenFrom(batch_, method.preset), method.name); }
 
+  /// A placement that is missing is told before the bank is looked at.
+  void requirePlacements() {
+    for (std::size_t i = 0; i < batch_.placements.size(); ++i) {
+      const std::string text = placementSeenFrom(batch_, batch_.placements[i]);
+      std::error_code unreadable;
+      if (text.find(':') != std::string::npos || text.find_first_of("./") == std::string::npos ||
+          std::filesystem::exists(text, unreadable)) {
+        continue;
+      }
+      at(batch_, "placements[" + std::to_string(i) + "]", [&] { throw badInput(text, {}, "there is no such file"); });
+    }
+  }
+
   /// One recipe for all runs: that of the bank which is there, else of the first method's preset.
   void takeRecipe() {
     const Preset first = at(batch_, "runs[0].methods[0]", [&] { return presetOf(batch_.runs.at(0).methods.at(0)); });
@@ -114,7 +129,9 @@ class Planner {
       recipe_ = stored ? *stored : first.bank;
       change(recipe_, batch_.bank_settings, batch_);
       if (stored && stored->json() != recipe_.json()) {
-        throw usageError("bank", "the one in " + batch_.bank.string() + " was made otherwise; name another folder");
+        throw usageError("bank", "the one in " + batch_.bank.string() + " was made otherwise: there " +
+                                     settingDifferences(stored->json(), recipe_.json()) +
+                                     ". Leave bank_settings out to use it as it is, or name another folder");
       }
       bank_is_there_ = stored.has_value();
     });

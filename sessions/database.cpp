@@ -27,6 +27,10 @@ bool leftBehind(const fs::path& file, const char* suffix) {
   return !none && size > 0;
 }
 
+/// What SQLite is told: a name that is a file's whatever it looks like. Others it reads as a URI ("file:x"), a database
+/// in memory (":memory:").
+std::string nameForSqlite(const fs::path& file) { return fs::absolute(file).string(); }
+
 void harden(SQLite::Database& database) {
   database.exec("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
 }
@@ -75,7 +79,7 @@ void backUp(const fs::path& file, SQLite::Database& database, std::int64_t versi
   std::string copy = stem;
   for (int i = 2; fs::exists(copy); ++i) copy = stem + std::to_string(i);
   SQLite::Statement vacuum(database, "VACUUM INTO ?1");
-  execute(vacuum, copy);
+  execute(vacuum, nameForSqlite(copy));
 }
 
 /// On these a write-ahead log, whose index is shared memory, may be seen differently from two machines.
@@ -115,13 +119,13 @@ std::string percentEncoded(const std::string& path) {
 /// In a folder that cannot be written the log's index cannot be made: with no log left there, none is needed.
 SQLite::Database openReadOnly(const fs::path& file) {
   try {
-    SQLite::Database database(file.string(), SQLite::OPEN_READONLY, kBusyMilliseconds);
+    SQLite::Database database(nameForSqlite(file), SQLite::OPEN_READONLY, kBusyMilliseconds);
     integerPragma(database, "schema_version");
     return database;
   } catch (const SQLite::Exception& problem) {
     const int code = problem.getErrorCode();
     if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || leftBehind(file, "-wal")) throw;
-    return SQLite::Database("file:" + percentEncoded(fs::absolute(file).string()) + "?immutable=1",
+    return SQLite::Database("file://" + percentEncoded(nameForSqlite(file)) + "?immutable=1",
                             SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMilliseconds);
   }
 }
@@ -189,7 +193,7 @@ int storedSchemaVersion(const fs::path& file) try {
 
 SQLite::Database openForWriting(const fs::path& file) try {
   const bool unclean = leftBehind(file, "-wal");
-  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMilliseconds);
+  SQLite::Database database(nameForSqlite(file), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMilliseconds);
   harden(database);
   if (isBlank(database)) {
     migrate(database, 0);

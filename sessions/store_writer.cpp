@@ -85,6 +85,7 @@ struct StoreWriter::Impl {
 
   /// A file that is not ours is left alone: no lock is put beside it.
   static const std::filesystem::path& checked(const std::filesystem::path& path) {
+    if (path.empty()) throw usageError("store", "the name of its file is empty");
     std::error_code none;
     const auto size = std::filesystem::file_size(path, none);
     if (std::filesystem::exists(path) && (none || size > 0)) checkHeader(path);

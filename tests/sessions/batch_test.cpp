@@ -125,6 +125,8 @@ TEST_F(BatchTest, RefusesBeforeAnythingBeginsWhatWouldFailLater) {
   EXPECT_THAT(refusal(R"("runs": [{"methods": ["scores"], "budgets": [8, 31]}])"), HasSubstr("too many layers"));
   const std::string runs = R"("runs": [{"methods": ["gates"]}], )";
   EXPECT_THAT(refusal(runs + R"("evaluation": {"wording": "none"})"), HasSubstr("evaluation: wording"));
+  EXPECT_THAT(refusal(runs + R"("evaluation": {}, "placements": ["first:2", "none.json"])"),
+              HasSubstr("none.json: there is no such file"));
   EXPECT_THAT(refusal(runs + R"("evaluation": {}, "placements": ["first:2", "nonsense"])"),
               HasSubstr("placements[1]: placement: \"nonsense\" is none"));
   EXPECT_THAT(refusal(runs + R"("bank_settings": {"token": 3})"), HasSubstr("did you mean \"tokens\"?"));

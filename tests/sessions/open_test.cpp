@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::errorOf;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -115,6 +116,43 @@ TEST_F(OpenTest, RefusesANewerSchemaAndNamesTheVersions) {
   const std::string before = bytes();
   expectBothRefuse("version 3 is newer than version 2");
   EXPECT_EQ(bytes(), before);
+}
+
+/// Names that SQLite itself reads as something else.
+TEST_F(OpenTest, TakesEveryNameForAFiles) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_.path());
+  for (const std::string name :
+       {"file:x.sqlite", ":memory:", "file::memory:", "file:y?mode=memory", "a?b.sqlite", "100%41.sqlite", "a#b.sqlite",
+        "a b.sqlite", "-x.sqlite", "file:%2e%2e", "ü.sqlite", "a'b\"c", "x.sqlite?immutable=1", "[a]*.sqlite"}) {
+    SCOPED_TRACE(name);
+    {
+      StoreWriter writer(name);
+      writer.addRun(sampleSpec(name));
+      EXPECT_EQ(Store::open(name).run(1).title, name) << "while it is written";
+      EXPECT_EQ(errorOf([&] { StoreWriter second(name); }).kind(), ErrorKind::Usage);
+    }
+    EXPECT_TRUE(fs::is_regular_file(folder_.path() / name));
+    EXPECT_EQ(Store::open(folder_.path() / name).run(1).title, name);
+    EXPECT_THAT(checkStore(name).problems, IsEmpty());
+    for (const fs::path& entry : std::vector<fs::path>(fs::directory_iterator(folder_.path()), {})) {
+      EXPECT_THAT((std::vector{name, name + ".lock", name + "-wal", name + "-shm"}), Contains(entry.filename()));
+      fs::remove(entry);
+    }
+  }
+  EXPECT_EQ(errorOf([] { StoreWriter writer(""); }).kind(), ErrorKind::Usage);
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+
+  makeVersion1();
+  for (const std::string name : {"file:old", ":memory:", "old?vfs=none"}) {
+    fs::copy_file(file_, folder_.path() / name);
+    EXPECT_EQ(Store::open(name).run(1).title, "old");
+    { const StoreWriter writer(name); }
+    EXPECT_TRUE(fs::is_regular_file(folder_.path() / (name + ".v1.backup")));
+    fs::permissions(folder_.path() / name, fs::perms::owner_read);
+    EXPECT_EQ(Store::open(name).run(1).title, "old");
+  }
+  fs::current_path(before);
 }
 
 TEST_F(OpenTest, MigratesAnOldStoreAfterABackup) {
