@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "backend/core/error.h"
+#include "backend/core/setting_differences.h"
+#include "backend/engine/input_checks.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/mapped_file.h"
 
@@ -52,6 +54,18 @@ std::string taskTable() {
 }
 
 }  // namespace
+
+ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal) {
+  ModelFiles model = ModelFiles::open(path);
+  for (const std::string& line : model.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  return model;
+}
+
+Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal) {
+  Tokenizer tokenizer = Tokenizer::from(model);
+  for (const std::string& line : tokenizer.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  return tokenizer;
+}
 
 std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary) {
   return idsIn(readJson(file, kIdLists), vocabulary, file, {});
@@ -188,7 +202,10 @@ std::vector<std::string> restOperatorNames() {
 
 void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank) {
   if (asked.json() == made.json()) return;
-  throw usageError("--set", "the bank in " + bank.string() + " was made otherwise; choose another folder");
+  throw usageError("--set", "the bank in " + bank.string() + " was made otherwise: there " +
+                                settingDifferences(made.json(), asked.json()) +
+                                ". Leave the setting out to use the bank as it is, or name another folder with --bank, "
+                                "where one is prepared anew");
 }
 
 Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
@@ -230,8 +247,22 @@ CLI::Option* addPlacements(CLI::App& command, std::vector<std::string>& placemen
       ->allow_extra_args(false);
 }
 
+Placement placementFor(const std::string& text, const ModelFiles& model, const std::optional<std::string>& named,
+                       const std::filesystem::path& bank) {
+  requirePlacement(text);
+  requireBankOf(model, bank);
+  return placementFor(text, model, restOperator(named, bank, text));
+}
+
 Placement HybridOptions::placement(const std::string& text, const ModelFiles& model) const {
-  return placementFor(text, model, restOperator(rest, bank, text));
+  return placementFor(text, model, rest, bank);
+}
+
+std::vector<Placement> HybridOptions::placements(const std::vector<std::string>& texts, const ModelFiles& model) const {
+  for (const std::string& text : texts) requirePlacement(text);
+  std::vector<Placement> all;
+  for (const std::string& text : texts) all.push_back(placement(text, model));
+  return all;
 }
 
 Workbench::Candidates HybridOptions::candidates(const std::string& placement) const {

@@ -14,8 +14,15 @@
 #include "backend/formats/model_files.h"
 #include "backend/formats/placement_io.h"
 #include "backend/formats/tokenizer.h"
+#include "cli/terminal.h"
 
 namespace interleave::cli {
+
+/// The model in a folder or file. Its warnings go to the terminal's log.
+ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal);
+
+/// Its tokenizer, likewise.
+Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal);
 
 /// Token ids in a file: a JSON list of whole numbers below `vocabulary`. BadInput otherwise.
 std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary);
@@ -68,7 +75,8 @@ MixerKind restOperator(const std::optional<std::string>& named, const std::files
 /// The names that --operator takes.
 std::vector<std::string> restOperatorNames();
 
-/// Usage error where what --set `asked` for is not how the bank was `made`: a bank that is there is used as it is.
+/// Usage error, naming the settings and what to do, where what --set `asked` for is not how the bank was `made`: a bank
+/// that is there is used as it is.
 void checkMadeAs(const Settings& made, const Settings& asked, const std::filesystem::path& bank);
 
 /// Where the operators of placements come from: the bank, and where there is none the recipe that `changes` (--set)
@@ -79,6 +87,11 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
 
+/// The same beside a bank, whose best operator stands where none is `named`. What is not there is told first, then a
+/// bank of another model, then what is wrong with the placement.
+Placement placementFor(const std::string& text, const ModelFiles& model, const std::optional<std::string>& named,
+                       const std::filesystem::path& bank);
+
 /// --bank, --set and --operator: where the operators of hybrids come from.
 struct HybridOptions {
   std::string bank;
@@ -87,6 +100,7 @@ struct HybridOptions {
 
   void addTo(CLI::App& command);
   Placement placement(const std::string& text, const ModelFiles& model) const;
+  std::vector<Placement> placements(const std::vector<std::string>& texts, const ModelFiles& model) const;
   Workbench::Candidates candidates(const std::string& placement) const;
 };
 /// What --placement takes.

@@ -10,6 +10,7 @@
 #include "backend/candidates/alignment.h"
 #include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
+#include "backend/core/setting_differences.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/mixers/gated_delta_net.h"
@@ -64,28 +65,15 @@ nlohmann::json qualityOf(const AlignmentEvent& event) {
           {"mean_relative_error", sum / static_cast<double>(event.relative_error.size())}};
 }
 
-void checkModel(const nlohmann::json& card, const ModelConfig& config, const std::string& fingerprint,
-                const std::filesystem::path& dir) {
-  const auto made_for = card.at("key").at("model").get<std::string>();
-  if (made_for == fingerprint) return;
-  throw badInput((dir / kCardName).string(), "model",
-                 "the bank was made for \"" + card.at("model_name").get<std::string>() + "\" (fingerprint " + made_for +
-                     "), not for \"" + config.name + "\" (fingerprint " + fingerprint + ")");
-}
-
 Error lacksKind(const std::filesystem::path& dir, MixerKind kind) {
   return badInput(dir.string(), "kinds", "the bank holds no \"" + std::string(name(kind)) + "\" candidates");
 }
 
-/// The settings in which two recipes differ, for a message.
+/// In what two keys differ, for a message.
 std::string differences(const nlohmann::json& stored, const nlohmann::json& wanted) {
-  std::string text;
-  for (const auto& [key, value] : wanted.at("settings").items()) {
-    const nlohmann::json old = stored.at("settings").value(key, nlohmann::json());
-    if (old != value) text += (text.empty() ? "" : ", ") + key + " " + old.dump() + " instead of " + value.dump();
-  }
+  std::string text = settingDifferences(stored.at("settings"), wanted.at("settings"));
   if (stored.at("seed") != wanted.at("seed")) {
-    text += (text.empty() ? "" : ", ") + std::string("seed ") + stored.at("seed").dump() + " instead of " +
+    text += (text.empty() ? "" : "; ") + std::string("seed is ") + stored.at("seed").dump() + " and not " +
             wanted.at("seed").dump();
   }
   if (text.empty()) text = "a text has changed under its name";
@@ -138,6 +126,16 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
   return card;
 }
 
+void checkBankModel(const nlohmann::json& card, const ModelConfig& config, const std::string& fingerprint,
+                    const std::filesystem::path& dir) {
+  const auto made_for = card.at("key").at("model").get<std::string>();
+  if (made_for == fingerprint) return;
+  throw badInput((dir / kCardName).string(), "model",
+                 "the bank was made for \"" + card.at("model_name").get<std::string>() + "\" (fingerprint " + made_for +
+                     "), and the model that is open is \"" + config.name + "\" (fingerprint " + fingerprint +
+                     "): name a bank of this model, or another folder");
+}
+
 bool holdsBank(const std::filesystem::path& dir) {
   return !dir.empty() && std::filesystem::exists(dir / kCardName) && readCard(dir).at("complete").get<bool>();
 }
@@ -161,7 +159,7 @@ StoredBank StoredBank::open(const std::filesystem::path& dir, const ModelConfig&
   StoredBank bank;
   bank.dir_ = dir;
   bank.card_ = readCard(dir);
-  checkModel(bank.card_, config, fingerprint, dir);
+  checkBankModel(bank.card_, config, fingerprint, dir);
   if (!bank.card_.at("complete").get<bool>()) {
     throw badInput((dir / kCardName).string(), "complete",
                    "making this bank was stopped; `candidates prepare` goes on with it");
@@ -227,7 +225,7 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   const bool begun = std::filesystem::exists(dir / kCardName);
   if (begun) {
     const nlohmann::json stored = readCard(dir);
-    checkModel(stored, model->config(), model->fingerprint(), dir);
+    checkBankModel(stored, model->config(), model->fingerprint(), dir);
     if (stored.at("key") != card.at("key")) {
       throw usageError("bank", dir.string() + " holds another bank of this model (" +
                                    differences(stored.at("key"), card.at("key")) + "); choose another folder");

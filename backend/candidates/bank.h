@@ -100,4 +100,8 @@ class CandidateBank {
 /// Reads a bank's card. BadInput: missing, not ours, unknown keys (the nearest known named).
 nlohmann::json readCard(const std::filesystem::path& dir);
 
+/// BadInput, naming the folder and both models, where the bank of this card was made for another model.
+void checkBankModel(const nlohmann::json& card, const ModelConfig& config, const std::string& fingerprint,
+                    const std::filesystem::path& dir);
+
 }  // namespace interleave

@@ -186,7 +186,7 @@ void ModelFiles::Impl::decideHead(const Naming& naming) {
 
 void ModelFiles::Impl::openFolder() {
   const fs::path config_path = path / "config.json";
-  if (!isThere(config_path) && !isThere(path / "model.safetensors")) ModelShards::refuseOtherFiles(path);
+  if (!isThere(config_path)) ModelShards::refuseOtherFiles(path);
   config = configFromHuggingFace(readJson(config_path), config_path);
   if (config.name.empty()) config.name = nameOf(path, true);
   shards = ModelShards::open(path);

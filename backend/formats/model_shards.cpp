@@ -81,6 +81,7 @@ bool isDerivedBuffer(const std::string& name) {
 }
 
 void ModelShards::refuseOtherFiles(const fs::path& folder) {
+  if (isThere(folder / kSingle) || isThere(folder / kIndex)) return;
   if (const std::string others = otherFiles(folder); !others.empty()) throw badInput(folder, "", others);
 }
 
@@ -121,23 +122,26 @@ void ModelShards::openShards(const fs::path& folder) {
 void ModelShards::gather(const SafetensorsFile& file) {
   for (const std::string& name : file.names()) {
     const auto [first, fresh] = holders_.emplace(name, &file);
-    if (fresh || isDerivedBuffer(name) || file.holdsAlike(*first->second, name)) continue;
+    if (fresh || isDerivedBuffer(name)) continue;
+    if (file.holdsAlike(*first->second, name)) {
+      copies_.push_back(name);
+      continue;
+    }
     throw badInput(file.path(), "tensor " + inQuotes(name),
                    "is also in " + inQuotes(first->second->path().filename().string()) + ", with other values");
   }
 }
 
 void ModelShards::compareWithIndex() {
+  std::map<std::string, const SafetensorsFile*> by_name;
+  for (const SafetensorsFile& file : files_) by_name[file.path().filename().string()] = &file;
   std::vector<std::string> elsewhere, nowhere, unlisted;
   for (const auto& [name, shard] : placed_) {
     const auto holder = holders_.find(name);
     if (holder == holders_.end()) {
       nowhere.push_back(name);
-    } else if (holder->second->path().filename() != shard) {
-      // The copy that the index means is as good: all are equal.
-      const auto meant =
-          std::ranges::find(files_, fs::path(shard), [](const auto& file) { return file.path().filename(); });
-      if (!meant->has(name)) elsewhere.push_back(name);
+    } else if (!by_name.at(shard)->has(name)) {
+      elsewhere.push_back(name);
     }
   }
   for (const auto& [name, file] : holders_) {
@@ -148,6 +152,7 @@ void ModelShards::compareWithIndex() {
   };
   warn(nowhere, "names tensors that no shard has, and the model does not need: ");
   warn(elsewhere, "places tensors in other shards than those that hold them: ");
+  warn(copies_, "names shards that hold the same tensors, all alike: ");
   warn(unlisted, "does not name tensors that the shards hold, which are read all the same: ");
 }
 

@@ -40,6 +40,7 @@ class ModelShards {
   std::map<std::string, const SafetensorsFile*> holders_;
   std::filesystem::path list_;                 // The index, or the one file.
   std::map<std::string, std::string> placed_;  // Tensor to shard, by the index.
+  std::vector<std::string> copies_;            // Tensors that are in several shards, alike.
   std::vector<std::string> warnings_;
 };
 

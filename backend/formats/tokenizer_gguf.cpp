@@ -296,9 +296,18 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
     if (id) special[*id] = true;
     return id;
   };
-  const auto bos = named("bos"), eos = named("eos"), unknown = named("unknown");
-  named("eot");
-  named("padding");
+  // Tokens that a text can do without; -1 is how some converters say that there is none.
+  const auto namedIfThere = [&](const std::string& key) {
+    try {
+      return named(key);
+    } catch (const Error& problem) {
+      documents.warnings.emplace_back(problem.what() + std::string("; there is none"));
+      return std::optional<std::size_t>();
+    }
+  };
+  const auto bos = named("bos"), eos = named("eos"), unknown = namedIfThere("unknown");
+  namedIfThere("eot");
+  namedIfThere("padding");
   if (bos) documents.config["bos_token"] = tokens[*bos];
   if (eos) documents.config["eos_token"] = tokens[*eos];
   if (unknown && kind == "llama") tokenizer["model"]["unk_token"] = tokens[*unknown];

@@ -29,6 +29,7 @@ void printCard(const nlohmann::json& card, Terminal& terminal) {
 void prepare(const CandidateOptions& options, Terminal& terminal) {
   Preset preset = loadPreset(options.preset.name(), options.preset.method);
   for (const std::string& change : options.preset.changes) assignSetting(preset.bank, change);
+  openTokenizer(openModel(options.model, terminal), terminal);
   printCard(Workbench().prepareCandidates(
                 options.model, options.bank, preset.bank, options.seed, options.device,
                 [&](const AlignmentEvent& event) { terminal.onEvent(event); }, terminal),

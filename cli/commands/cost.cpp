@@ -106,11 +106,12 @@ void takeFromRun(CostOptions& options, const ModelFiles& files, std::vector<Subj
 }
 
 void cost(CostOptions options, Terminal& terminal) {
-  const ModelFiles files = ModelFiles::open(options.request.model);
+  const ModelFiles files = openModel(options.request.model, terminal);
   std::vector<Subject> subjects;
   if (options.run != 0) takeFromRun(options, files, subjects);
-  for (const std::string& text : options.placements) {
-    subjects.push_back({text, options.hybrid.placement(text, files)});
+  const std::vector<Placement> named_placements = options.hybrid.placements(options.placements, files);
+  for (std::size_t i = 0; i < named_placements.size(); ++i) {
+    subjects.push_back({options.placements[i], named_placements[i]});
   }
   if (!options.placements.empty()) {
     const Workbench::Candidates named = sharedCandidates(options);

@@ -23,11 +23,9 @@ struct EvaluateOptions {
 };
 
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
-  const ModelFiles files = ModelFiles::open(options.request.model);
-  std::vector<Placement> placements;
-  for (const std::string& text : options.placements) {
-    placements.push_back(options.hybrid.placement(text, files));
-  }
+  const ModelFiles files = openModel(options.request.model, terminal);
+  const std::vector<Placement> placements = options.hybrid.placements(options.placements, files);
+  openTokenizer(files, terminal);  // what is wrong or odd with it is told before any weight is read
 
   const auto asks = [&](const char* task) {
     return std::ranges::find(options.request.tasks, task) != options.request.tasks.end();

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "backend/core/error.h"
+#include "backend/engine/input_checks.h"
 #include "backend/engine/machine.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
@@ -50,7 +51,7 @@ PlacementEvent placementOfRun(const ExchangeOptions& options, const Store& store
 }
 
 /// The placement to export, and where it came from.
-void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& request) {
+void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& request, Terminal& terminal) {
   const Store store = Store::open(options.store);
   const RunSummary summary = store.run(options.run);
   const RunSpec spec = store.spec(options.run);
@@ -76,7 +77,7 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
   if (request.candidates.bank.empty() && std::filesystem::exists(spec.bank_dir))
     request.candidates.bank = spec.bank_dir;
   if (request.model.empty()) return;
-  const ModelFiles files = ModelFiles::open(request.model);
+  const ModelFiles files = openModel(request.model, terminal);
   if (!summary.model_fingerprint.empty() && summary.model_fingerprint != files.fingerprint()) {
     throw badInput(request.model, "fingerprint",
                    "the run is of \"" + summary.model_name + "\" (" + summary.model_fingerprint +
@@ -84,10 +85,12 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
   }
 }
 
-void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request) {
-  const MixerKind rest = restOperator(options.rest, options.bank, options.placement);
-  request.placement = options.model.empty() ? placementAlone(options.placement, options.layers, rest)
-                                            : placementFor(options.placement, ModelFiles::open(options.model), rest);
+void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& request, Terminal& terminal) {
+  request.placement =
+      options.model.empty()
+          ? placementAlone(options.placement, options.layers,
+                           restOperator(options.rest, options.bank, options.placement))
+          : placementFor(options.placement, openModel(options.model, terminal), options.rest, options.bank);
   request.provenance = provenanceOf(options.placement);
   request.provenance["source"] = options.placement;
 }
@@ -95,7 +98,6 @@ void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& requ
 void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   Workbench::ExportRequest request;
   request.model = options.model;
-  request.candidates = candidatesFor(options.bank, options.placement, options.changes);
   request.out = options.out;
   request.format = options.format;
   if (options.run != 0) {
@@ -103,12 +105,15 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
     if (!options.changes.empty() || options.rest || options.layers != 0) {
       throw usageError("--run", "the run says it itself: --set, --operator and --layers go with a placement");
     }
-    fillFromRun(options, request);
+    request.candidates.bank = options.bank;
+    fillFromRun(options, request, terminal);
   } else {
     if (!options.store.empty() || options.budget) {
       throw usageError("--placement", "names a file: --store and --budget go with a run");
     }
-    fillFromFile(options, request);
+    requirePlacement(options.placement);
+    fillFromFile(options, request, terminal);
+    request.candidates = candidatesFor(options.bank, options.placement, options.changes);
   }
   request.provenance["program"] = programVersion();
   const std::vector<std::string> files = Workbench().exportPlacement(request, terminal);
@@ -125,9 +130,10 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
 }
 
 void import(const ExchangeOptions& options, Terminal& terminal) {
+  requirePlacement(options.file);
   int layers = options.layers;
   if (!options.model.empty()) {
-    const ModelFiles model = ModelFiles::open(options.model);
+    const ModelFiles model = openModel(options.model, terminal);
     checkOrigin(options.file, model);
     layers = model.config().layers;
   }

@@ -17,8 +17,8 @@ struct GenerateOptions {
 
 void generate(const GenerateOptions& options, Terminal& terminal) {
   Workbench::GenerationRequest request = options.request;
-  const ModelFiles files = ModelFiles::open(request.model);
-  const Tokenizer tokenizer = Tokenizer::from(files);
+  const ModelFiles files = openModel(request.model, terminal);
+  const Tokenizer tokenizer = openTokenizer(files, terminal);
   const Placement placement = options.hybrid.placement(options.placement, files);
   request.candidates = options.hybrid.candidates(options.placement);
   request.prompts = readPrompts(options.prompts, tokenizer);

@@ -31,8 +31,7 @@ RunSpec newSpec(const HealOptions& options) {
   }
   const std::string& bank = options.run.bank;
   const ModelFiles files = ModelFiles::open(options.run.model);
-  const Placement placement =
-      placementFor(options.placement, files, restOperator(options.rest, bank, options.placement));
+  const Placement placement = placementFor(options.placement, files, options.rest, bank);
   Settings heal(searchSettingSpecs(std::string(kHealMethod))), recipe(bankSettingSpecs());
   if (const nlohmann::json told = candidatesFor(bank, options.placement, {}).bank_settings; told.is_object()) {
     recipe.merge(told, options.placement);

@@ -34,12 +34,16 @@ std::string asLines(const nlohmann::json& object) {
 }
 
 void info(const ModelOptions& options, Terminal& terminal) {
-  const nlohmann::json facts = Workbench().modelInfo(options.model);
+  nlohmann::json facts = Workbench().modelInfo(options.model);
+  for (const auto& line : facts.value("warnings", std::vector<std::string>())) {
+    terminal.log(LogEvent::Level::Warning, line);
+  }
+  if (!terminal.json()) facts.erase("warnings");
   terminal.print(facts, asLines(facts));
 }
 
 void tokenize(const ModelOptions& options, Terminal& terminal) {
-  const Tokenizer tokenizer = Tokenizer::from(ModelFiles::open(options.model));
+  const Tokenizer tokenizer = openTokenizer(openModel(options.model, terminal), terminal);
   const SpecialTokens mode = options.special ? SpecialTokens::Add
                              : options.plain ? SpecialTokens::Plain
                                              : SpecialTokens::Recognise;
@@ -47,7 +51,7 @@ void tokenize(const ModelOptions& options, Terminal& terminal) {
 }
 
 void detokenize(const ModelOptions& options, Terminal& terminal) {
-  const Tokenizer tokenizer = Tokenizer::from(ModelFiles::open(options.model));
+  const Tokenizer tokenizer = openTokenizer(openModel(options.model, terminal), terminal);
   const std::string text = tokenizer.decode(readIds(options.ids, tokenizer.size()), options.plain);
   if (terminal.json()) {
     terminal.print({{"text", text}}, {});
@@ -59,11 +63,12 @@ void detokenize(const ModelOptions& options, Terminal& terminal) {
 void prompts(const ModelOptions& options, Terminal& terminal) {
   Workbench::EvaluationRequest request = options.evaluation;
   request.model = options.model;
+  openTokenizer(openModel(options.model, terminal), terminal);
   terminal.printRaw(nlohmann::json(passkeyPrompts(request)).dump() + "\n");
 }
 
 void logits(const ModelOptions& options, Terminal& terminal) {
-  const ModelFiles files = ModelFiles::open(options.model);
+  const ModelFiles files = openModel(options.model, terminal);
   const std::int64_t vocabulary = files.config().vocabulary;
   const std::vector<std::int32_t> ids = readIds(options.ids, vocabulary);
   if (ids.empty()) throw badInput(options.ids, {}, "the list of token ids is empty");

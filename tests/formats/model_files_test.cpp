@@ -241,7 +241,9 @@ TEST(ModelFolder, TakesATensorFromTwoShardsWhereTheyAgree) {
   };
   const ModelFiles files = open({8, 8});
   EXPECT_EQ(values(files, kQ), copy);
-  EXPECT_THAT(files.warnings(), testing::ElementsAre(testing::HasSubstr(buffer)));
+  EXPECT_THAT(files.warnings(),
+              testing::ElementsAre(testing::AllOf(testing::HasSubstr("alike"), testing::HasSubstr(kQ)),
+                                   testing::HasSubstr(buffer)));
   copy[63] += 1;
   expectBadInput([&] { open({8, 8}); }, {"model-1-of-2.safetensors", kQ, "is also in 'a.safetensors', with other"});
   copy[63] -= 1;
@@ -292,6 +294,9 @@ TEST(ModelFolder, SaysWhatToDoWithOtherWeights) {
   refused("model-00001-of-00002.safetensors", {"model.safetensors.index.json"});
   refused("m.gguf", {".gguf file is opened itself"});
   const TemporaryFolder folder;
+  writeIndex(folder / "shards", shard(folder / "shards"));
+  fs::remove(folder / "shards/config.json");
+  expectBadInput([&] { ModelFiles::open(folder / "shards"); }, {"shards/config.json", "No such file"});
   fs::create_directory(folder / "m");
   folder.write("m/Tiny-Q8.gguf", "x");
   expectBadInput([&] { ModelFiles::open(folder / "m"); }, {"Tiny-Q8.gguf", "opened itself"});

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backend/core/error.h"
+#include "backend/core/setting_differences.h"
 #include "backend/engine/thread_engine.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/heal/heal.h"
@@ -49,8 +50,9 @@ Settings recipeOf(const RunSpec& spec, const Model& model, RunControl& control) 
   const StoredBank bank = StoredBank::open(spec.bank_dir, model.config(), model.fingerprint());
   Settings stored = completeBankSettings(bank.card().at("key").at("settings"));
   if (stored.json() != wanted.json()) {
-    control.emit(LogEvent{LogEvent::Level::Warning,
-                          "The bank in " + spec.bank_dir + " was made with other settings than the run's; they count"});
+    control.emit(LogEvent{LogEvent::Level::Warning, "The bank in " + spec.bank_dir +
+                                                        " was made with other settings than the run's; they count: " +
+                                                        settingDifferences(stored.json(), wanted.json())});
   }
   return stored;
 }
@@ -66,6 +68,9 @@ Material materialOf(const RunSpec& spec, const Execution& execution, RunControl&
   Material material;
   material.files = openModel(spec.model_path);
   material.tokenizer = tokenizerOf(*material.files);
+  for (const auto* warnings : {&material.files->warnings(), &material.tokenizer->warnings()}) {
+    for (const std::string& line : *warnings) control.emit(LogEvent{LogEvent::Level::Warning, line});
+  }
   material.model = loadModel(material.files, execution, control);
   checkModel(spec, *material.model);
   return material;

@@ -4,12 +4,15 @@
 #include "backend/core/random.h"
 #include "backend/data/passkey.h"
 #include "backend/data/planted_model.h"
+#include "backend/engine/input_checks.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/placement_io.h"
 #include "backend/formats/published.h"
 #include "backend/formats/tokenizer.h"
 #include "backend/heal/healed_model.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 #include <string_view>
@@ -38,6 +41,16 @@ Number numberIn(const std::string& word, const std::string& whole) {
   return value;
 }
 
+/// Of a placement that is not in other words.
+void requireFile(const std::string& text) {
+  if (std::filesystem::exists(text)) return;
+  if (text.find_first_of("./") != std::string::npos) throw badInput(text, {}, "there is no such file");
+  throw usageError("placement",
+                   "\"" + text +
+                       "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, " +
+                       "published:NAME[:K], healed:DIR, all, none");
+}
+
 }  // namespace
 
 nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
@@ -52,13 +65,16 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
       {"head_dim", config.head_dim},         {"vocabulary", config.vocabulary}, {"context", config.context},
       {"tied_head", config.tied_head},       {"sliding_window", config.window}, {"rope_theta", config.rope_theta},
       {"parameters", files.parameters()},    {"tensor_types", types},           {"fingerprint", files.fingerprint()}};
+  std::vector<std::string> warnings = files.warnings();
   try {
     const Tokenizer tokenizer = Tokenizer::from(files);
+    warnings.insert(warnings.end(), tokenizer.warnings().begin(), tokenizer.warnings().end());
     facts["tokenizer"] = {
         {"size", tokenizer.size()}, {"chat_form", tokenizer.chatForm()}, {"end_ids", tokenizer.endIds()}};
   } catch (const Error& problem) {
     facts["tokenizer"] = {{"problem", problem.what()}};
   }
+  if (!warnings.empty()) facts["warnings"] = warnings;
   return facts;
 }
 
@@ -85,14 +101,26 @@ Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
     for (const std::string& word : parts(words[1], ',')) kept.push_back(numberIn<int>(word, text));
     return Placement::keeping(layers, kept, rest);
   }
-  if (!std::filesystem::exists(text)) {
-    if (text.find_first_of("./") != std::string::npos) throw badInput(text, {}, "there is no such file");
-    throw usageError("placement",
-                     "\"" + text +
-                         "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, " +
-                         "published:NAME[:K], healed:DIR, all, none");
-  }
+  requireFile(text);
   return readPlacement(text, layers, rest);
+}
+
+void requirePlacement(const std::string& text) {
+  constexpr std::array<std::string_view, 7> kWords{"all", "none", "uniform", "first", "last", "random", "layers"};
+  const std::string_view word = std::string_view(text).substr(0, text.find(':'));
+  if (std::ranges::find(kWords, word) != kWords.end()) return;
+  if (text.starts_with(kPublishedPrefix)) {
+    publishedPlacement(text, 0, MixerKind::SlidingWindow);
+  } else if (text.starts_with(kHealedPrefix)) {
+    healedPlacement(text.substr(kHealedPrefix.size()), 0);
+  } else {
+    requireFile(text);
+  }
+}
+
+void requireBankOf(const ModelFiles& model, const std::filesystem::path& bank) {
+  if (bank.empty() || !std::filesystem::exists(bank / "card.json")) return;
+  checkBankModel(readCard(bank), model.config(), model.fingerprint(), bank);
 }
 
 nlohmann::json readBankCard(const std::filesystem::path& dir) { return readCard(dir); }

@@ -45,15 +45,9 @@ class Catalog final : public RunCatalog {
     const std::filesystem::path file = bank / "card.json";
     if (bank.empty() || !std::filesystem::exists(file)) return std::nullopt;
     const nlohmann::json card = readBankCard(bank);
-    const nlohmann::json& key = card.at("key");
-    const std::string fingerprint = open(model).fingerprint();
-    if (key.at("model") != fingerprint) {
-      throw badInput(file, "key.model",
-                     "the bank was made for " + card.at("model_name").dump() + ", fingerprint " +
-                         key.at("model").dump() + "; " + model.string() + " has \"" + fingerprint + "\"");
-    }
+    checkBankModel(card, open(model).config(), open(model).fingerprint(), bank);
     Settings recipe(bankSettingSpecs());
-    recipe.merge(key.at("settings"), file);
+    recipe.merge(card.at("key").at("settings"), file);
     return recipe;
   }
 

@@ -154,7 +154,7 @@ TEST_F(BankTest, RefusesAnotherModelByName) {
 TEST_F(BankTest, RefusesAnotherRecipeInTheSameFolder) {
   prepare(folder_ / "bank", progress_);
   settings_.merge({{"window", 8}}, "test");
-  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }), HasSubstr("window 4 instead of 8"));
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }), HasSubstr("window is 4 and not 8"));
 }
 
 TEST_F(BankTest, NamesUnknownKeysOfACard) {

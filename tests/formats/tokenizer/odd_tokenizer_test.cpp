@@ -102,6 +102,16 @@ TEST(OddTokenizer, ReadsGgufTokensThatAreListedTwice) {
                                                       HasSubstr("ab as 256 and " + std::to_string(size)))));
 }
 
+TEST(OddTokenizer, DoesWithoutGgufTokensThatAreOutsideTheList) {
+  json metadata = test::ggufMetadata("smollm", {"a b"});
+  metadata["tokenizer.ggml.unknown_token_id"] = 100000;
+  metadata["tokenizer.ggml.padding_token_id"] = 4294967295U;
+  const Tokenizer tokenizer = Tokenizer::fromGguf(metadata, "small.gguf");
+  EXPECT_EQ(tokenizer.encode("ab"), (Ids{256}));
+  EXPECT_THAT(tokenizer.warnings(), ElementsAre(HasSubstr("small.gguf: tokenizer.ggml.unknown_token_id: 100000"),
+                                                HasSubstr("small.gguf: tokenizer.ggml.padding_token_id")));
+}
+
 TEST(OddTokenizer, ReadsAVocabularyThatNamesATokenTwice) {
   const test::TemporaryFolder folder;
   test::writeModelFolder(folder / "m", test::tinyConfig());
