@@ -110,9 +110,11 @@ DeviceReport MockWorkshop::device(const std::string& wanted) {
 }
 
 nlohmann::json MockWorkshop::modelInfo(const std::filesystem::path& model) {
-  return {{"name", "Mock model"}, {"path", model.string()},   {"format", "mock"},
-          {"family", "mock"},     {"layers", script_.layers}, {"heads", 9},
-          {"kv_heads", 3},        {"parameters", 134515008}};
+  nlohmann::json info{{"name", "Mock model"}, {"path", model.string()},   {"format", "mock"},
+                      {"family", "mock"},     {"layers", script_.layers}, {"heads", 9},
+                      {"kv_heads", 3},        {"parameters", 134515008}};
+  if (!model_warnings_.empty()) info["warnings"] = model_warnings_;
+  return info;
 }
 
 std::vector<CostTable> MockWorkshop::costs(const std::filesystem::path&, const Settings&,

@@ -13,6 +13,9 @@ class MockWorkshop final : public Workshop {
   explicit MockWorkshop(MockScript script = {}, int evaluation_milliseconds = 0)
       : script_(std::move(script)), evaluation_milliseconds_(evaluation_milliseconds) {}
 
+  /// What modelInfo() warns of.
+  void setModelWarnings(std::vector<std::string> lines) { model_warnings_ = std::move(lines); }
+
   bool invents() const override { return true; }
   std::unique_ptr<Engine> makeEngine() override { return makeMockEngine(script_); }
   std::unique_ptr<RunCatalog> makeCatalog() override;
@@ -45,6 +48,7 @@ class MockWorkshop final : public Workshop {
  private:
   MockScript script_;
   int evaluation_milliseconds_;
+  std::vector<std::string> model_warnings_;
 };
 
 }  // namespace interleave::gui

@@ -41,6 +41,11 @@ void OpenModel::open(const std::filesystem::path& path, const Settings& bank, co
                   costs_ = std::move(found->costs);
                   device_ = std::move(found->device);
                   Q_EMIT changed();
+                  QStringList lines;
+                  for (const auto& line : info_.value("warnings", nlohmann::json::array())) {
+                    if (line.is_string()) lines += qt(line.get<std::string>());
+                  }
+                  if (!lines.isEmpty()) Q_EMIT warned(lines);
                 };
               });
 }

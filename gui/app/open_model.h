@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <QStringList>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -32,6 +33,7 @@ class OpenModel final : public QObject {
 
  Q_SIGNALS:
   void changed();
+  void warned(const QStringList& lines);  ///< What its files say that does not hold, when it has been opened.
 
  private:
   Workshop& workshop_;

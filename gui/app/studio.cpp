@@ -61,6 +61,12 @@ Studio::Studio(Workshop& workshop)
   connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
   connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
   connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
+  connect(&model_, &OpenModel::warned, this, [this](const QStringList& lines) {
+    for (const QString& line : lines) log_.add(LogEvent::Level::Warning, line);
+    Q_EMIT notice(lines.size() == 1
+                      ? lines.front()
+                      : tr("The model's files contradict themselves in %1 things: see Log.").arg(lines.size()));
+  });
   connect(&comparisons_, &Comparisons::recorded, this, &Studio::flushStore);
   connect(&measured_cost_, &CostMeasurement::measured, this,
           [this](const CostEvent& cost, const std::shared_ptr<RunRecord>& result_of) {

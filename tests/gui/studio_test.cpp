@@ -24,6 +24,22 @@ class StudioTest final : public QObject {
  private Q_SLOTS:
   void init() { failOnWarnings(); }
 
+  void whatAModelsFilesWarnOfIsInTheLog() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    const int lines = scene.studio.log().rowCount();
+    QSignalSpy notices(&scene.studio, &Studio::notice);
+    scene.workshop.setModelWarnings({"m/tokenizer.json: added_tokens: odd", "m/index.json: weight_map: odder"});
+    scene.studio.openModel("other.gguf");
+    QTRY_COMPARE(notices.count(), 1);
+    QVERIFY(notices.front().front().toString().contains(QStringLiteral("see Log")));
+    QStringList said;
+    for (int row = lines; row < scene.studio.log().rowCount(); ++row) {
+      said += scene.studio.log().index(row, 0).data().toString();
+    }
+    QCOMPARE(said.filter(QStringLiteral("warning: m/")).size(), 2);
+  }
+
   void aRunGoesFromStartToDoneThroughTheWindow() {
     Scene scene;
     QSignalSpy problems(&scene.studio, &Studio::problem);
