@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <string_view>
 
 #include "backend/core/error.h"
 #include "backend/core/setting_differences.h"
 #include "backend/engine/input_checks.h"
+#include "backend/engine/run_catalog.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/mapped_file.h"
 
@@ -44,6 +47,18 @@ std::vector<std::string> taskNames() {
   return names;
 }
 
+CLI::Option* chatOption(CLI::App& command, std::function<void(const std::string&)> take) {
+  std::string names;
+  for (const std::string& name : ChatForm::choices()) names.append(name).append(", ");
+  return command
+      .add_option_function(
+          "--chat", std::move(take),
+          "Form of prompts: " + names +
+              "or a file with a Jinja template; auto: the model's own template if it has one, and plain "
+              "text otherwise")
+      ->type_name("FORM");
+}
+
 /// The tasks and what they are, for the help.
 std::string taskTable() {
   std::string text = "Tasks:\n";
@@ -61,8 +76,8 @@ ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal) {
   return model;
 }
 
-Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal) {
-  Tokenizer tokenizer = Tokenizer::from(model);
+Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal, const std::string& chat) {
+  Tokenizer tokenizer = Tokenizer::from(model, chat);
   for (const std::string& line : tokenizer.warnings()) terminal.log(LogEvent::Level::Warning, line);
   return tokenizer;
 }
@@ -74,10 +89,15 @@ std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_
 std::vector<std::vector<std::int32_t>> readPrompts(const std::filesystem::path& file, const Tokenizer& tokenizer) {
   const nlohmann::json list = readJson(file, kIdLists);
   if (!list.is_array() || list.empty()) throw badInput(file, {}, "expected a list of prompts");
+  const ChatForm& form = tokenizer.chatForm();
+  const auto idsOf = [&](const std::string& text) {
+    if (form.isPlain()) return tokenizer.encode(text, SpecialTokens::Add);
+    return tokenizer.encode(form.render(std::array{ChatMessage{"user", text}}, true));
+  };
   std::vector<std::vector<std::int32_t>> prompts;
   for (const nlohmann::json& prompt : list) {
     const std::string place = "[" + std::to_string(prompts.size()) + "]";
-    prompts.push_back(prompt.is_string() ? tokenizer.encode(prompt.get<std::string>(), SpecialTokens::Add)
+    prompts.push_back(prompt.is_string() ? idsOf(prompt.get<std::string>())
                                          : idsIn(prompt, tokenizer.size(), file, place));
     if (prompts.back().empty()) throw badInput(file, place, "the prompt has no tokens");
   }
@@ -99,6 +119,35 @@ void addExecutionOptions(CLI::App& command, Execution& execution) {
       ->capture_default_str();
 }
 
+CLI::Option* addChatOption(CLI::App& command, std::string& chat) {
+  return chatOption(command, [&chat](const std::string& asked) {
+    Settings settings(searchSettingSpecs(methodNames().front()));
+    settings.merge({{kChatSetting, asked}}, {});
+    chat = settings.text(kChatSetting);
+  });
+}
+
+void addChatOption(CLI::App& command, std::vector<std::string>& changes) {
+  chatOption(command, [&changes](const std::string& asked) {
+    changes.push_back(std::string(kChatSetting).append("=").append(asked));
+  });
+}
+
+std::string tellChat(const std::filesystem::path& model, const std::string& chat, const std::filesystem::path& bank,
+                     Terminal& terminal) {
+  const RunCatalog::Prompts prompts = makeRunCatalog()->prompts(model, chat);
+  terminal.log(LogEvent::Level::Info, "prompts: " + prompts.words);
+  if (bank.empty() || !std::filesystem::exists(bank / "card.json")) return prompts.words;
+  const nlohmann::json card = readBankCard(bank);
+  const nlohmann::json& key = card.at("key");
+  if (key.at("settings").value("prompt_share", 0.0) > 0 && key.value("prompts", prompts.earlier) != prompts.form) {
+    terminal.log(LogEvent::Level::Warning, "the bank in " + bank.string() +
+                                               " was aligned on prompts in another form: " +
+                                               card.value("chat", std::string("as earlier programs wrote them")));
+  }
+  return prompts.words;
+}
+
 void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request) {
   command.add_option("--prompts", request.prompts, "Passkey prompts")
       ->check(CLI::PositiveNumber)
@@ -109,6 +158,7 @@ void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request) 
   command.add_option("--wording", request.wording, "Of the prompts")
       ->check(CLI::IsMember(promptWordings()))
       ->capture_default_str();
+  addChatOption(command, request.chat);
   command.add_option("--seed", request.seed, "Of the prompts")->capture_default_str();
 }
 

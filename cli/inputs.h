@@ -21,13 +21,15 @@ namespace interleave::cli {
 /// The model in a folder or file. Its warnings go to the terminal's log.
 ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal);
 
-/// Its tokenizer, likewise.
-Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal);
+/// Its tokenizer, likewise, with the chat form asked for.
+Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal,
+                        const std::string& chat = std::string(ChatForm::kAuto));
 
 /// Token ids in a file: a JSON list of whole numbers below `vocabulary`. BadInput otherwise.
 std::vector<std::int32_t> readIds(const std::filesystem::path& file, std::int64_t vocabulary);
 
-/// Prompts in a file: a JSON list of texts and of lists of token ids. BadInput otherwise, or where one has no tokens.
+/// Prompts in a file: a JSON list of texts and of lists of token ids. A text is what a user says in the tokenizer's
+/// chat form, or as it is where that is plain. BadInput otherwise, or where one has no tokens.
 std::vector<std::vector<std::int32_t>> readPrompts(const std::filesystem::path& file, const Tokenizer& tokenizer);
 
 /// The bytes of a file.
@@ -36,7 +38,16 @@ std::string readText(const std::filesystem::path& file);
 /// --device and --precision.
 void addExecutionOptions(CLI::App& command, Execution& execution);
 
-/// --prompts, --prompt-tokens, --wording and --seed: of the pass key prompts.
+/// --chat: in which form prompts are written. What is given is checked, and made absolute where it is a file.
+CLI::Option* addChatOption(CLI::App& command, std::string& chat);
+/// The same as one more of `changes` (--set).
+void addChatOption(CLI::App& command, std::vector<std::string>& changes);
+
+/// Tells in which form the prompts of a model are, in words that it returns, and where its bank was aligned on others.
+std::string tellChat(const std::filesystem::path& model, const std::string& chat, const std::filesystem::path& bank,
+                     Terminal& terminal);
+
+/// --prompts, --prompt-tokens, --wording, --chat and --seed: of the pass key prompts.
 void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request);
 
 /// --tasks, and what they are measured on; --device and --precision; the list of tasks below the help.

@@ -111,6 +111,7 @@ json RunReport::json() const {
                           "probabilities", "soft_loss", "hard_loss", "margin"}) {
     document[key] = nullptr;  // until it is known
   }
+  document["chat"] = chat.empty() ? nlohmann::json() : nlohmann::json(chat);
   if (last_step) {
     document["steps"] = last_step->step;
     document["tokens"] = last_step->tokens;
@@ -140,6 +141,7 @@ std::string RunReport::text(bool all_budgets) const {
     text += fmt::format("\n{} of {} steps, {} tokens in {:.1f} s", last_step->step, last_step->steps, last_step->tokens,
                         last_step->seconds);
   }
+  if (!chat.empty()) text += "\nprompts " + chat;
   const std::size_t shown = all_budgets ? placements.size() : std::min<std::size_t>(1, placements.size());
   for (const PlacementEvent& event : std::span(placements).first(shown)) {
     text +=
@@ -155,9 +157,18 @@ std::string RunReport::text(bool all_budgets) const {
   return text;
 }
 
+std::string chatOf(const Store& store, RunId run) {
+  const std::optional<EnvironmentEvent> environment = store.environment(run);
+  return environment ? environment->chat : std::string();
+}
+
 RunReport storedReport(const Store& store, RunId run) {
   const RunSummary summary = store.run(run);
-  RunReport report{.run = run, .phase = summary.phase, .last_step = {}, .placements = store.placements(run)};
+  RunReport report{.run = run,
+                   .phase = summary.phase,
+                   .last_step = {},
+                   .placements = store.placements(run),
+                   .chat = chatOf(store, run)};
   std::vector<StepEvent> last = store.steps(run, summary.step);
   const std::string origin = last.empty() ? store.spec(run).forked_from : std::string();
   if (const std::size_t at = origin.find('@'); at != std::string::npos) {  // no step of its own yet

@@ -17,12 +17,15 @@ struct RunReport {
   Phase phase = Phase::Done;
   std::optional<StepEvent> last_step;      ///< Absent when no step was done.
   std::vector<PlacementEvent> placements;  ///< That of the budget asked for first.
+  std::string chat = {};                   ///< In which form its prompts were, in words; "": it does not say.
 
   nlohmann::json json() const;
   std::string text(bool all_budgets) const;
 };
 
 RunReport storedReport(const Store& store, RunId run);
+/// RunReport::chat of a stored run.
+std::string chatOf(const Store& store, RunId run);
 
 nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.

@@ -5,8 +5,10 @@
 #include <map>
 #include <utility>
 
+#include "backend/core/digest.h"
 #include "backend/core/error.h"
 #include "backend/core/setting_differences.h"
+#include "backend/formats/chat.h"
 #include "backend/formats/published.h"
 #include "sessions/pace.h"
 #include "sessions/work.h"
@@ -45,12 +47,24 @@ std::string placementSeenFrom(const Batch& batch, const std::string& text) {
   return std::string(kPublishedPrefix).append(seenFrom(batch, rest.substr(0, end))).append(rest.substr(end));
 }
 
+bool looksLikePath(const nlohmann::json& value) {
+  return value.get_ref<const std::string&>().find_first_of("/.") != std::string::npos;
+}
+
+/// A chat form as it is told; a template in a file by its content.
+std::string chatTold(const std::string& chat) {
+  if (!ChatForm::isFile(chat)) return chat;
+  Digest digest;
+  digest.add(chatTemplateIn(chat).text);
+  return std::filesystem::path(chat).filename().string().append(" ").append(digest.text());
+}
+
 /// Changes to settings, with the files that they name as seen from the batch's folder.
 void change(Settings& settings, nlohmann::json changes, const Batch& batch) {
   for (const SettingSpec& spec : settings.specs()) {
     const auto value = changes.find(spec.key);
-    const bool path = value != changes.end() && spec.type == SettingSpec::Type::Path && value->is_string();
-    if (path && !batch.file.empty() && !value->get_ref<const std::string&>().empty()) {
+    const bool path = value != changes.end() && value->is_string() && spec.isPath(value->get<std::string>());
+    if (path && !batch.file.empty() && (spec.type == SettingSpec::Type::Path || looksLikePath(*value))) {
       *value = (std::filesystem::absolute(batch.file).parent_path() / value->get<std::string>()).string();
     }
   }
@@ -101,6 +115,7 @@ class Planner {
       }
     }
     plan_.prepares_bank = !bank_is_there_ && isTrained(restOperator());
+    checkForms();
     if (batch_.evaluation) judge();
     return std::move(plan_);
   }
@@ -160,24 +175,31 @@ class Planner {
     spec.device = batch_.device;
     spec.model_fingerprint = model_.fingerprint;
     const std::vector<Budget> budgets = grid.budgets.empty() ? std::vector{preset.budget} : grid.budgets;
+    const RunCatalog::Prompts prompts = catalog_.prompts(batch_.model, spec.chat());
+    spec.prompt_form = prompts.form;
     for (const Budget& budget : budgets) {
       spec.budget = budget;
       spec.title = standardTitle(spec);
       catalog_.check(spec);
-      if (grid.per_budget || !spec.search_settings.contains(kExtract)) addRun(spec, {budget}, preset.search);
+      if (grid.per_budget || !spec.search_settings.contains(kExtract))
+        addRun(spec, {budget}, preset.search, prompts.earlier);
     }
     if (grid.per_budget || !spec.search_settings.contains(kExtract)) return;
     spec.budget = budgets.front();
     spec.title = standardTitle(spec);
-    addRun(spec, budgets, preset.search);
+    addRun(spec, budgets, preset.search, prompts.earlier);
   }
 
   /// Adds a run, unless it is there already; then the budgets are asked of that one.
-  void addRun(const RunSpec& spec, const std::vector<Budget>& budgets, const Settings& settings) {
+  void addRun(const RunSpec& spec, const std::vector<Budget>& budgets, const Settings& settings,
+              const std::string& earlier_form) {
     const auto [place, fresh] = known_.try_emplace(essenceOf(spec), plan_.runs.size());
     if (fresh) {
       if (plan_.runs.size() >= kMostRuns) throw usageError("runs", "they are more than " + std::to_string(kMostRuns));
-      plan_.runs.push_back({.spec = spec, .budgets = {spec.budget}, .defaults = Settings(settings.specs()).json()});
+      plan_.runs.push_back({.spec = spec,
+                            .budgets = {spec.budget},
+                            .defaults = Settings(settings.specs()).json(),
+                            .earlier_form = earlier_form});
       nameApart(plan_.runs.back().spec);
     }
     PlannedRun& run = plan_.runs[place->second];
@@ -207,12 +229,25 @@ class Planner {
     return best;
   }
 
+  /// One bank cannot be aligned on prompts in several forms.
+  void checkForms() {
+    if (!plan_.prepares_bank || recipe_.json().value("prompt_share", 0.0) <= 0) return;
+    const std::string& form = plan_.runs.front().spec.prompt_form;
+    if (std::ranges::all_of(plan_.runs, [&](const PlannedRun& run) { return run.spec.prompt_form == form; })) return;
+    at(batch_, "runs", [] {
+      throw usageError(kChatSetting, "the bank would be aligned on prompts, and the runs have them in several forms");
+    });
+  }
+
   void judge() {
     auto judging = std::make_shared<Judging>();
     judging->request = *batch_.evaluation;
     judging->request.model = plan_.runs.front().spec.model_path;
     judging->request.candidates = {plan_.runs.front().spec.bank_dir, recipe_.json()};
     judging->request.execution.device = batch_.device;
+    const std::string chat = plan_.runs.front().spec.chat();
+    const bool alike = std::ranges::all_of(plan_.runs, [&](const PlannedRun& run) { return run.spec.chat() == chat; });
+    if (batch_.judged_as_found && alike) judging->request.chat = chat;
     at(batch_, "evaluation", [&] { catalog_.check(judging->request); });
     judging->manner = mannerOf(judging->request);
     for (std::size_t i = 0; i < batch_.placements.size(); ++i) {
@@ -252,7 +287,9 @@ std::string mannerOf(const Workbench::EvaluationRequest& request) {
   add(" in sequences of ", request.sequence_length, "");
   add("; ", request.prompts, " prompts");
   add(" of ", request.prompt_tokens, " tokens, wording ");
-  text.append(request.wording).append("; seed ").append(std::to_string(request.seed));
+  text.append(request.wording);
+  if (request.chat != ChatForm::kAuto) text.append(", chat ").append(chatTold(request.chat));
+  text.append("; seed ").append(std::to_string(request.seed));
   if (!request.generate) text.append("; answers by their NLL alone");
   for (const std::filesystem::path& file :
        {std::filesystem::path(request.hay_file), request.squad_file, request.hotpot_file}) {
@@ -268,12 +305,17 @@ std::string mannerOf(const Workbench::EvaluationRequest& request) {
 
 nlohmann::json essenceOf(const RunSpec& spec) {
   nlohmann::json search = spec.search_settings;
-  if (search.is_object()) search.erase(kExtract);
+  if (search.is_object()) {
+    search.erase(kExtract);
+    const bool known_file = ChatForm::isFile(spec.chat()) && !spec.prompt_form.empty();
+    search[kChatSetting] = known_file ? "file" : spec.chat();  // what it holds is told below
+  }
   return {{"method", spec.method},
           {"budget", spec.budget.text()},
           {"seed", spec.seed},
           {"device", spec.device},
           {"search", std::move(search)},
+          {"prompts", spec.prompt_form},
           {"bank", std::filesystem::path(spec.bank_dir).filename().string()},
           {"bank_settings", spec.bank_settings}};
 }
@@ -287,6 +329,11 @@ bool answers(const RunSpec& stored, const PlannedRun& planned) {
   RunSpec completed = stored;  // of an older program, which did not know all settings: they had no effect
   if (completed.search_settings.is_object()) {
     for (const auto& [key, value] : planned.defaults.items()) completed.search_settings.emplace(key, value);
+  }
+  if (!stored.tellsChat()) {
+    completed.prompt_form = planned.earlier_form;
+  } else if (stored.prompt_form.empty() && stored.chat() == wanted.chat()) {  // it was cut off, as above
+    completed.prompt_form = wanted.prompt_form;
   }
   if (!same_model || essenceOf(completed) != essenceOf(wanted)) return false;
   const std::vector<Budget> told = budgetsOf(stored);

@@ -37,7 +37,8 @@ struct Batch {
   nlohmann::json bank_settings = nlohmann::json::object();  ///< Changes to the recipe of the first method's preset.
   std::vector<Grid> runs;
   std::optional<Workbench::EvaluationRequest> evaluation;  ///< Without model and candidates; absent: nothing is judged.
-  std::vector<std::string> placements;                     ///< Judged too; see placementFrom().
+  bool judged_as_found = true;          ///< Prompts are judged in the chat form of the runs, where all have the same.
+  std::vector<std::string> placements;  ///< Judged too; see placementFrom().
 };
 
 /// BadInput naming the place in the file, and for an unknown key the nearest known one.
@@ -48,6 +49,7 @@ struct PlannedRun {
   RunSpec spec;
   std::vector<Budget> budgets;
   nlohmann::json defaults = nlohmann::json::object();  ///< Of the method's settings.
+  std::string earlier_form = {};                       ///< See RunCatalog::Prompts.
   std::optional<std::int64_t> steps = {};              ///< That it will take; see plannedSteps().
   double step_work = 0;                                ///< See workOfStep().
 };
@@ -76,10 +78,11 @@ struct BatchPlan {
 BatchPlan planBatch(const Batch& batch, RunCatalog& catalog);
 
 /// How an evaluation measures, in words: "kl, nll; 3072 tokens of text in sequences of 512; …". Equal for requests
-/// whose scores of one placement are equal.
+/// whose scores of one placement are equal. A chat template in a file is read for its digest.
 std::string mannerOf(const Workbench::EvaluationRequest& request);
 
-/// What a run's result depends on, the model left out, and the further budgets that it tells.
+/// What a run's result depends on, the model left out, and the further budgets that it tells. A chat template in a file
+/// counts by its content where that is known.
 nlohmann::json essenceOf(const RunSpec& spec);
 
 /// Whether `stored` is, or on going on will be, the run that is planned: all that determines its result is equal, and

@@ -6,6 +6,7 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
+#include "backend/formats/chat.h"
 #include "backend/formats/config_fields.h"
 #include "sessions/batch.h"
 
@@ -19,8 +20,8 @@ constexpr std::array<std::string_view, 10> kBatchKeys{"format", "version",      
                                                       "device", "bank_settings", "runs",  "evaluation", "placements"};
 constexpr std::array<std::string_view, 5> kGridKeys{"methods", "budgets", "seeds", "per_budget", "settings"};
 constexpr std::array<std::string_view, 3> kMethodKeys{"method", "preset", "settings"};
-constexpr std::array<std::string_view, 14> kEvaluationKeys{
-    "tasks",     "tokens",   "sequence", "prompts", "prompt_tokens", "wording",  "seed",
+constexpr std::array<std::string_view, 15> kEvaluationKeys{
+    "tasks",     "tokens",   "sequence", "prompts", "prompt_tokens", "wording",  "chat",         "seed",
     "precision", "nll_only", "hay",      "squad",   "hotpot",        "passkeys", "passkey_words"};
 constexpr int kMost = std::numeric_limits<int>::max();
 
@@ -111,6 +112,10 @@ Workbench::EvaluationRequest evaluationOf(const json& value, const std::string& 
   request.prompts = fields.integer("prompts", 1, kMost, static_cast<int>(request.prompts));
   request.prompt_tokens = fields.integer("prompt_tokens", 1, kMost, static_cast<int>(request.prompt_tokens));
   request.wording = fields.text("wording", request.wording);
+  request.chat = fields.text("chat", request.chat);
+  if (ChatForm::isFile(request.chat)) {
+    request.chat = (std::filesystem::absolute(file).parent_path() / request.chat).lexically_normal();
+  }
   if (object.has("seed")) request.seed = seedOf(value.at("seed"), file, "evaluation.seed");
   request.execution.precision = fields.text("precision", request.execution.precision);
   if (request.execution.precision != "fp32" && request.execution.precision != "bf16") {
@@ -153,7 +158,10 @@ Batch readBatch(const std::filesystem::path& path) {
   object.each("runs",
               [&](const json& entry, const std::string& place) { batch.runs.push_back(gridOf(entry, file, place)); });
   if (batch.runs.empty()) fields.refuse("runs", "is missing: methods, budgets and seeds");
-  if (object.has("evaluation")) batch.evaluation = evaluationOf(document.at("evaluation"), file);
+  if (object.has("evaluation")) {
+    batch.evaluation = evaluationOf(document.at("evaluation"), file);
+    batch.judged_as_found = !document.at("evaluation").contains("chat");
+  }
   batch.placements = object.words("placements");
   if (!batch.placements.empty() && !batch.evaluation) {
     fields.refuse("placements", "are judged, and \"evaluation\", which says how, is missing");

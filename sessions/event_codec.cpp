@@ -224,7 +224,9 @@ std::vector<EventRow> rows(const EnvironmentEvent& event) {
                                  {"operators", encoded(std::span<const MixerKind>(event.operators))},
                                  {"costs", encoded(event.costs)},
                                  {"machine", event.machine},
-                                 {"program", event.program}})};
+                                 {"program", event.program},
+                                 {"chat", event.chat},
+                                 {"prompt_form", event.prompt_form}})};
 }
 void decode(const Json& json, EnvironmentEvent& event) {
   json.at("device").get_to(event.device);
@@ -241,6 +243,8 @@ void decode(const Json& json, EnvironmentEvent& event) {
   event.costs = costs(json.at("costs"));
   event.machine = json.value("machine", std::string());  // older programs did not tell it
   event.program = json.value("program", std::string());
+  event.chat = json.value("chat", std::string());
+  event.prompt_form = json.value("prompt_form", std::string());
 }
 
 std::vector<EventRow> rows(const LogEvent& event) {

@@ -164,10 +164,14 @@ RunSummary Store::run(RunId id) const {
 RunSpec Store::spec(RunId id) const {
   RunSpec spec = impl_->read([&] {
     impl_->require(id);
-    SQLite::Statement row(impl_->database, "SELECT spec, model_fingerprint FROM runs WHERE id = ?1");
-    bound(row, id).executeStep();
+    SQLite::Statement row(impl_->database,
+                          "SELECT spec, model_fingerprint, (SELECT iif(json_valid(data), json_extract(data, "
+                          "'$.prompt_form'), NULL) FROM events WHERE run = ?1 AND kind = ?2 ORDER BY seq DESC LIMIT 1) "
+                          "FROM runs WHERE id = ?1");
+    bound(row, id, static_cast<std::int64_t>(kEventKind<EnvironmentEvent>)).executeStep();
     RunSpec stored = impl_->specFrom(id, row.getColumn(0).getString());
     stored.model_fingerprint = row.getColumn(1).getString();
+    stored.prompt_form = row.getColumn(2).getString();
     return stored;
   });
   for (InterventionEvent& event : impl_->eventsOf<InterventionEvent>(id)) {

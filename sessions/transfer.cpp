@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/formats/chat.h"
 #include "sessions/batch.h"
 #include "sessions/neighbours.h"
 
@@ -65,7 +66,7 @@ std::string rowName(const RunSummary& run, const std::string& method, const Plac
 }  // namespace
 
 Condition Condition::parse(const std::string& text, const Workbench::EvaluationRequest& usual) {
-  Condition condition{.name = text, .rest = {}, .bank = {}, .request = usual};
+  Condition condition{.name = text, .rest = {}, .bank = {}, .chat = {}, .request = usual};
   Workbench::EvaluationRequest& request = condition.request;
   const std::map<std::string, std::int64_t*> numbers{{"tokens", &request.text_tokens},
                                                      {"sequence", &request.sequence_length},
@@ -84,10 +85,12 @@ Condition Condition::parse(const std::string& text, const Workbench::EvaluationR
       }
     } else if (key == "bank") {
       condition.bank = value;
+    } else if (key == "chat") {
+      condition.chat = ChatForm::isFile(value) ? std::filesystem::absolute(value).lexically_normal().string() : value;
     } else if (key == "wording") {
       request.wording = value;
     } else {
-      std::vector<std::string> known{"operator", "bank", "seed", "wording"};
+      std::vector<std::string> known{"operator", "bank", "chat", "seed", "wording"};
       for (const auto& [name, place] : numbers) known.push_back(name);
       throw usageError("KEY=VALUE", "there is no condition \"" + key + "\"" + didYouMean(key, known));
     }
@@ -102,8 +105,14 @@ Placement Condition::of(Placement found) const {
   return found;
 }
 
+Condition Condition::forRun(const RunSpec& spec) const {
+  Condition own = *this;
+  own.request.chat = chat.value_or(spec.chat());
+  return own;
+}
+
 Workbench::EvaluationRequest Condition::requestFor(const RunSpec& spec) const {
-  Workbench::EvaluationRequest own = request;
+  Workbench::EvaluationRequest own = forRun(spec).request;
   own.model = spec.model_path;
   own.candidates.bank = bank.value_or(spec.bank_dir);
   own.candidates.bank_settings = spec.bank_settings;
@@ -126,14 +135,14 @@ bool sameSubject(const RunSpec& a, const RunSpec& b) {
 }
 
 Lookup lookUp(const Store& store, RunId of, const Placement& found, const Condition& condition) {
-  Lookup result{.event = condition.event(found, {}, 0), .recorded = false};
+  const RunSpec spec = store.spec(of);
+  Lookup result{.event = condition.forRun(spec).event(found, {}, 0), .recorded = false};
   const auto isThat = [&](const ScoreEvent& event) {
     return event.placement == result.event.placement && event.manner == result.event.manner;
   };
   for (const ScoreEvent& event : store.transfers(of)) {
     if (event.label == result.event.label && isThat(event)) return {event, true};
   }
-  const RunSpec spec = store.spec(of);
   for (const RunSummary& run : store.runs()) {
     if (!sameSubject(store.spec(run.id), spec)) continue;
     for (const std::vector<ScoreEvent>& events : {store.scores(run.id), store.transfers(run.id)}) {

@@ -20,13 +20,16 @@ struct Condition {
   std::string name{kAsFound};
   std::optional<MixerKind> rest;              ///< Stands in all layers that keep no full attention.
   std::optional<std::filesystem::path> bank;  ///< Where the operators come from.
+  std::optional<std::string> chat;            ///< The form of prompts (see ChatForm), instead of the run's own.
   Workbench::EvaluationRequest request;       ///< Without model and candidates.
 
-  /// "operator=swa,seed=7": any of operator, bank, wording, seed, tokens, sequence, prompts and prompt_tokens; what it
-  /// does not name is as `usual` has it. Usage error naming what is wrong, and for an unknown key the nearest one.
+  /// "operator=swa,seed=7": any of operator, bank, chat, wording, seed, tokens, sequence, prompts and prompt_tokens;
+  /// what it does not name is as `usual` has it. Usage error naming what is wrong, and for an unknown key the nearest
+  /// one.
   static Condition parse(const std::string& text, const Workbench::EvaluationRequest& usual);
 
   Placement of(Placement found) const;
+  Condition forRun(const RunSpec& spec) const;  ///< With prompts in that run's form where no other is named.
   /// To judge what a run found.
   Workbench::EvaluationRequest requestFor(const RunSpec& spec) const;
   std::string manner() const;  ///< See ScoreEvent::manner.

@@ -11,6 +11,7 @@
 #include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
 #include "backend/core/setting_differences.h"
+#include "backend/data/answered_prompt.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/mixers/gated_delta_net.h"
@@ -27,34 +28,52 @@ constexpr std::array<std::string_view, 9> kCardKeys{"format",   "version", "mode
                                                     "complete", "tokens",  "seconds",    "quality"};
 
 constexpr std::array<std::string_view, 3> kKeyKeys{"model", "settings", "seed"};
-const char* const kTexts = "texts";  // of the key, where there are files
+const char* const kTexts = "texts";      // of the key, where there are files
+const char* const kPrompts = "prompts";  // of the key, where there are prompts: their digest
+constexpr const char* kChat = "chat";    // of the card, likewise: their form, in words
+constexpr std::array<std::string_view, 1> kOptionalKeys{kChat};
 
 std::filesystem::path kindFile(const std::filesystem::path& dir, MixerKind kind) {
   return dir / (std::string(name(kind)) + ".safetensors");
 }
 
+bool hasPrompts(const nlohmann::json& settings) { return settings.value("prompt_share", 0.0) > 0; }
+
+/// Cards of earlier programs do not tell how prompts were written.
+std::string promptsOf(const nlohmann::json& key, const Tokenizer& tokenizer) {
+  if (!hasPrompts(key.at("settings"))) return {};
+  return key.contains(kPrompts) ? key.at(kPrompts).get<std::string>() : promptDigestOfEarlierPrograms(tokenizer);
+}
+
 /// What the bank is a function of. Two equal keys give equal banks on one machine.
-nlohmann::json keyOf(const Model& model, const Settings& settings, std::uint64_t seed) {
+nlohmann::json keyOf(const Model& model, const Tokenizer& tokenizer, const Settings& settings, std::uint64_t seed) {
   nlohmann::json key{{"model", model.fingerprint()}, {"settings", settings.json()}, {"seed", seed}};
   for (const char* text : {"text_file", "held_out_file"}) {  // a file may change under its name
     if (const std::string file = settings.text(text); !file.empty()) {
       key[kTexts][text] = textDigest(calibrationText(file));
     }
   }
+  if (hasPrompts(settings.json())) key[kPrompts] = promptDigest(tokenizer);
   return key;
 }
 
-nlohmann::json newCard(const Model& model, const Settings& settings, std::uint64_t seed) {
+nlohmann::json newCard(const Model& model, const Tokenizer& tokenizer, const Settings& settings, std::uint64_t seed) {
   const ModelConfig& config = model.config();
-  return {{"format", "interleave-bank"},
-          {"version", kCardVersion},
-          {"model_name", config.name},
-          {"layers", config.layers},
-          {"key", keyOf(model, settings, seed)},
-          {"complete", false},
-          {"tokens", 0},
-          {"seconds", 0.0},
-          {"quality", nlohmann::json::object()}};
+  nlohmann::json card{{"format", "interleave-bank"},
+                      {"version", kCardVersion},
+                      {"model_name", config.name},
+                      {"layers", config.layers},
+                      {"key", keyOf(model, tokenizer, settings, seed)},
+                      {"complete", false},
+                      {"tokens", 0},
+                      {"seconds", 0.0},
+                      {"quality", nlohmann::json::object()}};
+  if (hasPrompts(settings.json())) card[kChat] = tokenizer.chatForm().words();
+  return card;
+}
+
+std::string formOf(const nlohmann::json& card) {
+  return card.value(kChat, std::string("as earlier programs wrote them"));
 }
 
 nlohmann::json qualityOf(const AlignmentEvent& event) {
@@ -69,12 +88,17 @@ Error lacksKind(const std::filesystem::path& dir, MixerKind kind) {
   return badInput(dir.string(), "kinds", "the bank holds no \"" + std::string(name(kind)) + "\" candidates");
 }
 
-/// In what two keys differ, for a message.
-std::string differences(const nlohmann::json& stored, const nlohmann::json& wanted) {
+/// In what the keys of two cards differ, for a message.
+std::string differences(const nlohmann::json& stored_card, const nlohmann::json& wanted_card) {
+  const nlohmann::json &stored = stored_card.at("key"), &wanted = wanted_card.at("key");
   std::string text = settingDifferences(stored.at("settings"), wanted.at("settings"));
   if (stored.at("seed") != wanted.at("seed")) {
     text += (text.empty() ? "" : "; ") + std::string("seed is ") + stored.at("seed").dump() + " and not " +
             wanted.at("seed").dump();
+  }
+  if (stored.value(kPrompts, std::string()) != wanted.value(kPrompts, std::string())) {
+    text +=
+        (text.empty() ? "" : ", ") + std::string("chat ") + formOf(stored_card) + " instead of " + formOf(wanted_card);
   }
   if (text.empty()) text = "a text has changed under its name";
   return text;
@@ -85,7 +109,7 @@ std::string differences(const nlohmann::json& stored, const nlohmann::json& want
 nlohmann::json readCard(const std::filesystem::path& dir) {
   const std::filesystem::path file = dir / kCardName;
   nlohmann::json card = readJson(file);
-  requireKeys(card, kCardKeys, file.string());
+  requireKeys(card, kCardKeys, file.string(), kOptionalKeys);
   if (card.at("format") != "interleave-bank") throw badInput(file.string(), "format", "this is not a bank's card");
   if (card.at("version") != kCardVersion) {
     throw badInput(file.string(), "version",
@@ -102,6 +126,7 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
   check("key", key.is_object());
   nlohmann::json plain = key;
   plain.erase(kTexts);
+  plain.erase(kPrompts);
   requireKeys(plain, kKeyKeys, file.string());
   check("key.model", key.at("model").is_string());
   check("key.settings", key.at("settings").is_object());
@@ -113,6 +138,8 @@ nlohmann::json readCard(const std::filesystem::path& dir) {
     throw badInput(file.string(), "key.settings.kinds", problem.reason());
   }
   check("key.seed", key.at("seed").is_number_unsigned());
+  check("key.prompts", !key.contains(kPrompts) || key.at(kPrompts).is_string());
+  check("chat", !card.contains(kChat) || card.at(kChat).is_string());
   check("quality", quality.is_object());
   for (const auto& [kind, values] : quality.items()) {
     const std::string place = "quality." + kind;
@@ -221,14 +248,17 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
                                                             const Settings& settings, std::uint64_t seed,
                                                             const std::function<void(const AlignmentEvent&)>& watch,
                                                             Progress& progress) {
-  nlohmann::json card = newCard(*model, settings, seed);
+  nlohmann::json card = newCard(*model, *tokenizer, settings, seed);
   const bool begun = std::filesystem::exists(dir / kCardName);
   if (begun) {
-    const nlohmann::json stored = readCard(dir);
+    nlohmann::json stored = readCard(dir);
     checkBankModel(stored, model->config(), model->fingerprint(), dir);
+    if (const std::string prompts = promptsOf(stored.at("key"), *tokenizer); !prompts.empty()) {
+      stored["key"][kPrompts] = prompts;
+    }
     if (stored.at("key") != card.at("key")) {
-      throw usageError("bank", dir.string() + " holds another bank of this model (" +
-                                   differences(stored.at("key"), card.at("key")) + "); choose another folder");
+      throw usageError("bank", dir.string() + " holds another bank of this model (" + differences(stored, card) +
+                                   "); choose another folder");
     }
     if (stored.at("complete").get<bool>()) return load(dir, std::move(model));
   } else if (std::filesystem::exists(dir) && !std::filesystem::is_empty(dir)) {
@@ -293,6 +323,14 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   bank->dir_ = dir;
   bank->card_ = std::move(card);
   return bank;
+}
+
+void checkPromptForm(const nlohmann::json& card, const Tokenizer& tokenizer, const std::filesystem::path& dir) {
+  const std::string prompts = card.is_object() ? promptsOf(card.at("key"), tokenizer) : "";
+  if (prompts.empty() || prompts == promptDigest(tokenizer)) return;
+  throw usageError("chat", "the bank in " + dir.string() + " was aligned on prompts in another form (" + formOf(card) +
+                               ") than is wanted now (" + tokenizer.chatForm().words() +
+                               "); name another folder for the bank, or that form");
 }
 
 const Mixer& CandidateBank::mixer(int layer, MixerKind kind) const {

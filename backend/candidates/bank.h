@@ -68,8 +68,9 @@ class CandidateBank {
                                                    std::shared_ptr<const Model> model);
 
   /// Makes the bank of `settings` and `seed` in `dir`, or loads it when the folder holds that very bank, or goes on
-  /// where making it was stopped. Usage error when the folder holds another bank of this model; BadInput when it is of
-  /// another model. Stopped: what was done is kept on disk.
+  /// where making it was stopped. Prompts are in the tokenizer's chat form, which is part of the key where there are
+  /// any. Usage error when the folder holds another bank of this model; BadInput when it is of another model. Stopped:
+  /// what was done is kept on disk.
   static std::shared_ptr<const CandidateBank> prepare(const std::filesystem::path& dir,
                                                       std::shared_ptr<const Model> model,
                                                       const std::shared_ptr<const Tokenizer>& tokenizer,
@@ -96,6 +97,10 @@ class CandidateBank {
   nlohmann::json card_;
   std::map<MixerKind, std::vector<std::unique_ptr<Mixer>>> mixers_;
 };
+
+/// Usage error where the bank with this card was aligned on prompts in another form than the tokenizer's, whatever the
+/// forms are called; `dir` is named.
+void checkPromptForm(const nlohmann::json& card, const Tokenizer& tokenizer, const std::filesystem::path& dir);
 
 /// Reads a bank's card. BadInput: missing, not ours, unknown keys (the nearest known named).
 nlohmann::json readCard(const std::filesystem::path& dir);

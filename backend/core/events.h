@@ -143,6 +143,8 @@ struct EnvironmentEvent {
   std::vector<CostTable> costs;  ///< At the context lengths that KV views draw.
   std::string machine = {};      ///< "Xeon …, 2 cores, 7.8 GiB"; "" of older runs.
   std::string program = {};      ///< "interleave 0.1.0", likewise.
+  std::string chat = {};         ///< In which form prompts are written, in words: ChatForm::words(); likewise.
+  std::string prompt_form = {};  ///< See RunSpec::prompt_form.
 };
 
 struct LogEvent {

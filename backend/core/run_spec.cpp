@@ -65,6 +65,13 @@ Budget Intervention::budget() const {
   return Budget::parse(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
+bool RunSpec::tellsChat() const { return search_settings.is_object() && search_settings.contains(kChatSetting); }
+
+std::string RunSpec::chat() const {
+  const nlohmann::json value = tellsChat() ? search_settings.at(kChatSetting) : nlohmann::json();
+  return value.is_string() ? value.get<std::string>() : "auto";
+}
+
 bool RunSpec::startsFork() const {
   return resume_from && forked_from.ends_with(std::string("@").append(std::to_string(resume_from->step)));
 }

@@ -49,6 +49,8 @@ Intervention interventionFromJson(const nlohmann::json& json, const std::string&
 inline constexpr std::string_view kHealMethod = "heal";
 /// The one that tries all placements, or a sample: the truth that others are held against.
 inline constexpr std::string_view kEnumerationMethod = "enumeration";
+/// The setting of every method that says in which form prompts are written.
+inline constexpr const char* kChatSetting = "chat";
 
 /// Everything that determines a run. Equal specs on the same machine and thread count give equal runs, bit for bit.
 struct RunSpec {
@@ -64,11 +66,15 @@ struct RunSpec {
   std::string device = "cpu";                                 ///< "cpu" or "cuda".
 
   std::string model_fingerprint;            ///< Of the model that a stored run was begun with; empty: any.
+  std::string prompt_form;                  ///< Likewise of its prompts: their digest, see promptDigest().
   std::optional<Checkpoint> resume_from;    ///< Continue after this step.
   std::vector<Intervention> interventions;  ///< To repeat, by step; those beyond resume_from.step count.
   std::string forked_from;                  ///< "RUN@STEP" of the run this was forked from; empty: none.
 
   bool isHeal() const { return method == kHealMethod; }
+  /// The setting that says in which form prompts are written; see ChatForm. "auto" of older runs.
+  std::string chat() const;
+  bool tellsChat() const;  ///< Whether it is among the settings.
   /// Whether `resume_from` is another run's checkpoint: the budget and settings above then replace those that it holds.
   bool startsFork() const;
 };
@@ -87,7 +93,7 @@ RunSpec forkOf(RunSpec origin, std::int64_t run, Checkpoint at);
 /// Other settings of the method for a fork. Usage error: other operators, or fewer steps than are done.
 void changeFork(RunSpec& fork, const nlohmann::json& search_settings);
 
-/// Without model_fingerprint, resume_from and interventions, which are stored apart.
+/// Without model_fingerprint, prompt_form, resume_from and interventions, which are stored apart.
 nlohmann::json toJson(const RunSpec& spec);
 RunSpec runSpecFromJson(const nlohmann::json& json, const std::string& place);
 

@@ -50,6 +50,12 @@ SettingSpec text(std::string key, std::string fallback, std::string help) {
 
 SettingSpec path(std::string key, std::string help) { return {std::move(key), Type::Path, "", std::move(help)}; }
 
+SettingSpec choiceOrPath(std::string key, std::string fallback, std::vector<std::string> choices, std::string help) {
+  SettingSpec spec = choice(std::move(key), std::move(fallback), std::move(choices), std::move(help));
+  spec.type = Type::ChoiceOrPath;
+  return spec;
+}
+
 SettingSpec inferred(SettingSpec spec) {
   spec.inferred = true;
   return spec;
@@ -61,6 +67,11 @@ SettingSpec live(SettingSpec spec) {
 }
 
 }  // namespace setting
+
+bool SettingSpec::isPath(const std::string& value) const {
+  if (type == Type::Path) return !value.empty();
+  return type == Type::ChoiceOrPath && std::ranges::find(choices, value) == choices.end();
+}
 
 std::vector<std::string> wordsOf(const std::string& list) {
   std::vector<std::string> words;
@@ -111,12 +122,19 @@ void Settings::put(const SettingSpec& entry, nlohmann::json value, const std::st
       break;
     case Type::Text:
     case Type::Path:
+    case Type::ChoiceOrPath: {
       if (!value.is_string()) throw wrong(file, entry.key, "expected text, found " + value.dump());
-      // A run may be resumed from another working folder.
-      if (entry.type == Type::Path && !value.get_ref<const std::string&>().empty()) {
-        value = std::filesystem::absolute(value.get<std::string>()).lexically_normal().string();
+      const auto text = value.get<std::string>();
+      if (!entry.isPath(text)) break;
+      if (entry.type == Type::ChoiceOrPath && text.find_first_of("/.") == std::string::npos) {
+        throw wrong(file, entry.key,
+                    value.dump() + " is not one of " + listed(entry.choices) + ", nor the path of a file" +
+                        didYouMean(text, entry.choices));
       }
+      // A run may be resumed from another working folder.
+      value = std::filesystem::absolute(text).lexically_normal().string();
       break;
+    }
   }
   values_[entry.key] = std::move(value);
 }
@@ -131,7 +149,8 @@ void Settings::assign(const std::string& key_value) {
   if (equals == std::string::npos) throw usageError("--set", "\"" + key_value + "\" is not key=value");
   const std::string key = key_value.substr(0, equals), text = key_value.substr(equals + 1);
   const SettingSpec& entry = spec(key, {});
-  if (entry.type == Type::Choice || entry.type == Type::Text || entry.type == Type::Path) return put(entry, text, {});
+  const bool number = entry.type == Type::Integer || entry.type == Type::Real || entry.type == Type::Flag;
+  if (!number) return put(entry, text, {});
   const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
   if (value.is_discarded()) throw usageError(key, "cannot read \"" + text + "\"");
   put(entry, value, {});

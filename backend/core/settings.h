@@ -11,15 +11,17 @@ namespace interleave {
 
 /// One editable setting of a recipe or a method: what a preset may contain, what Setup shows, what --set accepts.
 struct SettingSpec {
-  enum class Type { Integer, Real, Flag, Choice, Text, Path };  ///< Path: made absolute when it is set.
+  enum class Type { Integer, Real, Flag, Choice, Text, Path, ChoiceOrPath };  ///< Paths: made absolute when set.
   std::string key;
   Type type = Type::Real;
   nlohmann::json fallback = {};           ///< The value when nothing else says.
   std::string help = {};                  ///< One sentence: what it does, in which unit.
   double least = 0, most = 0;             ///< Range of numbers, inclusive.
-  std::vector<std::string> choices = {};  ///< Of a Choice.
+  std::vector<std::string> choices = {};  ///< Of a Choice, and of a ChoiceOrPath.
   bool inferred = false;                  ///< The source gives no value: shown as such wherever the setting is shown.
   bool live = false;                      ///< May be changed while a run goes on (an intervention).
+
+  bool isPath(const std::string& value) const;  ///< Names a file: of a ChoiceOrPath, is none of the choices.
 };
 
 /// Rows of such a table. The range of numbers is inclusive.
@@ -30,6 +32,8 @@ SettingSpec flag(std::string key, bool fallback, std::string help);
 SettingSpec choice(std::string key, std::string fallback, std::vector<std::string> choices, std::string help);
 SettingSpec text(std::string key, std::string fallback, std::string help);
 SettingSpec path(std::string key, std::string help);  ///< Empty unless set.
+/// One of the choices, or a file: a path with a '/' or a '.' in it, so that a choice misspelt is told.
+SettingSpec choiceOrPath(std::string key, std::string fallback, std::vector<std::string> choices, std::string help);
 SettingSpec inferred(SettingSpec spec);
 SettingSpec live(SettingSpec spec);
 }  // namespace setting

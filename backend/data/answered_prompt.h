@@ -16,12 +16,20 @@ struct AnsweredPrompt {
   bool overlong = false;  ///< Its own words alone take more tokens than were asked for.
 };
 
-/// What a user says, in the model's chat form where it has one and as a line of plain text otherwise, and how the
-/// answer begins (behind the form's opening of the answer).
+/// What a user says, in the tokenizer's chat form or as a line of plain text, and how the answer begins (behind the
+/// form's opening of the answer). Usage error: see ChatForm::render().
 std::string asked(const Tokenizer& tokenizer, const std::string& user, std::string_view answer_prefix);
 
-/// The ids of such a text, with BOS where the model wants one and the form did not write it.
+/// The ids of such a text. A chat form writes all that it wants (`transformers`' apply_chat_template adds nothing);
+/// plain text gets what the tokenizer puts in front of every text, BOS as a rule, and nothing behind it, for it goes
+/// on.
 std::vector<std::int32_t> promptIds(const Tokenizer& tokenizer, const std::string& text);
+
+/// Tells prompts of one form from those of another, however the form was named: a digest of one prompt's ids.
+/// "unreadable" where the form cannot write any.
+std::string promptDigest(const Tokenizer& tokenizer);
+/// The same of prompts as programs wrote them that did not say their form.
+std::string promptDigestOfEarlierPrograms(const Tokenizer& tokenizer);
 
 /// Tokens of the answer begin where the prompt with it first differs from the prompt alone.
 AnsweredPrompt answeredPrompt(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer);

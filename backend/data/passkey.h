@@ -17,8 +17,8 @@ namespace interleave {
 class PasskeyTask {
  public:
   /// `tokens`: the prompt's length, met to within a sentence. `wording`: one of wordings(), or "mixed", which draws
-  /// from the first four of them and leaves the others to evaluation. In the model's chat form where it has one, as
-  /// plain text otherwise. One that does not fit into `tokens` comes without filler and says so
+  /// from the first four of them and leaves the others to evaluation. In the
+  /// tokenizer's chat form. One that does not fit into `tokens` comes without filler and says so
   /// (AnsweredPrompt::overlong). Usage error: unknown wording.
   PasskeyTask(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const TextSource> filler, std::int64_t tokens,
               std::string wording, std::uint64_t seed);

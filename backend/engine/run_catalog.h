@@ -25,6 +25,15 @@ class RunCatalog {
   };
   virtual Model model(const std::filesystem::path& path) = 0;  ///< BadInput: it cannot be opened.
 
+  /// How prompts are written for a model when `chat` is asked for; see ChatForm. BadInput: no tokenizer, or no such
+  /// file.
+  struct Prompts {
+    std::string words;    ///< See ChatForm::words().
+    std::string form;     ///< A digest: equal where prompts are.
+    std::string earlier;  ///< That of runs and banks that do not say their form.
+  };
+  virtual Prompts prompts(const std::filesystem::path& model, const std::string& chat) = 0;
+
   /// Usage error or BadInput. An empty name is the preset that the method starts from.
   virtual Preset preset(const std::string& name, const std::string& method) = 0;
 
@@ -33,10 +42,11 @@ class RunCatalog {
   virtual std::optional<Settings> bankRecipe(const std::filesystem::path& bank, const std::filesystem::path& model) = 0;
 
   /// What is wrong with a run, if anything: settings beyond their ranges, operators that its bank does not hold
-  /// and its recipe does not make (Usage error), a budget that the model cannot meet with these operators (BadInput).
+  /// and its recipe does not make, a chat form that cannot write prompts or that the bank was not aligned on (Usage
+  /// error), a budget that the model cannot meet with these operators (BadInput).
   virtual void check(const RunSpec& run) = 0;
 
-  /// The same of an evaluation's tasks and wording. Usage error.
+  /// The same of an evaluation's tasks, wording and chat form. Usage error or BadInput.
   virtual void check(const Workbench::EvaluationRequest& request) = 0;
 
   /// placementFrom() for the model at `model`. BadInput also where a file names another model.

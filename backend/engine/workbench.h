@@ -100,7 +100,7 @@ class Workbench {
   Workbench(const Workbench&) = delete;
   Workbench& operator=(const Workbench&) = delete;
 
-  /// What `model info` prints: format, family, sizes, tokenizer, parameters; no weight is read.
+  /// What `model info` prints: format, family, sizes, tokenizer, chat form, parameters; no weight is read.
   nlohmann::json modelInfo(const std::filesystem::path& model);
 
   /// Where a hybrid's operators come from.
@@ -115,10 +115,12 @@ class Workbench {
                             const Placement* placement, const Candidates& candidates, const Execution& execution,
                             Progress& progress);
 
-  /// Makes, or loads when its key matches, the candidates of every trained kind in `settings`; returns the card.
+  /// Makes, or loads when its key matches, the candidates of every trained kind in `settings`, with prompts in the form
+  /// that `chat` asks for (see ChatForm); returns the card.
   nlohmann::json prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
-                                   const Settings& settings, std::uint64_t seed, const std::string& device,
-                                   const std::function<void(const AlignmentEvent&)>& watch, Progress& progress);
+                                   const Settings& settings, const std::string& chat, std::uint64_t seed,
+                                   const std::string& device, const std::function<void(const AlignmentEvent&)>& watch,
+                                   Progress& progress);
 
   struct EvaluationRequest {
     std::filesystem::path model;
@@ -129,6 +131,7 @@ class Workbench {
     std::int64_t prompts = 16;  ///< Of each task that has prompts.
     std::int64_t prompt_tokens = 600;
     std::string wording = "standard";  ///< Of the passkey prompt; see promptWordings().
+    std::string chat = "auto";         ///< The form of all prompts; see ChatForm.
     std::uint64_t seed = 12345;
     // Long-context tasks alone.
     bool generate = true;  ///< false: the answer's NLL, and no match.

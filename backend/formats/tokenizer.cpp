@@ -3,18 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <set>
 #include <stdexcept>
 
-#include "backend/formats/chat.h"
 #include "backend/formats/checked.h"
 #include "backend/formats/pretokenizer.h"
 #include "backend/formats/tokenizer_added.h"
 #include "backend/formats/tokenizer_bpe.h"
 #include "backend/formats/tokenizer_decoder.h"
+#include "backend/formats/tokenizer_facts.h"
 #include "backend/formats/tokenizer_gguf.h"
 #include "backend/formats/unicode.h"
 
@@ -37,38 +36,11 @@ struct Template {
   std::vector<std::int32_t> before, after;
 };
 
-/// "bos_token" and the like: text, or an object with "content".
-std::string tokenText(const JsonField& config, const std::string& key) {
-  if (!config.has(key)) return "";
-  const JsonField field = config.at(key);
-  return field.value().is_object() ? field.at("content").text() : field.text();
-}
-
-/// "chat_template": text, or a list of named ones.
-ChatTemplate chatTemplate(const JsonField& config) {
-  if (!config.has("chat_template")) return {};
-  const JsonField field = config.at("chat_template");
-  if (!field.value().is_array()) return {field.text(), field.file()};
-  for (const JsonField& named : field.elements()) {
-    if (named.text("name", "") == "default") return {named.at("template").text(), field.file()};
-  }
-  return {};
-}
-
-/// What `transformers` keeps in a file of its own where it is long.
-std::optional<ChatTemplate> chatTemplateIn(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return std::nullopt;
-  std::string text(kTemplateBytes + 1, '\0');  // One byte more than is taken, so that more is seen.
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  return ChatTemplate{unicode::validUtf8(text), file.string()};
-}
-
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template,
+  /// `names_tell`: whether tokens end an answer because of their names alone. `spellings`: further ids of tokens.
+  Impl(const JsonField& document, TokenizerFacts told, const std::string& chat_choice, bool names_tell,
        const std::map<std::int32_t, std::string>& spellings = {});
 
   void readAddedTokens(const JsonField& list);
@@ -95,16 +67,18 @@ struct Tokenizer::Impl {
   std::set<std::string, std::less<>> special;                   // By content, as decode() leaves them out.
   AddedTokenMatcher raw_matcher, normalised_matcher;
   std::vector<Template> templates;
-  std::optional<std::int32_t> bos, eos;
+  TokenizerFacts facts;
+  std::optional<std::int32_t> bos;
+  std::vector<std::int32_t> end_ids;
   ChatForm chat;
   std::vector<std::string> warnings;
   std::vector<std::string> moved;      // Added tokens that have not the id that the file gives.
   std::vector<std::string> strangers;  // Ids of the post-processor that are of no token.
 };
 
-Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const ChatTemplate& chat_template,
+Tokenizer::Impl::Impl(const JsonField& document, TokenizerFacts told, const std::string& chat_choice, bool names_tell,
                       const std::map<std::int32_t, std::string>& spellings)
-    : file(document.file()), model(document.at("model")), warnings(model.warnings()) {
+    : file(document.file()), model(document.at("model")), facts(std::move(told)), warnings(model.warnings()) {
   for (const auto& [id, token] : spellings) model.addSpelling(id, token);
   const nlohmann::json none;
   const auto section = [&](const std::string& key) {
@@ -120,15 +94,21 @@ Tokenizer::Impl::Impl(const JsonField& document, const JsonField& config, const 
         document.at("post_processor").error("adds ids that are of no token: " + firstFew(strangers)).what());
   }
 
-  const std::string bos_text = tokenText(config, "bos_token"), eos_text = tokenText(config, "eos_token");
-  bos = idOf(bos_text);
+  const auto bos_text = facts.special_tokens.find("bos_token");
+  if (bos_text != facts.special_tokens.end()) bos = idOf(bos_text->second);
   if (!bos && !templates.empty() && !templates[0].before.empty() && tokenOf(templates[0].before[0])) {
     bos = templates[0].before[0];
   }
-  eos = idOf(eos_text);
-  chat = ChatForm(
-      chat_template, [&](std::string_view token) { return idOf(token).has_value(); }, bos ? *tokenOf(*bos) : bos_text,
-      eos ? *tokenOf(*eos) : eos_text);
+  const auto addEnd = [this](std::optional<std::int32_t> id) {
+    if (id && std::find(end_ids.begin(), end_ids.end(), *id) == end_ids.end()) end_ids.push_back(*id);
+  };
+  for (const std::string& token : facts.end_tokens) addEnd(idOf(token));
+  for (const std::int32_t id : facts.end_ids) addEnd(id);
+  names_tell = names_tell || end_ids.empty();
+  for (const std::string_view token : kEndTokens) {
+    if (names_tell && special.contains(token)) addEnd(idOf(token));
+  }
+  chat = ChatForm(chat_choice, facts.chat, facts.special_tokens);
 }
 
 void Tokenizer::Impl::readAddedTokens(const JsonField& list) {
@@ -247,8 +227,8 @@ Pieces Tokenizer::Impl::through(const TextSteps& steps, const char* section, std
   return pieces;
 }
 
-Tokenizer Tokenizer::from(const ModelFiles& files) {
-  Tokenizer tokenizer = readFrom(files);
+Tokenizer Tokenizer::from(const ModelFiles& files, const std::string& chat) {
+  Tokenizer tokenizer = readFrom(files, chat);
   const std::int32_t rows = files.config().vocabulary, beyond = tokenizer.size() - rows;
   if (beyond > 0) {
     std::vector<std::string> names;
@@ -264,26 +244,28 @@ Tokenizer Tokenizer::from(const ModelFiles& files) {
   return tokenizer;
 }
 
-Tokenizer Tokenizer::readFrom(const ModelFiles& files) {
-  if (!files.ggufMetadata().is_null()) return fromGguf(files.ggufMetadata(), files.path().string());
+Tokenizer Tokenizer::readFrom(const ModelFiles& files, const std::string& chat) {
+  if (!files.ggufMetadata().is_null()) return ofGguf(files.ggufMetadata(), files.path().string(), chat);
   const auto file = files.path() / "tokenizer.json";
   if (files.tokenizerJson().is_null()) throw badInput(file.string(), "", "there is no tokenizer.json");
-  const JsonField config(files.tokenizerConfigJson(), (files.path() / "tokenizer_config.json").string(), "");
-  const auto own = chatTemplateIn(files.path() / "chat_template.jinja");
-  return Tokenizer(std::make_unique<Impl>(JsonField(files.tokenizerJson(), file.string(), ""), config,
-                                          own ? *own : chatTemplate(config)));
+  return Tokenizer(
+      std::make_unique<Impl>(JsonField(files.tokenizerJson(), file.string(), ""), tokenizerFacts(files), chat, false));
 }
 
 Tokenizer Tokenizer::fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file) {
-  const JsonField settings(config, file, "tokenizer_config");
-  return Tokenizer(std::make_unique<Impl>(JsonField(tokenizer, file, ""), settings, chatTemplate(settings)));
+  return Tokenizer(std::make_unique<Impl>(JsonField(tokenizer, file, ""), tokenizerFacts(config, file),
+                                          std::string(ChatForm::kAuto), true));
 }
 
 Tokenizer Tokenizer::fromGguf(const nlohmann::json& metadata, const std::string& file) {
+  return ofGguf(metadata, file, std::string(ChatForm::kAuto));
+}
+
+Tokenizer Tokenizer::ofGguf(const nlohmann::json& metadata, const std::string& file, const std::string& chat) {
   const TokenizerDocuments documents = tokenizerFromGguf(metadata, file);
-  const JsonField settings(documents.config, file, "tokenizer_config");
-  auto impl = std::make_unique<Impl>(JsonField(documents.tokenizer, file, ""), settings, chatTemplate(settings),
-                                     documents.spellings);
+  auto impl =
+      std::make_unique<Impl>(JsonField(documents.tokenizer, file, ""),
+                             tokenizerFactsOfGguf(documents.config, metadata, file), chat, true, documents.spellings);
   impl->warnings.insert(impl->warnings.end(), documents.warnings.begin(), documents.warnings.end());
   return Tokenizer(std::move(impl));
 }
@@ -335,9 +317,9 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, SpecialTokens
     }
   });
   for (const Template& around : impl_->templates) {
-    if (mode != SpecialTokens::Add) break;
+    if (mode != SpecialTokens::Add && mode != SpecialTokens::Begin) break;
     ids.insert(ids.begin(), around.before.begin(), around.before.end());
-    ids.insert(ids.end(), around.after.begin(), around.after.end());
+    if (mode == SpecialTokens::Add) ids.insert(ids.end(), around.after.begin(), around.after.end());
   }
   return ids;
 }
@@ -378,20 +360,16 @@ const std::vector<std::string>& Tokenizer::warnings() const { return impl_->warn
 
 std::optional<std::int32_t> Tokenizer::bos() const { return impl_->bos; }
 
-std::vector<std::int32_t> Tokenizer::endIds() const {
-  std::vector<std::int32_t> ids;
-  if (impl_->eos) ids.push_back(*impl_->eos);
-  for (const std::string_view token : kEndTokens) {
-    const auto id = impl_->special.contains(token) ? impl_->idOf(token) : std::nullopt;
-    if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
-  }
-  return ids;
-}
+std::vector<std::int32_t> Tokenizer::endIds() const { return impl_->end_ids; }
 
-std::string Tokenizer::chat(std::span<const ChatMessage> messages, bool open_answer) const {
-  return impl_->chat.render(messages, open_answer);
-}
+const ChatForm& Tokenizer::chatForm() const { return impl_->chat; }
 
-std::string Tokenizer::chatForm() const { return std::string(impl_->chat.name()); }
+ChatForm Tokenizer::chatFormOfEarlierPrograms() const {
+  std::string bos = impl_->facts.config_bos;
+  if (!impl_->idOf(bos) && impl_->bos) bos = tokenOf(*impl_->bos);
+  return ChatForm::ofEarlierPrograms(
+      impl_->facts.chat, [this](std::string_view token) { return idOf(token).has_value(); }, bos,
+      impl_->facts.config_eos);
+}
 
 }  // namespace interleave

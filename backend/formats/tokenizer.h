@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/formats/chat.h"
 #include "backend/formats/model_files.h"
 
 namespace interleave {
@@ -18,11 +19,7 @@ enum class SpecialTokens {
   Recognise,  ///< Written ones become their ids; nothing is added (`tokenizers`' add_special_tokens=False).
   Add,        ///< As Recognise, and what the post-processor adds (BOS, …).
   Plain,      ///< Special tokens in the text are text.
-};
-
-struct ChatMessage {
-  std::string role;  ///< "system", "user", "assistant".
-  std::string content;
+  Begin,      ///< As Recognise, and what the post-processor adds in front: of a text that goes on.
 };
 
 /// Text to token ids and back, exactly as Hugging Face `tokenizers` does. Immutable; any thread may call it. encode()
@@ -30,9 +27,9 @@ struct ChatMessage {
 /// given, and more than 64 KiB.
 class Tokenizer {
  public:
-  /// From tokenizer.json, or from the GGUF's metadata (which counts where other readers ignore it). BadInput when
-  /// something is missing or not supported, named.
-  static Tokenizer from(const ModelFiles& files);
+  /// From tokenizer.json, or from the GGUF's metadata (which counts where other readers ignore it), with conversations
+  /// in the form that `chat` asks for; see ChatForm. BadInput when something is missing or not supported, named.
+  static Tokenizer from(const ModelFiles& files, const std::string& chat = std::string(ChatForm::kAuto));
   /// The two halves of from(), for documents that are already read; `file` is what errors name. `config` may be null.
   static Tokenizer fromJson(const nlohmann::json& tokenizer, const nlohmann::json& config, const std::string& file);
   static Tokenizer fromGguf(const nlohmann::json& metadata, const std::string& file);
@@ -52,17 +49,18 @@ class Tokenizer {
   std::optional<std::int32_t> idOf(std::string_view token) const;
   std::string tokenOf(std::int32_t id) const;  ///< The vocabulary's own spelling; "" when out of range.
   std::optional<std::int32_t> bos() const;
-  std::vector<std::int32_t> endIds() const;  ///< Tokens that end an answer (EOS, end of turn).
+  /// Tokens that end an answer: all that the model's files tell; of a GGUF, and where they tell none, also those whose
+  /// names say so.
+  std::vector<std::int32_t> endIds() const;
 
-  /// The conversation in the model's chat form (ChatML, Llama-3, Gemma or Mistral, told from its template or its
-  /// special tokens), ready for an answer when `open_answer`. Usage error when the model has no known form.
-  std::string chat(std::span<const ChatMessage> messages, bool open_answer = true) const;
-  std::string chatForm() const;  ///< "chatml", "llama3", "gemma", "mistral" or "".
+  const ChatForm& chatForm() const;
+  ChatForm chatFormOfEarlierPrograms() const;  ///< See ChatForm::ofEarlierPrograms().
 
  private:
   struct Impl;
   explicit Tokenizer(std::unique_ptr<Impl> impl);
-  static Tokenizer readFrom(const ModelFiles& files);
+  static Tokenizer readFrom(const ModelFiles& files, const std::string& chat);
+  static Tokenizer ofGguf(const nlohmann::json& metadata, const std::string& file, const std::string& chat);
   std::unique_ptr<Impl> impl_;
 };
 

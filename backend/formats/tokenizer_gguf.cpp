@@ -87,7 +87,7 @@ class Metadata {
   std::vector<std::string> tokens() const;
   std::vector<TokenType> types(std::size_t count) const;  ///< Normal where the file does not say.
   std::vector<double> scores(std::size_t count) const;
-  std::optional<std::size_t> idAt(const std::string& key, std::size_t count) const;
+  std::vector<std::size_t> idsAt(const std::string& key, std::size_t count) const;  ///< A number, or a list.
 
  private:
   const json& array(const std::string& key, std::size_t count) const;
@@ -147,9 +147,33 @@ std::vector<double> Metadata::scores(std::size_t count) const {
   return scores;
 }
 
-std::optional<std::size_t> Metadata::idAt(const std::string& key, std::size_t count) const {
-  if (!has(key)) return std::nullopt;
-  return static_cast<std::size_t>(at(key).integer(0, static_cast<std::int64_t>(count) - 1));
+std::vector<std::size_t> Metadata::idsAt(const std::string& key, std::size_t count) const {
+  if (!has(key)) return {};
+  const JsonField field = at(key);
+  const auto idOf = [&](const JsonField& one) {
+    return static_cast<std::size_t>(one.integer(0, static_cast<std::int64_t>(count) - 1));
+  };
+  if (!field.value().is_array()) return {idOf(field)};
+  if (field.value().size() > count) throw field.error("is too long");
+  std::vector<std::size_t> ids;
+  for (const JsonField& one : field.elements()) ids.push_back(idOf(one));
+  return ids;
+}
+
+/// The template as tokenizer_config.json would hold it: text, or a list where there are several, each under a key of
+/// its own.
+json chatTemplates(const json& all, const Metadata& metadata) {
+  constexpr std::string_view kOthers = "tokenizer.chat_template.";
+  json list = json::array();
+  for (const auto& [key, text] : all.items()) {
+    if (!key.starts_with(kOthers) || text.is_null()) continue;
+    const std::string name = key.substr(kOthers.size());
+    list.push_back({{"name", name}, {"template", metadata.at("chat_template." + name).text()}});
+  }
+  json own = metadata.has("chat_template") ? json(metadata.at("chat_template").text()) : json();
+  if (list.empty()) return own;
+  if (!own.is_null()) list.push_back({{"name", "default"}, {"template", std::move(own)}});
+  return list;
 }
 
 /// The model's "vocab". Of a token that is listed several times the last id counts, as in `transformers`.
@@ -292,9 +316,9 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
     special[id] = types[id] == TokenType::Control || types[id] == TokenType::Unknown;
   }
   const auto named = [&](const std::string& key) {
-    const auto id = metadata.idAt("ggml." + key + "_token_id", tokens.size());
-    if (id) special[*id] = true;
-    return id;
+    const std::vector<std::size_t> ids = metadata.idsAt("ggml." + key + "_token_id", tokens.size());
+    for (const std::size_t id : ids) special[id] = true;
+    return ids.empty() ? std::nullopt : std::optional(ids.front());
   };
   // Tokens that a text can do without; -1 is how some converters say that there is none.
   const auto namedIfThere = [&](const std::string& key) {
@@ -305,11 +329,14 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
       return std::optional<std::size_t>();
     }
   };
-  const auto bos = named("bos"), eos = named("eos"), unknown = namedIfThere("unknown");
+  const auto bos = named("bos"), eos = named("eos"), unknown = namedIfThere("unknown"),
+             padding = namedIfThere("padding");
   namedIfThere("eot");
-  namedIfThere("padding");
+  namedIfThere("eom");
   if (bos) documents.config["bos_token"] = tokens[*bos];
   if (eos) documents.config["eos_token"] = tokens[*eos];
+  if (unknown) documents.config["unk_token"] = tokens[*unknown];
+  if (padding) documents.config["pad_token"] = tokens[*padding];
   if (unknown && kind == "llama") tokenizer["model"]["unk_token"] = tokens[*unknown];
   const json& vocabulary = tokenizer["model"]["vocab"];
   std::vector<std::size_t> counted(tokens.size());  // The id that counts, of each id's token.
@@ -325,7 +352,9 @@ TokenizerDocuments tokenizerFromGguf(const nlohmann::json& metadata_json, const 
     documents.warnings.push_back(
         metadata.at("ggml.tokens").error("tokens are there twice; the last counts: " + firstFew(again)).what());
   }
-  if (metadata.has("chat_template")) documents.config["chat_template"] = metadata.at("chat_template").text();
+  if (json chat = chatTemplates(metadata_json, metadata); !chat.is_null()) {
+    documents.config["chat_template"] = std::move(chat);
+  }
 
   json& added = tokenizer["added_tokens"] = json::array();
   for (std::size_t id = 0; id < tokens.size(); ++id) {

@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/data/answered_prompt.h"
 #include "backend/evaluation/evaluate.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/heal/heal_folder.h"
@@ -103,7 +104,11 @@ Settings heldOutSettings(const Settings& settings) {
 /// often they are saved.
 nlohmann::json cardOf(const MethodInput& input, const Settings& settings) {
   nlohmann::json counted = settings.json();
-  for (const char* key : {"folder", "save_every"}) counted.erase(key);
+  for (const char* key : {"folder", "save_every", kChatSetting}) counted.erase(key);
+  if (settings.real("prompt_share") > 0) {  // the form itself; that of earlier programs is not told by older cards
+    const std::string prompts = promptDigest(*input.tokenizer);
+    if (prompts != promptDigestOfEarlierPrograms(*input.tokenizer)) counted["prompts"] = prompts;
+  }
   const nlohmann::json& bank = input.bank->card();
   const nlohmann::json bank_key = bank.is_object() ? bank.at("key") : nlohmann::json();
   return {{"format", "interleave-healed"},

@@ -37,6 +37,9 @@ std::vector<SettingSpec> SearchData::settings(const Fallbacks& fallbacks) {
       inferred(integer("prompt_tokens", 340, 32, 1 << 20, "Tokens of a retrieval prompt.")),
       inferred(choice("prompt_wording", "standard", PasskeyTask::mixtures(),
                       "Wording of the retrieval prompts; mixed: four, which leaves three to evaluation.")),
+      choiceOrPath("chat", std::string(ChatForm::kAuto), ChatForm::choices(),
+                   "Form of prompts, also of those that a bank is aligned on: auto, the model's own template if it has "
+                   "one and plain text otherwise; none, plain text; a family's; or a file with a Jinja template."),
       inferred(choice("text_loss", fallbacks.text_loss, lossKindNames(), "Loss on text.")),
       inferred(choice("prompt_loss", fallbacks.prompt_loss, lossKindNames(),
                       "Loss at the answer tokens of prompts (those of layers: FlashMorph's supervision).")),

@@ -10,7 +10,7 @@ namespace interleave::cli {
 namespace {
 
 struct CandidateOptions {
-  std::string model, bank, device = "cpu";
+  std::string model, bank, device = "cpu", chat = "auto";
   std::uint64_t seed = 0;
   PresetOptions preset;
 };
@@ -18,6 +18,7 @@ struct CandidateOptions {
 void printCard(const nlohmann::json& card, Terminal& terminal) {
   std::string text =
       fmt::format("bank of {} (fingerprint {})", card.value("model_name", "?"), card.at("key").value("model", "?"));
+  if (card.contains("chat")) text += "\nprompts: " + card.at("chat").get<std::string>();
   text += fmt::format("\n{} tokens in {:.1f} s{}", card.value("tokens", std::int64_t{0}), card.value("seconds", 0.0),
                       card.value("complete", true) ? "" : "; not complete");
   for (const auto& [kind, quality] : card.at("quality").items()) {
@@ -30,8 +31,9 @@ void prepare(const CandidateOptions& options, Terminal& terminal) {
   Preset preset = loadPreset(options.preset.name(), options.preset.method);
   for (const std::string& change : options.preset.changes) assignSetting(preset.bank, change);
   openTokenizer(openModel(options.model, terminal), terminal);
+  if (preset.bank.real("prompt_share") > 0) tellChat(options.model, options.chat, {}, terminal);
   printCard(Workbench().prepareCandidates(
-                options.model, options.bank, preset.bank, options.seed, options.device,
+                options.model, options.bank, preset.bank, options.chat, options.seed, options.device,
                 [&](const AlignmentEvent& event) { terminal.onEvent(event); }, terminal),
             terminal);
 }
@@ -50,6 +52,7 @@ void declareCandidates(CLI::App& app, Terminal& terminal) {
   command->add_option("--device", options->device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
+  addChatOption(*command, options->chat);
   options->preset.addTo(*command);
   command->footer([] { return settingsTable("Settings (--set key=value). Presets change some", bankSettingSpecs()); });
   command->callback([options, &terminal] { prepare(*options, terminal); });

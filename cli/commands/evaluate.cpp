@@ -35,6 +35,11 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     if (!asks("ruler") || !file->empty()) continue;
     terminal.log(LogEvent::Level::Info, std::string(task) + " is left out of ruler: it needs a file (" + flag + ")");
   }
+  const auto isText = [](const std::string& task) { return task == "kl" || task == "nll"; };
+  std::string chat;
+  if (!std::ranges::all_of(options.request.tasks, isText)) {
+    chat = tellChat(options.request.model, options.request.chat, options.hybrid.bank, terminal);
+  }
   const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
 
   Workbench workbench;
@@ -58,6 +63,10 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     document = comparison.json();
     document["results"] = std::move(results);
     text += "\n\n" + comparison.text();
+  }
+  if (!chat.empty()) {
+    document["chat"] = chat;
+    text += "\nprompts: " + chat;
   }
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);

@@ -12,13 +12,13 @@ namespace {
 struct GenerateOptions {
   Workbench::GenerationRequest request;
   HybridOptions hybrid;
-  std::string prompts, placement = "all";
+  std::string prompts, placement = "all", chat = std::string(ChatForm::kNone);
 };
 
 void generate(const GenerateOptions& options, Terminal& terminal) {
   Workbench::GenerationRequest request = options.request;
   const ModelFiles files = openModel(request.model, terminal);
-  const Tokenizer tokenizer = openTokenizer(files, terminal);
+  const Tokenizer tokenizer = openTokenizer(files, terminal, options.chat);
   const Placement placement = options.hybrid.placement(options.placement, files);
   request.candidates = options.hybrid.candidates(options.placement);
   request.prompts = readPrompts(options.prompts, tokenizer);
@@ -40,6 +40,10 @@ void declareGenerate(CLI::App& app, Terminal& terminal) {
   CLI::App* command = app.add_subcommand("generate", "Continue prompts greedily, all together");
   command->add_option("MODEL", options->request.model, "A Hugging Face folder, or a .gguf file")->required();
   command->add_option("--prompts", options->prompts, "A JSON list of texts, or of lists of token ids")->required();
+  addChatOption(*command, options->chat)
+      ->description(
+          "Texts are what a user says, in this form (auto, a family's, a file; see evaluate); otherwise they "
+          "are gone on with as they are");
   command->add_option("--most", options->request.most, "Tokens of each continuation")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();

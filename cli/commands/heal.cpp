@@ -63,9 +63,10 @@ RunSpec resumedSpec(const HealOptions& options, const CLI::App& command, const S
   Settings heal(searchSettingSpecs(spec.method)), recipe(bankSettingSpecs());
   heal.merge(spec.search_settings, options.run.store);
   recipe.merge(spec.bank_settings, options.run.store);
-  const nlohmann::json begun = heal.json();
+  const nlohmann::json begun = heal.json(), recipe_begun = recipe.json();
   for (const std::string& change : options.changes) assignSetting(heal, recipe, change);
-  checkAgrees(command, "--set", heal.json() == begun && recipe.json() == spec.bank_settings);
+  const bool same = heal.json() == begun && recipe.json() == recipe_begun;
+  for (const char* option : {"--set", "--chat"}) checkAgrees(command, option, same);
   checkAgrees(command, "--seed", options.run.seed == spec.seed);
   checkAgrees(command, "--device", options.run.device == spec.device);
   checkAgrees(command, "--placement", false);
@@ -152,6 +153,7 @@ void declareHeal(CLI::App& app, Terminal& terminal) {
   command->add_option("--set", options->changes, "Change a setting, key=value; may be repeated")
       ->type_size(1)
       ->allow_extra_args(false);
+  addChatOption(*command, options->changes);
   command->footer([] {
     return settingsTable("Settings (--set key=value)", searchSettingSpecs(std::string(kHealMethod)),
                          {"placement", "folder"});

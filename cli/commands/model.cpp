@@ -64,6 +64,7 @@ void prompts(const ModelOptions& options, Terminal& terminal) {
   Workbench::EvaluationRequest request = options.evaluation;
   request.model = options.model;
   openTokenizer(openModel(options.model, terminal), terminal);
+  tellChat(request.model, request.chat, {}, terminal);
   terminal.printRaw(nlohmann::json(passkeyPrompts(request)).dump() + "\n");
 }
 

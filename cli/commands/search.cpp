@@ -68,11 +68,12 @@ void checkOrigin(const SearchOptions& options, const CLI::App& command, const Ru
 struct ChangedSettings {
   Settings search, bank;
 };
-ChangedSettings changedSettings(const SearchOptions& options, const RunSpec& spec) {
+ChangedSettings changedSettings(const SearchOptions& options, const RunSpec& spec,
+                                std::span<const std::string> changes) {
   ChangedSettings settings{Settings(searchSettingSpecs(spec.method)), Settings(bankSettingSpecs())};
   settings.search.merge(spec.search_settings, options.run.store);
   settings.bank.merge(spec.bank_settings, options.run.store);
-  for (const std::string& change : options.preset.changes) assignSetting(settings.search, settings.bank, change);
+  for (const std::string& change : changes) assignSetting(settings.search, settings.bank, change);
   return settings;
 }
 
@@ -80,8 +81,10 @@ RunSpec resumedSpec(const SearchOptions& options, const CLI::App& command, const
   RunSpec spec = storedSpec(options.run, store, options.run.resume, false);
   checkOrigin(options, command, spec);
   checkAgrees(command, "--budget", !options.budget || Budget::parse(*options.budget) == spec.budget);
-  const auto [search, bank] = changedSettings(options, spec);
-  checkAgrees(command, "--set", search.json() == spec.search_settings && bank.json() == spec.bank_settings);
+  const auto [own_search, own_bank] = changedSettings(options, spec, {});  // of an older run, completed
+  const auto [search, bank] = changedSettings(options, spec, options.preset.changes);
+  const bool same = search.json() == own_search.json() && bank.json() == own_bank.json();
+  for (const char* option : {"--set", "--chat"}) checkAgrees(command, option, same);
   spec.resume_from = store.checkpoint(options.run.resume);
   return spec;
 }
@@ -105,8 +108,8 @@ RunSpec forkedSpec(const SearchOptions& options, const CLI::App& command, const 
   if (!checkpoint) throw usageError("--fork", "the store has no checkpoint " + *options.fork);
   spec = forkOf(std::move(spec), *run, std::move(*checkpoint));
   if (options.budget) spec.budget = Budget::parse(*options.budget);
-  const auto [search, bank] = changedSettings(options, spec);
-  if (bank.json() != spec.bank_settings) throw usageError("--set", "a fork keeps the bank");
+  const auto [search, bank] = changedSettings(options, spec, options.preset.changes);
+  if (bank.json() != changedSettings(options, spec, {}).bank.json()) throw usageError("--set", "a fork keeps the bank");
   changeFork(spec, search.json());
   makeRunCatalog()->check(spec);
   spec.title = options.run.title;
@@ -132,7 +135,8 @@ void search(const SearchOptions& options, const CLI::App& command, Terminal& ter
   if (!done.last_step) {  // It began behind its last step: a fork of the end, or stopped before its placements.
     done.last_step = storedReport(Store::open(options.run.store), done.run).last_step;
   }
-  const RunReport report{done.run, done.outcome.phase, done.last_step, done.outcome.placements};
+  const RunReport report{done.run, done.outcome.phase, done.last_step, done.outcome.placements,
+                         chatOf(Store::open(options.run.store), done.run)};
   terminal.print(report.json(), report.text(false));
   throwUnlessWhole(done, options.run, "search");
 }
@@ -150,6 +154,7 @@ void declareSearch(CLI::App& app, Terminal& terminal) {
       "--budget", options->budget,
       "Layers that keep full attention (8), or cache bytes at a context length (54MB@8192); the preset's");
   options->preset.addTo(*command);
+  addChatOption(*command, options->preset.changes);
   command->add_option("--fork", options->fork, "A new run from a run's checkpoint: RUN, or RUN@STEP")->excludes(resume);
   command->footer([options, command] {
     // --help comes before the options' values are in their places.

@@ -30,6 +30,7 @@ struct TransferOptions {
   std::vector<RunId> runs;
   std::vector<std::string> under;
   Workbench::EvaluationRequest request;  ///< Of every cell, unless its column says otherwise.
+  bool chat_asked = false;               ///< Otherwise prompts are in the form of each run.
 };
 
 /// A row: what a run found.
@@ -151,6 +152,9 @@ void transfer(const TransferOptions& options, Terminal& terminal) {
   std::vector<Condition> conditions(1);
   conditions.front().request = options.request;
   for (const std::string& text : options.under) conditions.push_back(Condition::parse(text, options.request));
+  for (Condition& condition : conditions) {
+    if (options.chat_asked && !condition.chat) condition.chat = options.request.chat;
+  }
   for (const Condition& condition : conditions) table.columns.push_back(condition.name);
   table.scores.assign(found.size(), std::vector<std::vector<Score>>(conditions.size()));
 
@@ -179,14 +183,18 @@ void declareTransfer(CLI::App& app, Terminal& terminal) {
   command->add_option("--store", options->store, "The store's file")->required();
   command->add_option("--budget", options->budget, "Their placements at this budget; otherwise each run's own");
   command
-      ->add_option("--under", options->under,
-                   "A column: operator=…, bank=…, prompt_tokens=…, sequence=…, tokens=…, prompts=…, wording=…, seed=…, "
-                   "one or several with commas between; may be repeated")
+      ->add_option(
+          "--under", options->under,
+          "A column: operator=…, bank=…, chat=…, prompt_tokens=…, sequence=…, tokens=…, prompts=…, wording=…, seed=…, "
+          "one or several with commas between; may be repeated")
       ->type_size(1)
       ->allow_extra_args(false);
   addEvaluationOptions(*command, options->request);
   command->add_option("--output", options->out, "A file to write the matrix to as well, as JSON");
-  command->callback([options, &terminal] { transfer(*options, terminal); });
+  command->callback([options, command, &terminal] {
+    options->chat_asked = command->count("--chat") > 0;
+    transfer(*options, terminal);
+  });
 }
 
 }  // namespace interleave::cli

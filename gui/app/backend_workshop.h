@@ -35,10 +35,11 @@ class BackendWorkshop final : public Workshop {
                                std::span<const std::int64_t> context_tokens) override {
     return bench_.costs(model, bank_settings, context_tokens);
   }
-  void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
-                         const Settings& settings, std::uint64_t seed, const std::string& device,
-                         const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) override {
-    bench_.prepareCandidates(model, bank, settings, seed, device, watch, progress);
+  nlohmann::json prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                   const Settings& settings, const std::string& chat, std::uint64_t seed,
+                                   const std::string& device, const std::function<void(const AlignmentEvent&)>& watch,
+                                   Progress& progress) override {
+    return bench_.prepareCandidates(model, bank, settings, chat, seed, device, watch, progress);
   }
   std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                               Progress& progress) override {

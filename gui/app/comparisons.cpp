@@ -26,6 +26,7 @@ Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library,
                  request.model = of->model;
                  request.candidates = of->candidates;
                  request.execution = of->execution;
+                 request.chat = of->chat;
                  return request;
                }),
       what_if_(workshop, jobs, book_,

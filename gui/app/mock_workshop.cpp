@@ -36,6 +36,7 @@ std::span<const SettingSpec> searchTable() {
       live(inferred(real("temperature", 1.0, 0.01, 100, "Of the softmax over operators."))),
       live(inferred(real("learning_rate", 0.1, 1e-6, 10, "Of Adam on the logits."))),
       flag("repair", false, "1-swap repair on the discrete loss."),
+      choiceOrPath(kChatSetting, "auto", {"auto", "none", "chatml"}, "Form of prompts."),
   };
   return table;
 }
@@ -76,6 +77,7 @@ class MockCatalog final : public RunCatalog {
   std::optional<Settings> bankRecipe(const std::filesystem::path&, const std::filesystem::path&) override {
     return std::nullopt;
   }
+  Prompts prompts(const std::filesystem::path&, const std::string& chat) override { return {chat, chat, "auto"}; }
   void check(const RunSpec& run) override {
     if (run.budget.unit == Budget::Unit::FullLayers && run.budget.amount > layers_) {
       throw badInput(run.model_path, "budget", "keeps more layers than the mock has");
@@ -124,9 +126,11 @@ std::vector<CostTable> MockWorkshop::costs(const std::filesystem::path&, const S
   return tables;
 }
 
-void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::filesystem::path&, const Settings&,
-                                     std::uint64_t seed, const std::string&,
-                                     const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) {
+nlohmann::json MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::filesystem::path&,
+                                               const Settings&, const std::string& chat, std::uint64_t seed,
+                                               const std::string&,
+                                               const std::function<void(const AlignmentEvent&)>& watch,
+                                               Progress& progress) {
   Random random(seed);
   constexpr int kSteps = 24;
   for (int step = 1; step <= kSteps; ++step) {
@@ -139,6 +143,7 @@ void MockWorkshop::prepareCandidates(const std::filesystem::path&, const std::fi
     }
     watch(event);
   }
+  return {{"chat", chat + " (a mock)"}};
 }
 
 std::optional<PromptPreview> MockWorkshop::previewPrompt(const RunSpec& spec) {

@@ -33,9 +33,10 @@ class MockWorkshop final : public Workshop {
   nlohmann::json modelInfo(const std::filesystem::path& model) override;
   std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
                                std::span<const std::int64_t> context_tokens) override;
-  void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
-                         const Settings& settings, std::uint64_t seed, const std::string& device,
-                         const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) override;
+  nlohmann::json prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                   const Settings& settings, const std::string& chat, std::uint64_t seed,
+                                   const std::string& device, const std::function<void(const AlignmentEvent&)>& watch,
+                                   Progress& progress) override;
   std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                               Progress& progress) override;
   std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request, std::span<const Placement> placements,

@@ -234,6 +234,7 @@ void Studio::refreshSubject() {
   for (const char* key : {"sliding_window", "sliding_sinks"}) {
     if (candidates.bank_settings.contains(key)) subject.append("\n").append(candidates.bank_settings.at(key).dump());
   }
+  subject.append("\n").append(chatOf(spec));  // prompts are judged in that form
   if (!book().setSubject(normal(modelOf(spec)), subject)) return;
   if (comparisons_.judging().busy()) {
     log_.add(LogEvent::Level::Warning, tr("evaluation stopped: another model or bank is shown"));
@@ -256,10 +257,14 @@ void Studio::prepareCandidates() {
   jobs_.start(tr("Prepare candidates"), QStringLiteral("prepare"),
               [&workshop = workshop_, this, mailbox = preparing_, spec,
                settings = setup_.bank()](Progress& progress) -> std::function<void()> {
-                workshop.prepareCandidates(
-                    spec.model_path, spec.bank_dir, settings, spec.seed, spec.device,
+                const nlohmann::json card = workshop.prepareCandidates(
+                    spec.model_path, spec.bank_dir, settings, spec.chat(), spec.seed, spec.device,
                     [&](const AlignmentEvent& event) { mailbox->onEvent(event); }, progress);
-                return [this] { log_.add(LogEvent::Level::Info, tr("candidates are ready")); };
+                return [this, prompts = card.value("chat", std::string())] {
+                  log_.add(LogEvent::Level::Info, prompts.empty()
+                                                      ? tr("candidates are ready")
+                                                      : tr("candidates are ready; prompts: %1").arg(qt(prompts)));
+                };
               });
 }
 
@@ -351,6 +356,8 @@ void Studio::healShown(const nlohmann::json& settings) {
     Settings heal(workshop_.searchSettings(std::string(kHealMethod)));
     heal.merge(settings, {});
     heal.merge({{"placement", placement.letters()}}, {});
+    const bool has_chat = heal.json().contains(kChatSetting);
+    if (has_chat) heal.merge({{kChatSetting, chatOf(run_.record().spec)}}, {});
     RunSpec spec = setup_.spec();  // seed and device
     spec.model_path = modelOf(run_.record().spec);
     if (spec.model_path.empty()) throw usageError("model", "open a model first");
@@ -448,6 +455,10 @@ Workbench::Candidates Studio::candidatesOf(const RunSpec& spec) const {
   return {spec.bank_dir, spec.bank_settings};
 }
 
+std::string Studio::chatOf(const RunSpec& spec) const {
+  return spec.model_path.empty() ? setup_.spec().chat() : spec.chat();
+}
+
 void Studio::tryFound(RunId id) {
   if (library_.writer() == nullptr)
     return attempt(tr("Regret"), [] { throw usageError("store", "none is open for writing"); });
@@ -519,6 +530,7 @@ std::optional<Workbench::EvaluationRequest> Studio::evaluationRequest() const {
   request.model = modelOf(spec);
   request.candidates = candidatesOf(spec);
   request.execution.device = spec.device;
+  request.chat = chatOf(spec);
   if (request.model.empty()) return std::nullopt;
   return request;
 }

@@ -120,6 +120,7 @@ class Studio final : public QObject {
   std::optional<Workbench::EvaluationRequest> evaluationRequest() const;
   const std::string& modelOf(const RunSpec& spec) const;          ///< Setup's where the run names none.
   Workbench::Candidates candidatesOf(const RunSpec& spec) const;  ///< The same.
+  std::string chatOf(const RunSpec& spec) const;                  ///< The same: in which form prompts are written.
   void logMoves();
   void drainPreparation();
 

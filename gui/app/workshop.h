@@ -42,9 +42,12 @@ class Workshop {
   virtual nlohmann::json modelInfo(const std::filesystem::path& model) = 0;
   virtual std::vector<CostTable> costs(const std::filesystem::path& model, const Settings& bank_settings,
                                        std::span<const std::int64_t> context_tokens) = 0;
-  virtual void prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
-                                 const Settings& settings, std::uint64_t seed, const std::string& device,
-                                 const std::function<void(const AlignmentEvent&)>& watch, Progress& progress) = 0;
+  /// Returns the bank's card.
+  virtual nlohmann::json prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
+                                           const Settings& settings, const std::string& chat, std::uint64_t seed,
+                                           const std::string& device,
+                                           const std::function<void(const AlignmentEvent&)>& watch,
+                                           Progress& progress) = 0;
   virtual std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                       Progress& progress) = 0;
   virtual std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request,

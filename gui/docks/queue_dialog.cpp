@@ -134,7 +134,8 @@ Batch QueueDialog::batch() const {
   grid.per_budget = per_budget_->isChecked();
   const std::string leave = leave_->text().trimmed().toStdString();
   layersListed(leave, "layers left out");  // said here, not when the queue begins
-  if (!leave.empty()) grid.settings = {{"leave", leave}};
+  if (!leave.empty()) grid.settings["leave"] = leave;
+  if (setup.search().json().contains(kChatSetting)) grid.settings[kChatSetting] = setup.spec().chat();
   batch.runs.push_back(std::move(grid));
   if (!judge_->isChecked()) return batch;
   batch.evaluation = studio_.comparisons().judgedBy();

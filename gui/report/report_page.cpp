@@ -174,6 +174,7 @@ void ReportPage::addFacts(const ReportRun& run) {
              .arg(qt(environment->device))
              .arg(environment->threads)
              .arg(qt(environment->kernel), qt(environment->precision), qt(environment->library)));
+    fact(reportText("prompts"), qt(environment->chat));
     fact(reportText("machine"), qt(environment->machine));
     fact(reportText("program"), qt(environment->program));
   }

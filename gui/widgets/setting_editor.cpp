@@ -29,6 +29,20 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
       connect(choice_, &QComboBox::textActivated, this,
               [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
       break;
+    case SettingSpec::Type::ChoiceOrPath:
+      field = choice_ = new QComboBox;
+      choice_->setEditable(true);
+      choice_->setInsertPolicy(QComboBox::NoInsert);
+      choice_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+      for (const std::string& choice : spec.choices) choice_->addItem(qt(choice));
+      line_ = choice_->lineEdit();
+      connect(choice_, &QComboBox::textActivated, this,
+              [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
+      connect(line_, &QLineEdit::editingFinished, this, [this] {
+        if (line_->isModified()) Q_EMIT edited(typed());
+        line_->setModified(false);
+      });
+      break;
     default:
       field = line_ = new QLineEdit;
       line_->setAlignment(Qt::AlignRight);
@@ -47,7 +61,9 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
 
 nlohmann::json SettingEditor::typed() const {
   const QString text = line_->text().trimmed();
-  if (spec_.type == SettingSpec::Type::Text || spec_.type == SettingSpec::Type::Path) return text.toStdString();
+  using Type = SettingSpec::Type;
+  if (spec_.type == Type::Text || spec_.type == Type::Path || spec_.type == Type::ChoiceOrPath)
+    return text.toStdString();
   bool read = false;
   double value = QLocale().toDouble(text, &read);
   if (!read) value = QLocale::c().toDouble(text, &read);
@@ -61,7 +77,7 @@ void SettingEditor::setValue(const nlohmann::json& value) {
   if (flag_ != nullptr && value.is_boolean()) {
     const QSignalBlocker quiet_flag(flag_);
     flag_->setChecked(value.get<bool>());
-  } else if (choice_ != nullptr && value.is_string()) {
+  } else if (choice_ != nullptr && line_ == nullptr && value.is_string()) {
     choice_->setCurrentText(qt(value.get<std::string>()));
   } else if (line_ != nullptr && !(line_->hasFocus() && line_->isModified())) {
     const QString text = value.is_string() ? qt(value.get<std::string>())

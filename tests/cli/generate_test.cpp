@@ -37,6 +37,31 @@ TEST_F(GenerateCommand, ABatchGivesWhatItsPromptsGiveAlone) {
   }
 }
 
+TEST_F(GenerateCommand, EveryTokenThatIsToldEndsAnAnswer) {
+  const auto ids = [&] { return generate("[[5, 17, 99, 42]]").json().at("answers").at(0).at("ids"); };
+  const nlohmann::json whole = ids();
+  ASSERT_EQ(whole.size(), 5U);
+  const nlohmann::json end = whole.at(3);
+  nlohmann::json before = nlohmann::json::array();
+  for (std::size_t i = 0; i < 4 && whole.at(i) != end; ++i) before.push_back(whole.at(i));
+  const std::filesystem::path model(model_);
+  const std::string config = readText(model / "config.json");
+  writeText(model / "generation_config.json", nlohmann::json{{"eos_token_id", {1, end}}}.dump());
+  EXPECT_EQ(ids(), before);
+  std::filesystem::remove(model / "generation_config.json");
+  EXPECT_EQ(ids(), whole);
+  nlohmann::json changed = nlohmann::json::parse(config);
+  changed["eos_token_id"] = {1, end};
+  writeText(model / "config.json", changed.dump());
+  EXPECT_EQ(ids(), before);
+  writeText(model / "config.json", config);
+  const nlohmann::json tokenizer = nlohmann::json::parse(readText(model / "tokenizer.json"));
+  for (const auto& [token, id] : tokenizer.at("model").at("vocab").items()) {
+    if (id == end) writeText(model / "special_tokens_map.json", nlohmann::json{{"eos_token", token}}.dump());
+  }
+  EXPECT_EQ(ids(), before);
+}
+
 TEST_F(GenerateCommand, BadPromptsAreNamed) {
   for (const auto& [prompts, reason] : {std::pair{"{}", "list"},
                                         {"[]", "list"},

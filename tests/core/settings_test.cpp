@@ -89,5 +89,21 @@ TEST(Settings, PathsAreWholeFromAnyFolder) {
   EXPECT_EQ(settings.text("file"), "");
 }
 
+TEST(Settings, AChoiceMayBeAFileInstead) {
+  static const std::vector<SettingSpec> kSpecs{setting::choiceOrPath("chat", "auto", {"auto", "none"}, "A form.")};
+  Settings settings(kSpecs);
+  EXPECT_EQ(settings.text("chat"), "auto");
+  settings.assign("chat=none");
+  EXPECT_EQ(settings.text("chat"), "none");
+  settings.assign("chat=./auto");
+  EXPECT_EQ(settings.text("chat"), (std::filesystem::current_path() / "auto").string());
+  settings.merge({{"chat", "own.jinja"}}, "p.json");
+  EXPECT_EQ(settings.text("chat"), (std::filesystem::current_path() / "own.jinja").string());
+  EXPECT_THAT(errorOf([&] { settings.assign("chat=nome"); }).what(), HasSubstr("did you mean \"none\"?"));
+  EXPECT_EQ(errorOf([&] { settings.merge({{"chat", 3}}, "p.json"); }).kind(), ErrorKind::BadInput);
+  EXPECT_TRUE(kSpecs[0].isPath("own.jinja"));
+  EXPECT_FALSE(kSpecs[0].isPath("none"));
+}
+
 }  // namespace
 }  // namespace interleave

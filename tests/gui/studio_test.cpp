@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QAbstractItemModelTester>
+#include <QComboBox>
 #include <QLabel>
+#include <QLineEdit>
 #include <QListView>
 #include <QPushButton>
 #include <QScrollBar>
@@ -15,6 +17,7 @@
 #include "gui/app/heal_dialog.h"
 #include "gui/app/tour.h"
 #include "gui/docks/evaluation_pane.h"
+#include "gui/widgets/setting_editor.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -145,6 +148,35 @@ class StudioTest final : public QObject {
     QTRY_COMPARE(setup.seed(), std::uint64_t{7});
     QCOMPARE(setup.budget(), Budget::layers(5));
     QCOMPARE(setup.search().real("learning_rate"), 0.25);
+  }
+
+  void theFormOfPromptsIsChosenOrNamesAFile() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known() && !scene.studio.jobs().anyRunning());
+    SetupModel& setup = scene.studio.setup();
+    SettingEditor* editor = nullptr;
+    QTRY_VERIFY(!scene.window.findChildren<SettingEditor*>().isEmpty());
+    for (SettingEditor* one : scene.window.findChildren<SettingEditor*>()) {
+      if (one->key() == kChatSetting) editor = one;
+    }
+    QVERIFY(editor != nullptr);
+    auto* box = editor->findChild<QComboBox*>();
+    QVERIFY(box != nullptr && box->isEditable());
+    QTRY_COMPARE(box->currentText(), QStringLiteral("auto"));
+    const auto type = [&](const char* text) {
+      box->lineEdit()->selectAll();
+      QTest::keyClicks(box->lineEdit(), QString::fromLatin1(text));
+      QTest::keyClick(box->lineEdit(), Qt::Key_Return);
+    };
+    type("none");
+    QCOMPARE(setup.search().text(kChatSetting), std::string("none"));
+    QCOMPARE(setup.spec().chat(), std::string("none"));
+    type("/a/own.jinja");
+    QCOMPARE(setup.spec().chat(), std::string("/a/own.jinja"));
+    type("nome");  // neither a form nor a file
+    QCOMPARE(setup.spec().chat(), std::string("/a/own.jinja"));
+    setup.setSearch(kChatSetting, "chatml");
+    QTRY_COMPARE(box->currentText(), QStringLiteral("chatml"));
   }
 
   void thePlacementShownIsHealedAsARunOfItsOwn() {

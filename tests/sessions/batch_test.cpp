@@ -16,6 +16,7 @@ namespace {
 using test::errorOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class BatchTest : public ::testing::Test {
  protected:
@@ -202,6 +203,60 @@ TEST_F(BatchTest, BaselinesStandWithTheBestOperatorOfTheRuns) {
   const BatchPlan windows = plan(R"("runs": [{"methods": ["scores"]}], "evaluation": {}, "placements": ["first:3"])");
   EXPECT_EQ(windows.judging->references.at(0).placement, Placement::first(30, 3, MixerKind::SlidingWindow));
   EXPECT_FALSE(windows.prepares_bank);
+}
+
+TEST_F(BatchTest, TheFormOfPromptsCounts) {
+  const PlannedRun planned = plan(R"("runs": [{"methods": ["gates"]}])").runs.at(0);
+  EXPECT_EQ(planned.spec.prompt_form, "auto");  // so called by the catalogue
+  const auto changed = [&](auto change) {
+    RunSpec stored = planned.spec;
+    change(stored);
+    return answers(stored, planned);
+  };
+  EXPECT_FALSE(changed([](RunSpec& run) { run.prompt_form = "another"; })) << "the model's template was another";
+  EXPECT_TRUE(changed([](RunSpec& run) { run.prompt_form.clear(); })) << "cut off before it had loaded its model";
+  const auto old = [](RunSpec& run) {
+    run.search_settings.erase("chat");
+    run.prompt_form.clear();
+  };
+  EXPECT_TRUE(changed(old)) << "what earlier programs wrote is the same here";
+  catalog_.earlier = "otherwise";
+  const PlannedRun anew = plan(R"("runs": [{"methods": ["gates"]}])").runs.at(0);
+  RunSpec stored = anew.spec;
+  old(stored);
+  EXPECT_FALSE(answers(stored, anew));
+  const PlannedRun none = plan(R"("runs": [{"methods": ["gates"], "settings": {"chat": "none"}}])").runs.at(0);
+  EXPECT_FALSE(answers(planned.spec, none));
+}
+
+TEST_F(BatchTest, ATemplateInAFileCountsByItsContent) {
+  const PlannedRun planned = plan(R"("runs": [{"methods": ["gates"], "settings": {"chat": "own.jinja"}}])").runs.at(0);
+  EXPECT_EQ(planned.spec.chat(), folder_ / "own.jinja");
+  RunSpec moved = planned.spec;
+  moved.search_settings["chat"] = "/elsewhere/other.jinja";
+  EXPECT_TRUE(answers(moved, planned));
+  moved.prompt_form = "other";
+  EXPECT_FALSE(answers(moved, planned));
+}
+
+TEST_F(BatchTest, ResultsAreJudgedInTheFormThatTheyWereFoundIn) {
+  const auto judged = [&](const std::string& members) { return plan(members).judging->request.chat; };
+  EXPECT_EQ(judged(R"("runs": [{"methods": ["gates"]}], "evaluation": {})"), "auto");
+  const std::string none = R"("runs": [{"methods": ["gates"], "settings": {"chat": "none"}}], )";
+  EXPECT_EQ(judged(none + R"("evaluation": {})"), "none");
+  EXPECT_EQ(judged(none + R"("evaluation": {"chat": "auto"})"), "auto");
+  EXPECT_EQ(judged(none + R"("evaluation": {"chat": "own.jinja"})"), folder_ / "own.jinja");
+  EXPECT_EQ(judged(R"("runs": [{"methods": ["gates"]}, {"methods": ["gates"], "settings": {"chat": "none"}}], )"
+                   R"("evaluation": {})"),
+            "auto");
+  Workbench::EvaluationRequest request;
+  const std::string usual = mannerOf(request);
+  request.chat = folder_.write("own.jinja", "{{ 1 }}").string();
+  const std::string first = mannerOf(request);
+  EXPECT_THAT(first, HasSubstr("chat own.jinja "));
+  folder_.write("own.jinja", "{{ 2 }}");
+  EXPECT_NE(mannerOf(request), first);
+  EXPECT_THAT(usual, Not(HasSubstr("chat")));
 }
 
 TEST_F(BatchTest, ARunAnswersWhereAllThatCountsIsEqual) {

@@ -14,6 +14,7 @@ namespace interleave {
 class FakeCatalog final : public RunCatalog {
  public:
   std::optional<Settings> bank;  ///< The recipe of the bank that is there.
+  std::string earlier = "auto";  ///< See Prompts; forms are called as they are asked for.
 
   static std::span<const SettingSpec> bankSpecs() {
     using namespace setting;
@@ -23,7 +24,8 @@ class FakeCatalog final : public RunCatalog {
   static std::span<const SettingSpec> searchSpecs(const std::string& method) {
     using namespace setting;
     static const std::array gates{text("operators", "full,gdn-window", ""), integer("steps", 48, 1, 1e6, ""),
-                                  real("learning_rate", 0.1, 0, 1, ""), path("text_file", "")};
+                                  real("learning_rate", 0.1, 0, 1, ""), path("text_file", ""),
+                                  choiceOrPath("chat", "auto", {"auto", "none"}, "")};
     static const std::array scores{text("operators", "full,swa", ""), integer("examples", 16, 1, 1e6, ""),
                                    text("extract", "", "")};
     if (method == "gates") return gates;
@@ -32,6 +34,7 @@ class FakeCatalog final : public RunCatalog {
   }
 
   Model model(const std::filesystem::path&) override { return {"Fake", "fake", 30}; }
+  Prompts prompts(const std::filesystem::path&, const std::string& chat) override { return {chat, chat, earlier}; }
   Preset preset(const std::string& name, const std::string& method) override {
     return {name.empty() ? "laptop" : name, "", Settings(bankSpecs()), Settings(searchSpecs(method)),
             Budget::layers(8)};

@@ -53,7 +53,7 @@ bool same(const InterventionEvent& a, const InterventionEvent& b) { return a.cha
 bool same(const EnvironmentEvent& a, const EnvironmentEvent& b) {
   const auto facts = [](const EnvironmentEvent& e) {
     return std::tie(e.device, e.kernel, e.precision, e.library, e.layers, e.heads, e.kv_heads, e.threads, e.model_name,
-                    e.model_fingerprint, e.operators, e.machine, e.program);
+                    e.model_fingerprint, e.operators, e.machine, e.program, e.chat, e.prompt_form);
   };
   const auto flat = [](const EnvironmentEvent& e) {
     std::vector<std::int64_t> numbers;
@@ -134,6 +134,8 @@ std::vector<Event> sampleEvents() {
   environment.operators = {MixerKind::Full, MixerKind::GdnWindow};
   environment.machine = "a machine";
   environment.program = "interleave 0";
+  environment.chat = "none: a sample";
+  environment.prompt_form = "f0";
   environment.costs = {{8192, {{{1, 2, 3}, {}, {}, {}}, {{4, 5, 6}, {1, 1, 1}, {1, 1, 7}, {}}}}};
   AlignmentEvent alignment{MixerKind::GdnWindow, 1, 20, 512, 0.5, false, {0.1f, 0.7f}, {0.9f, 1.0f}};
   AlignmentEvent held_out = alignment;

@@ -41,6 +41,19 @@ TEST_F(StoreTest, GivesBackTheSpecOfARun) {
   EXPECT_EQ(store.runs().size(), 1u);
 }
 
+TEST_F(StoreTest, ARunKnowsHowItsPromptsWereWritten) {
+  StoreWriter writer(file_);
+  const RunId id = writer.addRun(sampleSpec("first"));
+  EXPECT_EQ(Store::open(file_).spec(id).prompt_form, "");
+  EnvironmentEvent environment;
+  environment.prompt_form = "0123456789abcdef";
+  environment.chat = "chatml (asked for)";
+  writer.record(id, environment);
+  ASSERT_TRUE(writer.flush());
+  EXPECT_EQ(Store::open(file_).spec(id).prompt_form, "0123456789abcdef");
+  EXPECT_EQ(Store::open(file_).environment(id)->chat, "chatml (asked for)");
+}
+
 TEST_F(StoreTest, AForkHasItsOriginsCheckpointBeforeItsFirstStep) {
   RunSpec spec = sampleSpec("fork");
   spec.resume_from = Checkpoint{40, "state at 40"};

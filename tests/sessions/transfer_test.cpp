@@ -78,6 +78,16 @@ TEST(Conditions, SayWhatDiffers) {
   EXPECT_THAT(condition.manner(), HasSubstr("/a,b"));
 }
 
+TEST(Conditions, PromptsAreInTheFormOfTheRunUnlessAnotherIsNamed) {
+  RunSpec spec, older;
+  spec.search_settings = {{"chat", "none"}};
+  EXPECT_EQ(Condition().requestFor(spec).chat, "none");
+  EXPECT_EQ(Condition().requestFor(older).chat, "auto");
+  EXPECT_EQ(Condition::parse("chat=chatml", {}).requestFor(spec).chat, "chatml");
+  EXPECT_THAT(Condition::parse("chat=chatml", {}).forRun(spec).manner(), HasSubstr("chat chatml"));
+  EXPECT_EQ(Condition().forRun(older).manner(), mannerOf({})) << "as before there were forms";
+}
+
 TEST(Conditions, NameWhatIsWrong) {
   const auto wrong = [](const std::string& text) {
     const Error error = errorOf([&] { Condition::parse(text, {}); });
@@ -154,6 +164,7 @@ TEST_F(Transfers, AreNotMeasuredTwice) {
   EXPECT_FALSE(recorded(twin, windows));
   EXPECT_FALSE(known(other, windows)) << "of another model";
   EXPECT_FALSE(known(run, Condition()));
+  EXPECT_FALSE(known(run, Condition::parse("operator=swa,chat=none", {})));
   EXPECT_FALSE(known(run, Condition::parse("operator=swa,seed=4", {})));
 }
 

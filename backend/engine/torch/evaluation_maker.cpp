@@ -86,8 +86,11 @@ EvaluationMaker::EvaluationMaker(const Workbench::EvaluationRequest& request, St
   nlohmann::json all{request.text_tokens,   request.sequence_length, request.prompts,
                      request.prompt_tokens, request.wording,         request.seed,
                      request.generate,      request.passkeys,        request.passkey_words};
+  const bool own_template = ChatForm::isFile(request.chat);
+  all.push_back(request.chat);
   for (const std::filesystem::path& file :
-       {std::filesystem::path(request.hay_file), request.squad_file, request.hotpot_file}) {
+       {std::filesystem::path(request.hay_file), request.squad_file, request.hotpot_file,
+        std::filesystem::path(own_template ? request.chat : "")}) {
     all.push_back(file.string() + "\n" + identityOf(file));
   }
   using Handler = nlohmann::json::error_handler_t;

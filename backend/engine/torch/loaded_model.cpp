@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/data/answered_prompt.h"
 #include "backend/engine/machine.h"
 #include "backend/model/device.h"
 #include "kernels/gated_delta_rule.h"
@@ -28,8 +29,8 @@ std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path) {
   return std::make_shared<const ModelFiles>(ModelFiles::open(path));
 }
 
-std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files) {
-  return std::make_shared<const Tokenizer>(Tokenizer::from(files));
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files, const std::string& chat) {
+  return std::make_shared<const Tokenizer>(Tokenizer::from(files, chat));
 }
 
 std::string identityOf(const std::filesystem::path& model) {
@@ -56,8 +57,25 @@ Settings completeBankSettings(const nlohmann::json& values) {
   return settings;
 }
 
-EnvironmentEvent environmentOf(const Model& model, const Execution& execution, const OperatorWindows& windows,
-                               std::vector<MixerKind> operators) {
+void checkBegunWith(const RunSpec& run, const Tokenizer& tokenizer) {
+  const std::string begun = run.tellsChat() ? run.prompt_form : promptDigestOfEarlierPrograms(tokenizer);
+  if (begun.empty() || begun == promptDigest(tokenizer)) return;
+  throw badInput(run.model_path, kChatSetting,
+                 "the run was begun with prompts in another form than they have now (" + tokenizer.chatForm().words() +
+                     "); a fork or a new run takes this one");
+}
+
+void checkPrompts(const ModelFiles& model, const Tokenizer& tokenizer, const Settings& search, const Settings& recipe,
+                  const std::filesystem::path& bank) {
+  const bool judges = search.json().value("judge_prompts", 0) > 0;  // of a heal
+  if (judges || search.real("prompt_share") > 0 || recipe.real("prompt_share") > 0) asked(tokenizer, "?", {});
+  if (!holdsBank(bank)) return;
+  const nlohmann::json card = readCard(bank);  // one of another model is refused as such
+  if (card.at("key").at("model") == model.fingerprint()) checkPromptForm(card, tokenizer, bank);
+}
+
+EnvironmentEvent environmentOf(const Model& model, const Tokenizer& tokenizer, const Execution& execution,
+                               const OperatorWindows& windows, std::vector<MixerKind> operators) {
   const DeviceReport report = deviceReport(execution.device);
   const ModelConfig& config = model.config();
   EnvironmentEvent event;
@@ -74,6 +92,8 @@ EnvironmentEvent environmentOf(const Model& model, const Execution& execution, c
   event.operators = std::move(operators);
   event.machine = machineText();
   event.program = programVersion();
+  event.chat = tokenizer.chatForm().words();
+  event.prompt_form = promptDigest(tokenizer);
   for (std::int64_t tokens : drawnContextLengths()) event.costs.push_back(costTable(config, windows, tokens));
   return event;
 }

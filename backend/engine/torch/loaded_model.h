@@ -22,7 +22,9 @@ namespace interleave {
 std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
                                        Progress& progress);
 std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path);
-std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files);
+/// `chat`: in which form prompts are written; see ChatForm.
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files,
+                                             const std::string& chat = std::string(ChatForm::kAuto));
 
 /// Sizes and times of a model's files, or of one file; what cannot be read shows when it is opened.
 std::string identityOf(const std::filesystem::path& path);
@@ -30,9 +32,18 @@ std::string identityOf(const std::filesystem::path& path);
 /// Bank settings over the fallbacks; keys are checked.
 Settings completeBankSettings(const nlohmann::json& values);
 
-/// What a run tells once about itself: device, kernel, sizes, and costs at the context lengths that KV views draw.
-EnvironmentEvent environmentOf(const Model& model, const Execution& execution, const OperatorWindows& windows,
-                               std::vector<MixerKind> operators);
+/// BadInput where a stored run was begun with prompts in another form than the tokenizer's.
+void checkBegunWith(const RunSpec& run, const Tokenizer& tokenizer);
+
+/// What of a run can be told to be wrong with its prompts before weights are read: a template that cannot write any
+/// where there are some, a bank of this model in `bank` that was aligned on prompts in another form. Usage error.
+void checkPrompts(const ModelFiles& model, const Tokenizer& tokenizer, const Settings& search, const Settings& recipe,
+                  const std::filesystem::path& bank);
+
+/// What a run tells once about itself: device, kernel, sizes, the form of its prompts, and costs at the context lengths
+/// that KV views draw.
+EnvironmentEvent environmentOf(const Model& model, const Tokenizer& tokenizer, const Execution& execution,
+                               const OperatorWindows& windows, std::vector<MixerKind> operators);
 
 /// Runs `work`; LibTorch's own exceptions come out as a Failed Error with their message and no backtrace.
 template <class Work>

@@ -64,13 +64,15 @@ struct Material {
   std::shared_ptr<const Model> model;
 };
 
-Material materialOf(const RunSpec& spec, const Execution& execution, RunControl& control) {
+Material materialOf(const RunSpec& spec, const Settings& settings, const Execution& execution, RunControl& control) {
   Material material;
   material.files = openModel(spec.model_path);
-  material.tokenizer = tokenizerOf(*material.files);
+  material.tokenizer = tokenizerOf(*material.files, settings.text(kChatSetting));
   for (const auto* warnings : {&material.files->warnings(), &material.tokenizer->warnings()}) {
     for (const std::string& line : *warnings) control.emit(LogEvent{LogEvent::Level::Warning, line});
   }
+  if (spec.resume_from && !spec.startsFork()) checkBegunWith(spec, *material.tokenizer);
+  checkPrompts(*material.files, *material.tokenizer, settings, completeBankSettings(spec.bank_settings), spec.bank_dir);
   material.model = loadModel(material.files, execution, control);
   checkModel(spec, *material.model);
   return material;
@@ -120,12 +122,12 @@ void run(const RunSpec& spec, RunControl& control) {
   const Execution execution{spec.device, settings.text("precision")};
 
   control.enter(Phase::Loading, "Loading " + std::filesystem::path(spec.model_path).filename().string());
-  const Material material = materialOf(spec, execution, control);
+  const Material material = materialOf(spec, settings, execution, control);
   const Model& model = *material.model;
   const Settings bank_settings = recipeOf(spec, model, control);
   checkKinds(settings, bank_settings);
-  const EnvironmentEvent environment = environmentOf(model, execution, operatorWindows(bank_settings), operators);
-  control.emit(environment);
+  control.emit(environmentOf(model, *material.tokenizer, execution, operatorWindows(bank_settings), operators));
+  control.emit(LogEvent{LogEvent::Level::Info, "Prompts: " + material.tokenizer->chatForm().words()});
   if (!model.deviceNote().empty()) control.emit(LogEvent{LogEvent::Level::Warning, model.deviceNote()});
   const std::shared_ptr<const CandidateBank> bank = bankFor(spec, material, bank_settings, operators, control);
   tellQuality(*bank, control);

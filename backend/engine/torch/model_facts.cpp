@@ -70,7 +70,7 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
     const Tokenizer tokenizer = Tokenizer::from(files);
     warnings.insert(warnings.end(), tokenizer.warnings().begin(), tokenizer.warnings().end());
     facts["tokenizer"] = {
-        {"size", tokenizer.size()}, {"chat_form", tokenizer.chatForm()}, {"end_ids", tokenizer.endIds()}};
+        {"size", tokenizer.size()}, {"chat_form", tokenizer.chatForm().words()}, {"end_ids", tokenizer.endIds()}};
   } catch (const Error& problem) {
     facts["tokenizer"] = {{"problem", problem.what()}};
   }

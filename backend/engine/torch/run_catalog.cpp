@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/core/error.h"
+#include "backend/data/answered_prompt.h"
 #include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/model_files.h"
@@ -36,6 +37,11 @@ class Catalog final : public RunCatalog {
     return {files.config().name, files.fingerprint(), files.config().layers};
   }
 
+  Prompts prompts(const std::filesystem::path& model, const std::string& chat) override {
+    const Tokenizer& own = *tokenizer(model, chat);
+    return {own.chatForm().words(), promptDigest(own), promptDigestOfEarlierPrograms(own)};
+  }
+
   Preset preset(const std::string& name, const std::string& method) override {
     searchSettingSpecs(method);  // names an unknown method
     return loadPreset(name.empty() ? presetNames(method).at(0) : name, method);
@@ -59,10 +65,14 @@ class Catalog final : public RunCatalog {
     checkSearchSettings(run.method, search);
     checkKinds(search, bank);
     checkBudget(run, search, bank);
+    checkPrompts(open(run.model_path), *tokenizer(run.model_path, search.text(kChatSetting)), search, bank,
+                 run.bank_dir);
   }
 
   void check(const Workbench::EvaluationRequest& request) override {
-    tasksOf(request);
+    const std::vector<TaskInfo> tasks = tasksOf(request);
+    const auto isText = [](const TaskInfo& task) { return task.name == "kl" || task.name == "nll"; };
+    if (!std::ranges::all_of(tasks, isText)) asked(*tokenizer(request.model, request.chat), "?", {});
     const std::vector<std::string> known = promptWordings();
     if (std::ranges::find(known, request.wording) != known.end()) return;
     throw usageError("wording", "\"" + request.wording + "\" is unknown" + didYouMean(request.wording, known));
@@ -78,6 +88,12 @@ class Catalog final : public RunCatalog {
   const ModelFiles& open(const std::filesystem::path& path) {
     const auto found = models_.find(path);
     return found != models_.end() ? found->second : models_.emplace(path, ModelFiles::open(path)).first->second;
+  }
+
+  std::shared_ptr<const Tokenizer> tokenizer(const std::filesystem::path& model, const std::string& chat) {
+    std::shared_ptr<const Tokenizer>& known = tokenizers_[{model, chat}];
+    if (!known) known = tokenizerOf(open(model), chat);
+    return known;
   }
 
   void checkBudget(const RunSpec& run, const Settings& search, const Settings& bank) {
@@ -97,6 +113,7 @@ class Catalog final : public RunCatalog {
   }
 
   std::map<std::filesystem::path, ModelFiles> models_;
+  std::map<std::pair<std::filesystem::path, std::string>, std::shared_ptr<const Tokenizer>> tokenizers_;
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ struct Workbench::Impl {
   std::filesystem::file_time_type bank_time;
   std::string device, precision;
   std::shared_ptr<const ModelFiles> files;
-  std::shared_ptr<const Tokenizer> read_tokenizer;
+  std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers;  ///< Of the model, by the chat form.
   std::shared_ptr<const Model> model;
   std::shared_ptr<const CandidateBank> bank;
   std::shared_ptr<const HealedModel> healed;
@@ -44,7 +44,7 @@ struct Workbench::Impl {
       return *model;
     }
     forgetBank();
-    read_tokenizer.reset();
+    tokenizers.clear();
     model.reset();
     files = openModel(path);
     model_identity = identity;
@@ -56,9 +56,11 @@ struct Workbench::Impl {
   }
 
   /// Of the model that is loaded; read when first needed, for token ids can do without.
-  const std::shared_ptr<const Tokenizer>& tokenizer() {
-    if (!read_tokenizer) read_tokenizer = tokenizerOf(*files);
-    return read_tokenizer;
+  const std::shared_ptr<const Tokenizer>& tokenizer(const std::string& chat) {
+    std::shared_ptr<const Tokenizer>& known =
+        tokenizers[ChatForm::isFile(chat) ? chat + "\n" + identityOf(chat) : chat];
+    if (!known) known = tokenizerOf(*files, chat);
+    return known;
   }
 
   void forgetBank() {
@@ -140,8 +142,8 @@ std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationReque
 }
 
 std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request) {
-  const PasskeyTask task =
-      judgedPasskeys(tokenizerOf(*openModel(request.model)), request.prompt_tokens, request.wording, request.seed);
+  const PasskeyTask task = judgedPasskeys(tokenizerOf(*openModel(request.model), request.chat), request.prompt_tokens,
+                                          request.wording, request.seed);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t i = 0; i < request.prompts; ++i) {
     const AnsweredPrompt prompt = task.prompt(i);
@@ -151,13 +153,14 @@ std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::Evaluatio
 }
 
 nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, const std::filesystem::path& bank,
-                                            const Settings& settings, std::uint64_t seed, const std::string& device,
+                                            const Settings& settings, const std::string& chat, std::uint64_t seed,
+                                            const std::string& device,
                                             const std::function<void(const AlignmentEvent&)>& watch,
                                             Progress& progress) {
   return guarded([&] {
     const std::lock_guard guard(impl_->mutex);
     impl_->load(model, {device, settings.text("precision")}, progress);
-    return CandidateBank::prepare(bank, impl_->model, impl_->tokenizer(), settings, seed, watch, progress)->card();
+    return CandidateBank::prepare(bank, impl_->model, impl_->tokenizer(chat), settings, seed, watch, progress)->card();
   });
 }
 
@@ -168,7 +171,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
     const std::lock_guard guard(impl_->mutex);
     impl_->load(request.model, request.execution, progress);
     const Student student = impl_->student(request.candidates, placement, progress);
-    EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(), progress);
+    EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(request.chat), progress);
     // All samples are made before the first is judged: what cannot be asked for shows at once.
     std::vector<Evaluation*> evaluations;
     std::set<std::string> wanted;
@@ -223,9 +226,11 @@ std::vector<TrialEvent> Workbench::tryPlacements(const RunSpec& enumeration, std
                                         completeBankSettings(enumeration.bank_settings).json()) {
       throw badInput(enumeration.bank_dir, "settings", "the run was made with another bank");
     }
+    const std::shared_ptr<const Tokenizer>& tokenizer = impl_->tokenizer(settings.text(kChatSetting));
+    checkBegunWith(enumeration, *tokenizer);
     RunSpec spec = enumeration;
     spec.resume_from.reset();
-    return tryBesideEnumeration({impl_->model, bank, impl_->tokenizer(), spec}, placements, first_step, progress);
+    return tryBesideEnumeration({impl_->model, bank, tokenizer, spec}, placements, first_step, progress);
   });
 }
 

@@ -15,6 +15,7 @@ namespace interleave {
 namespace {
 
 using test::TemporaryFolder;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::Teacher;
 
@@ -142,6 +143,44 @@ TEST_F(BankTest, TrainsOnPromptsToTheShareAskedFor) {
   EXPECT_FALSE(output(*text, MixerKind::Gdn, 1).equal(output(*mixed, MixerKind::Gdn, 1)));
   settings_.merge({{"sequence_length", 16}, {"tokens", 32}}, "test");
   EXPECT_NE(prepare(folder_ / "short", progress_), nullptr) << "a prompt takes the tokens that its words need";
+}
+
+TEST_F(BankTest, TheFormOfItsPromptsIsPartOfTheKey) {
+  const auto reopen = [&](const std::string& chat) {
+    tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::from(ModelFiles::open(folder_ / "model"), chat));
+  };
+  settings_.merge({{"kinds", "gdn"}, {"tokens", 64}}, "test");
+  prepare(folder_ / "text", progress_);
+  EXPECT_FALSE(readCard(folder_ / "text").contains("chat"));
+  reopen("chatml");
+  EXPECT_NE(prepare(folder_ / "text", progress_), nullptr) << "it has seen no prompts";
+  EXPECT_NO_THROW(checkPromptForm(readCard(folder_ / "text"), *tokenizer_, folder_ / "text"));
+
+  settings_.merge({{"prompt_share", 0.5}}, "test");
+  prepare(folder_ / "bank", progress_);
+  const nlohmann::json card = readCard(folder_ / "bank");
+  EXPECT_EQ(card.at("chat"), "chatml (asked for)");
+  EXPECT_TRUE(card.at("key").at("prompts").is_string());
+  EXPECT_NE(prepare(folder_ / "bank", progress_), nullptr) << "the very bank";
+  reopen("none");
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }),
+              HasSubstr("chat chatml (asked for) instead of none (asked for)"));
+  EXPECT_THAT(messageOf([&] { checkPromptForm(card, *tokenizer_, folder_ / "bank"); }),
+              AllOf(HasSubstr("chatml (asked for)"), HasSubstr("none (asked for)")));
+}
+
+TEST_F(BankTest, ABankThatDoesNotSayItsFormWasMadeAsEarlierProgramsMadeIt) {
+  settings_.merge({{"kinds", "gdn"}, {"tokens", 64}, {"prompt_share", 0.5}}, "test");
+  prepare(folder_ / "bank", progress_);  // plain text, as this model has no template
+  nlohmann::json card = readCard(folder_ / "bank");
+  card.erase("chat");
+  card.at("key").erase("prompts");
+  writeFileAtomically(folder_ / "bank" / "card.json", card.dump());
+  EXPECT_NE(prepare(folder_ / "bank", progress_), nullptr) << "it stays valid";
+  EXPECT_NO_THROW(checkPromptForm(readCard(folder_ / "bank"), *tokenizer_, folder_ / "bank"));
+  std::ofstream(folder_ / "model" / "chat_template.jinja") << "{{ messages[0].content }}, says the user.";
+  tokenizer_ = tokenizerOf(folder_ / "model");
+  EXPECT_THAT(messageOf([&] { prepare(folder_ / "bank", progress_); }), HasSubstr("as earlier programs wrote them"));
 }
 
 TEST_F(BankTest, RefusesAnotherModelByName) {

@@ -7,6 +7,7 @@
 #include "backend/data/passkey.h"
 #include "backend/data/text_source.h"
 #include "tests/backend/support/tiny_model.h"
+#include "tests/formats/tokenizer/small_tokenizer.h"
 #include "tests/support/temporary_folder.h"
 
 namespace interleave {
@@ -62,6 +63,61 @@ TEST_F(DataTest, BundledTextsDoNotOverlap) {
   for (std::size_t from = 0; from + 200 < held_out.size(); from += 5000) {
     EXPECT_EQ(calibration.find(held_out.substr(from, 200)), std::string::npos) << from;
   }
+}
+
+/// A byte tokenizer with BOS before every text and EOS behind it, and what its configuration says.
+Tokenizer framed(const nlohmann::json& config) {
+  nlohmann::json document = test::byteLevelDocument({});
+  document["added_tokens"] = {test::addedToken(256, "<s>", true), test::addedToken(257, "</s>", true),
+                              test::addedToken(258, "<|im_start|>", true)};
+  const auto token = [](const char* name, int id) {
+    return nlohmann::json{{"id", name}, {"ids", {id}}, {"tokens", {name}}};
+  };
+  document["post_processor"] = {{"type", "TemplateProcessing"},
+                                {"single",
+                                 {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+                                  {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
+                                  {{"SpecialToken", {{"id", "</s>"}, {"type_id", 0}}}}}},
+                                {"special_tokens", {{"<s>", token("<s>", 256)}, {"</s>", token("</s>", 257)}}}};
+  return Tokenizer::fromJson(document, config, "framed");
+}
+
+TEST(PromptForm, ATemplateWritesAllThatItWants) {
+  const Tokenizer plain = framed(nullptr), own = framed({{"chat_template", "{{ messages[0].content }}\n"}}),
+                  with_bos =
+                      framed({{"bos_token", "<s>"}, {"chat_template", "{{ bos_token }}{{ messages[0].content }}"}});
+  EXPECT_EQ(asked(plain, "ab", "c"), "ab\nc");
+  EXPECT_EQ(promptIds(plain, "ab"), (std::vector<std::int32_t>{256, 'a', 'b'})) << "a text that goes on";
+  EXPECT_EQ(asked(own, "ab", "c"), "ab\nc");
+  EXPECT_EQ(promptIds(own, "ab"), (std::vector<std::int32_t>{'a', 'b'})) << "as apply_chat_template";
+  EXPECT_EQ(promptIds(with_bos, asked(with_bos, "ab", "c")), (std::vector<std::int32_t>{256, 'a', 'b', 'c'}));
+}
+
+TEST(PromptForm, IsToldByWhatItWrites) {
+  const std::string content = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const Tokenizer one = framed({{"chat_template", content}}),
+                  same = framed({{"chat_template", "{# said otherwise #}{{ messages[0].content }}"}}),
+                  other = framed({{"chat_template", content + "!"}}), none = framed(nullptr),
+                  broken = framed({{"chat_template", "{% if"}});
+  EXPECT_EQ(promptDigest(one), promptDigest(same));
+  EXPECT_NE(promptDigest(one), promptDigest(other));
+  EXPECT_NE(promptDigest(one), promptDigest(none));
+  EXPECT_EQ(promptDigest(broken), "unreadable");
+  EXPECT_THROW(asked(broken, "a", ""), Error);
+}
+
+TEST(PromptForm, WhatEarlierProgramsWroteIsKnown) {
+  const std::string chatml = "{{ '<|im_start|>user' + messages[0].content }}";
+  const Tokenizer marked = framed({{"chat_template", "{{ '<s>' }}" + chatml}, {"bos_token", "<s>"}}),
+                  unmarked = framed({{"chat_template", "{{ messages[0].content }}"}, {"bos_token", "<s>"}}),
+                  base = framed({{"bos_token", "<s>"}});
+  EXPECT_EQ(promptDigestOfEarlierPrograms(marked), promptDigest(marked));
+  EXPECT_NE(promptDigestOfEarlierPrograms(framed({{"chat_template", chatml}})),
+            promptDigest(framed({{"chat_template", chatml}})))
+      << "they put BOS in front";
+  EXPECT_NE(promptDigestOfEarlierPrograms(unmarked), promptDigest(unmarked)) << "it was plain text";
+  EXPECT_EQ(promptDigestOfEarlierPrograms(unmarked), promptDigest(framed(nullptr)));
+  EXPECT_NE(promptDigestOfEarlierPrograms(base), promptDigest(base)) << "its vocabulary has <|im_start|>";
 }
 
 TEST_F(DataTest, PromptsHideTheKeyAndEndWithIt) {

@@ -57,8 +57,13 @@ class LongContextTest : public ::testing::Test {
  protected:
   LongContextTest() {
     tokenizers_["bytes"] = std::make_shared<const Tokenizer>(tokenizerOf(test::byteLevelDocument({})));
-    tokenizers_["merges, in chat form"] = std::make_shared<const Tokenizer>(Tokenizer::fromGguf(
-        test::ggufMetadata("smollm", {"i n", "t h", "a n", "th e", "an d", "Ġ a", "Ġ the", "Ġ in", "1 2"}), "small"));
+    nlohmann::json metadata =
+        test::ggufMetadata("smollm", {"i n", "t h", "a n", "th e", "an d", "Ġ a", "Ġ the", "Ġ in", "1 2"});
+    metadata["tokenizer.chat_template"] =
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    tokenizers_["merges, in chat form"] =
+        std::make_shared<const Tokenizer>(Tokenizer::fromGguf(std::move(metadata), "small"));
     tokenizers_["characters and bytes"] = std::make_shared<const Tokenizer>(
         tokenizerOf(test::sentencePieceDocument({"▁", "a", "e", "t", "h"}, {"t h", "th e", "▁ the"})));
     materials_.hay = std::make_shared<const Hay>(heldOutText({}));
@@ -141,7 +146,7 @@ TEST_F(LongContextTest, TheAnswerFollowsItsPrefixInTheModelsChatForm) {
       const std::string said = answer(prompt, name);  // Decoders of this kind drop the first space.
       EXPECT_TRUE(said == expected || said == expected.substr(1)) << info.name << ": " << said;
       EXPECT_NE(text.back(), ' ') << info.name;
-      EXPECT_EQ(text.find("<|im_start|>assistant\n") != std::string::npos, !tokenizer->chatForm().empty());
+      EXPECT_EQ(text.find("<|im_start|>assistant\n") != std::string::npos, !tokenizer->chatForm().isPlain());
       EXPECT_GT(prompt.most_new, 0);
     }
   }

@@ -18,15 +18,20 @@ namespace {
 const std::vector<ChatMessage> kTalk = {
     {"system", "Be brief."}, {"user", " Hi "}, {"assistant", "Yes"}, {"user", "No"}};
 
-/// A form without a template, told from one token.
-ChatForm formOf(const std::string& token) {
-  return ChatForm(
-      ChatTemplate(), [&](std::string_view asked) { return asked == token; }, "<s>", "</s>");
-}
+const SpecialTokenTexts kTokens{{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+
+/// The form of a family, asked for.
+ChatForm formOf(const std::string& family) { return {family, ChatTemplate(), kTokens}; }
 
 ChatForm templated(const std::string& text) {
-  return ChatForm(
-      ChatTemplate{text, "small.jinja"}, [](std::string_view) { return false; }, "<s>", "</s>");
+  return {"auto", ChatTemplate{.text = text, .file = "small.jinja", .source = "small.jinja"}, kTokens};
+}
+
+/// What earlier programs made of a model with this template and one special token.
+ChatForm earlier(const std::string& text, const std::string& token) {
+  return ChatForm::ofEarlierPrograms(
+      ChatTemplate{.text = text, .file = "small.jinja", .source = "small.jinja"},
+      [&](std::string_view asked) { return asked == token; }, "<s>", "</s>");
 }
 
 std::string complaint(const ChatForm& form, const std::vector<ChatMessage>& messages = kTalk) {
@@ -41,33 +46,66 @@ std::string complaint(const ChatForm& form, const std::vector<ChatMessage>& mess
   return "";
 }
 
-TEST(ChatForm, IsToldFromSpecialTokens) {
-  EXPECT_EQ(formOf("<|im_start|>").name(), "chatml");
-  EXPECT_EQ(formOf("<|im_start|>").render(kTalk, true),
+TEST(ChatForm, FamiliesAreWrittenWhenTheyAreAskedFor) {
+  EXPECT_EQ(formOf("chatml").words(), "chatml (asked for)");
+  EXPECT_EQ(formOf("chatml").render(kTalk, true),
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"
             "<|im_start|>assistant\nYes<|im_end|>\n<|im_start|>user\nNo<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(formOf("<|start_header_id|>").name(), "llama3");
   EXPECT_EQ(
-      formOf("<|start_header_id|>").render(std::span(kTalk).first(2), true),
+      formOf("llama3").render(std::span(kTalk).first(2), true),
       "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
       "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n");
-  EXPECT_EQ(formOf("<start_of_turn>").name(), "gemma");
-  EXPECT_EQ(formOf("<start_of_turn>").render(kTalk, false),
+  EXPECT_EQ(formOf("gemma").render(kTalk, false),
             "<s><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nYes<end_of_turn>\n"
             "<start_of_turn>user\nNo<end_of_turn>\n");
-  EXPECT_EQ(formOf("[INST]").name(), "mistral");
-  EXPECT_EQ(formOf("[INST]").render(kTalk, true), "<s>[INST] Be brief.\n\n Hi  [/INST] Yes</s>[INST] No [/INST]");
+  EXPECT_EQ(formOf("mistral").render(kTalk, true), "<s>[INST] Be brief.\n\n Hi  [/INST] Yes</s>[INST] No [/INST]");
 }
 
-TEST(ChatForm, IsToldFromTheTemplate) {
-  EXPECT_EQ(templated("{{ '<|im_start|>' }}").name(), "chatml");
-  EXPECT_EQ(templated("{{ messages[0].content }}").name(), "");
-  EXPECT_EQ(templated("{{ messages[0].content }}{{ bos_token }}").render(kTalk, true), "Be brief.<s>");
+TEST(ChatForm, TheModelsOwnTemplateCountsWhateverItHolds) {
+  const ChatForm own = templated("{{ messages[0].content }}{{ bos_token }}{{ pad_token }}");
+  EXPECT_EQ(own.words(), "the model's own template (small.jinja)");
+  EXPECT_FALSE(own.isPlain());
+  EXPECT_EQ(own.render(kTalk, true), "Be brief.<s>");
+}
+
+TEST(ChatForm, WithoutATemplateThereIsNoForm) {
+  const ChatForm none("auto", ChatTemplate(), kTokens), asked("none", ChatTemplate{.text = "x"}, kTokens);
+  EXPECT_TRUE(none.isPlain());
+  EXPECT_EQ(none.words(), "none: the model has no chat template");
+  EXPECT_TRUE(asked.isPlain());
+  EXPECT_EQ(asked.words(), "none (asked for)");
+  EXPECT_TRUE(ChatForm().isPlain());
+  EXPECT_NE(complaint(none), "");
+}
+
+TEST(ChatForm, ATemplateInAFileIsToldByItsContent) {
+  const test::TemporaryFolder folder;
+  const std::string file = (folder / "own.jinja").string();
+  EXPECT_TRUE(ChatForm::isFile(file));
+  EXPECT_FALSE(ChatForm::isFile("gemma"));
+  test::expectBadInput([&] { ChatForm(file, ChatTemplate(), kTokens); }, {"own.jinja", "no such file"});
+  std::ofstream(file) << "";
+  test::expectBadInput([&] { ChatForm(file, ChatTemplate(), kTokens); }, {"own.jinja", "empty"});
+  std::ofstream(file) << "{{ messages[0].content }}\r\n\r{{ eos_token }}";
+  const ChatForm form(file, ChatTemplate{.text = "{{ 'own' }}"}, kTokens);
+  EXPECT_EQ(form.render(kTalk, true), "Be brief.\n\n</s>");  // line ends as Python reads them
+  EXPECT_THAT(form.words(), testing::StartsWith(file + " (asked for; "));
+  std::ofstream(file) << "{{ messages[0].content }}";
+  EXPECT_NE(ChatForm(file, ChatTemplate(), kTokens).words(), form.words());
+}
+
+TEST(ChatForm, KnowsWhatEarlierProgramsWrote) {
+  EXPECT_TRUE(earlier("{{ messages[0].content }}", "<|im_start|>").isPlain());  // no mark in the template
+  EXPECT_EQ(earlier("{{ '<|im_start|>' + bos_token }}", "").render(kTalk, true), "<|im_start|><s>");
+  EXPECT_TRUE(earlier("", "nothing").isPlain());
+  const std::vector<ChatMessage> user{{"user", "Hi"}};
+  EXPECT_EQ(earlier("", "[INST]").render(user, true), "<s>[INST] Hi [/INST]");
+  EXPECT_EQ(earlier("", "<start_of_turn>").render(user, true), formOf("gemma").render(user, true));
 }
 
 TEST(ChatForm, SaysWhatItCannotWrite) {
-  EXPECT_NE(complaint(formOf("nothing")).find("no known form"), std::string::npos);
-  EXPECT_NE(complaint(formOf("[INST]"), {{"tool", "x"}}).find("\"tool\""), std::string::npos);
+  EXPECT_THAT(complaint(templated("a\n{% if %}")), testing::HasSubstr("--chat none"));
+  EXPECT_NE(complaint(formOf("mistral"), {{"tool", "x"}}).find("\"tool\""), std::string::npos);
   EXPECT_NE(complaint(templated("{{ raise_exception('no system') }}")).find("no system"), std::string::npos);
   EXPECT_NE(complaint(templated("a\n{% if %}")).find("line 2"), std::string::npos);
   EXPECT_NE(complaint(templated("{% for m in messages %}")).find("endfor"), std::string::npos);
@@ -190,16 +228,6 @@ TEST(ChatForm, CountsAsPythonDoesAtTheEdges) {
   EXPECT_EQ(templated("{{ 'a-b-c'.replace('-', '+-') }}").render({}, false), "a+-b+-c");
 }
 
-TEST(ChatForm, ComesWithTheTokenizer) {
-  nlohmann::json metadata = test::ggufMetadata("smollm", {});
-  metadata["tokenizer.chat_template"] =
-      "{% for m in messages %}<|im_start|>{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}";
-  const Tokenizer tokenizer = Tokenizer::fromGguf(metadata, "small.gguf");
-  EXPECT_EQ(tokenizer.chatForm(), "chatml");
-  EXPECT_EQ(tokenizer.chat(std::vector<ChatMessage>{{"user", "a"}}), "<|im_start|>user: a<|im_end|>");
-  EXPECT_EQ(tokenizer.encode(tokenizer.chat(std::vector<ChatMessage>{{"user", "a"}})).front(), tokenizer.bos());
-}
-
 TEST(ChatForm, ATemplateTooLargeIsRefusedWhereverItComesFrom) {
   const std::string large = "{{ bos_token }}" + std::string(kTemplateBytes, 'x');
   nlohmann::json metadata = test::ggufMetadata("smollm", {});
@@ -214,7 +242,7 @@ TEST(ChatForm, ATemplateTooLargeIsRefusedWhereverItComesFrom) {
   const auto open = [&] { Tokenizer::from(ModelFiles::open(folder / "m")); };
   test::expectBadInput(open, {"m/tokenizer_config.json", "chat template", "1048576"});
   std::ofstream(folder / "m/chat_template.jinja") << "{{ 'short' }}";
-  EXPECT_EQ(Tokenizer::from(ModelFiles::open(folder / "m")).chat({}), "short");
+  EXPECT_EQ(Tokenizer::from(ModelFiles::open(folder / "m")).chatForm().render({}, false), "short");
   std::ofstream(folder / "m/chat_template.jinja") << large;
   test::expectBadInput(open, {"m/chat_template.jinja", "chat template", "1048576"});
 }

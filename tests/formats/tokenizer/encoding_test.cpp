@@ -152,7 +152,7 @@ TEST(Encoding, KnowsTheTokensThatEndAnAnswer) {
   const Tokenizer tokenizer = test::tokenizerOf(document, config);
   EXPECT_EQ(tokenizer.bos(), std::nullopt);
   EXPECT_THAT(tokenizer.endIds(), ElementsAre(258, 257));
-  EXPECT_EQ(tokenizer.chatForm(), "chatml");
+  EXPECT_TRUE(tokenizer.chatForm().isPlain());  // a base model may have the tokens
 }
 
 TEST(GgufTokenizer, FollowsTheFilesPreTokenizer) {

@@ -117,9 +117,7 @@ TEST(TokenizerReference, AgreesOnConversations) {
   const json cases = json::parse(test::readBytes(folder / "chat.json"));
   EXPECT_GT(cases.size(), 300U);
   for (const json& item : cases) {
-    const ChatForm form(
-        ChatTemplate{item["template"], ""}, [](std::string_view) { return false; }, "<s>", "</s>");
-    EXPECT_EQ(form.name(), item["form"].get<std::string>());
+    const ChatForm form("auto", ChatTemplate{.text = item["template"]}, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
     std::vector<ChatMessage> messages;
     for (const json& message : item["messages"]) messages.push_back({message["role"], message["content"]});
     SCOPED_TRACE(item["name"].get<std::string>() + " " + item["messages"].dump());
@@ -138,8 +136,8 @@ TEST(SmolLm2, TokenizesAndTalks) {
   EXPECT_EQ(tokenizer.size(), 49152);
   EXPECT_EQ(tokenizer.bos(), 1);
   EXPECT_THAT(tokenizer.endIds(), testing::ElementsAre(2, 0));
-  EXPECT_EQ(tokenizer.chatForm(), "chatml");
-  const std::string prompt = tokenizer.chat(std::vector<ChatMessage>{{"user", "Hi"}});
+  EXPECT_EQ(tokenizer.chatForm().words(), "the model's own template (tokenizer.chat_template)");
+  const std::string prompt = tokenizer.chatForm().render(std::vector<ChatMessage>{{"user", "Hi"}}, true);
   EXPECT_EQ(prompt,
             "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
             "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
