@@ -138,22 +138,21 @@ void ChatForm::take(std::string_view text) {
 std::string ChatForm::render(std::span<const ChatMessage> messages, bool open_answer) const {
   if (isPlain()) throw cannotWrite("there is none: " + words_);
   if (!template_) throw cannotWrite(words_ + " cannot be read: " + problem_ + kWayOut);
-  chat::Value list = chat::Value::array();
+  auto list = nlohmann::ordered_json::array();
   for (const ChatMessage& message : messages) {
     if (message.role != "system" && message.role != "user" && message.role != "assistant") {
       throw cannotWrite("the role \"" + message.role + "\" is not system, user or assistant");
     }
     if (message.content.size() > chat::kTextBytes) throw cannotWrite("a message is too long");
-    list.push_back({{"role", message.role}, {"content", unicode::validUtf8(message.content)}});
+    list.push_back({{"role", message.role}, {"content", message.content}});
   }
-  chat::Value variables = {{"messages", std::move(list)},
-                           {"add_generation_prompt", open_answer},
-                           {"tools", nullptr},
-                           {"documents", nullptr},
-                           {"strftime_now", true}};  // A function; templates ask whether it is defined.
+  nlohmann::ordered_json variables = {{"messages", std::move(list)},
+                                      {"add_generation_prompt", open_answer},
+                                      {"tools", nullptr},
+                                      {"documents", nullptr}};
   for (const auto& [name, text] : tokens_) variables[name] = text;
   try {
-    return template_->render(std::move(variables));
+    return template_->render(chat::Value(variables));
   } catch (const Error& problem) {
     if (problem.kind() == ErrorKind::BadInput) throw badInput(file_, problem.place(), problem.reason());
     throw cannotWrite(words_ + ": " + problem.reason() + kWayOut);

