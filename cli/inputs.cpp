@@ -18,7 +18,7 @@
 namespace interleave::cli {
 namespace {
 
-constexpr std::string_view kBank = "bank.", kHealed = "healed:";
+constexpr std::string_view kBank = "bank.";
 constexpr JsonLimits kIdLists{.bytes = 512 << 20, .values = 20'000'000, .depth = 4};
 
 std::vector<std::int32_t> idsIn(const nlohmann::json& list, std::int64_t vocabulary, const std::filesystem::path& file,
@@ -258,6 +258,13 @@ void checkMadeAs(const Settings& made, const Settings& asked, const std::filesys
                                 "where one is prepared anew");
 }
 
+std::filesystem::path weightsFolder(const std::string& placement) {
+  for (const std::string_view prefix : {"healed:", "hybrid:"}) {
+    if (placement.starts_with(prefix)) return placement.substr(prefix.size());
+  }
+  return {};
+}
+
 Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
                                     const std::vector<std::string>& changes) {
   Settings recipe(bankSettingSpecs());
@@ -272,9 +279,7 @@ Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std
     for (const std::string& change : changes) assignSetting(asked, change);
     checkMadeAs(made, asked, bank);
   }
-  const bool healed = placement.starts_with(kHealed);
-  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json(),
-          healed ? placement.substr(kHealed.size()) : std::string()};
+  return {bank, told || !changes.empty() ? recipe.json() : nlohmann::json(), weightsFolder(placement)};
 }
 
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest) {

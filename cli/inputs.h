@@ -95,6 +95,9 @@ void checkMadeAs(const Settings& made, const Settings& asked, const std::filesys
 Workbench::Candidates candidatesFor(const std::filesystem::path& bank, const std::string& placement,
                                     const std::vector<std::string>& changes);
 
+/// The folder whose weights go with a placement, healed:DIR or hybrid:DIR; empty: the bank's do.
+std::filesystem::path weightsFolder(const std::string& placement);
+
 /// placementFrom(), and for a file that says of which model it is, a check that it is this one (BadInput).
 Placement placementFor(const std::string& text, const ModelFiles& model, MixerKind rest);
 
@@ -116,7 +119,9 @@ struct HybridOptions {
 };
 /// What --placement takes.
 inline constexpr const char* kPlacementHelp =
-    "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], all or none";
+    "A file, layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, published:NAME[:K], healed:DIR, "
+    "hybrid:DIR "
+    "(an exported folder, with its weights), all or none";
 
 /// --placement, once for each.
 CLI::Option* addPlacements(CLI::App& command, std::vector<std::string>& placements);

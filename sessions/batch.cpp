@@ -253,7 +253,7 @@ class Planner {
     for (std::size_t i = 0; i < batch_.placements.size(); ++i) {
       at(batch_, "placements[" + std::to_string(i) + "]", [&] {
         const std::string& text = batch_.placements[i];
-        if (text.starts_with("healed:"))
+        if (text.starts_with("healed:") || text.starts_with("hybrid:"))
           throw usageError("placement", "a batch judges with the bank's operators alone");
         judging->references.push_back(
             {text, catalog_.placement(placementSeenFrom(batch_, text), batch_.model, restOperator())});

@@ -87,8 +87,8 @@ struct TaskInfo {
 std::vector<TaskInfo> evaluationTasks();
 
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
-/// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), or healed:DIR, the placement
-/// that a heal's folder is of. BadInput or Usage error.
+/// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), healed:DIR, the placement that a
+/// heal's folder is of, or hybrid:DIR, that of an exported folder. BadInput or Usage error.
 Placement placementFrom(const std::string& text, int layers, MixerKind rest);
 
 /// A loaded model, its bank and prepared evaluation data, kept between jobs. Each call locks the one it works on: calls
@@ -107,7 +107,8 @@ class Workbench {
   struct Candidates {
     std::filesystem::path bank;         ///< A finished bank's folder; may be empty or absent where none need training.
     nlohmann::json bank_settings;       ///< The recipe (windows) of what needs no training where there is no bank.
-    std::filesystem::path healed = {};  ///< A finished heal's folder: its weights, for its placement; or empty.
+    /// A finished heal's folder, or an exported hybrid's: its weights, for its placement; or empty.
+    std::filesystem::path healed = {};
   };
 
   /// Logits [T, V] in fp32 of one sequence, row-major; of the teacher where `placement` is null.

@@ -5,6 +5,7 @@
 
 #include "backend/core/error.h"
 #include "backend/formats/checked.h"
+#include "backend/formats/config_limits.h"
 
 namespace interleave {
 namespace {
@@ -87,6 +88,22 @@ std::string ConfigFields::text(const std::string& key, std::optional<std::string
   const nlohmann::json& value = required(key);
   if (!value.is_string()) refuse(key, "is " + shown(value) + ", where a string is needed");
   return value.get<std::string>();
+}
+
+std::vector<float> ConfigFields::factors(const std::string& key, int count) const {
+  const nlohmann::json& list = required(key);
+  if (!list.is_array() || list.size() != static_cast<std::size_t>(count)) {
+    refuse(key, "is not a list of " + std::to_string(count) + " numbers");
+  }
+  std::vector<float> values;
+  for (const nlohmann::json& value : list) {
+    const double factor = value.is_number() ? value.get<double>() : 0;
+    if (!(factor >= kLeastFactor && factor <= kMostFactor)) {
+      refuse(key, "holds " + shown(value) + ", which is no rotary factor");
+    }
+    values.push_back(static_cast<float>(factor));
+  }
+  return values;
 }
 
 ConfigFields ConfigFields::object(const std::string& key) const {

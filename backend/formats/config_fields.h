@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace interleave {
 
@@ -26,6 +27,8 @@ class ConfigFields {
   double real(const std::string& key, double least, double most, std::optional<double> fallback = {}) const;
   bool flag(const std::string& key, std::optional<bool> fallback = {}) const;
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const;
+  /// A list of `count` rotary factors.
+  std::vector<float> factors(const std::string& key, int count) const;
   /// The object under `key`; an empty one when absent.
   ConfigFields object(const std::string& key) const;
   bool empty() const { return object_->empty(); }

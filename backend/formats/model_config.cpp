@@ -9,6 +9,8 @@
 #include "backend/formats/checked.h"
 #include "backend/formats/config_fields.h"
 #include "backend/formats/config_limits.h"
+#include "backend/formats/hybrid_config.h"
+#include "backend/formats/rope_fields.h"
 
 namespace interleave {
 namespace {
@@ -16,18 +18,22 @@ namespace {
 using nlohmann::json;
 using Family = ModelConfig::Family;
 
+constexpr std::string_view kSmolLm3 = "smollm3";
+constexpr double kSmolLm3Theta = 2'000'000;
+
 /// What `transformers` assumes where a config.json is silent. 0: derived from other values.
 struct Defaults {
   std::string_view model_type;
   Family family;
   int kv_heads, head_dim, context;
 };
-constexpr std::array<Defaults, 5> kFamilies{{
+constexpr std::array<Defaults, 6> kFamilies{{
     {"llama", Family::Llama, 0, 0, 2048},
     {"mistral", Family::Mistral, 8, 0, 131072},
     {"qwen2", Family::Qwen2, 32, 0, 32768},
     {"qwen3", Family::Qwen3, 32, 128, 32768},
     {"gemma3_text", Family::Gemma3, 4, 256, 131072},
+    {kSmolLm3, Family::Llama, 4, 0, 32768},  // Llama whose layers may slide.
 }};
 constexpr int kGemmaHeads = 8, kGemmaVocabulary = 262208, kGemmaPattern = 6, kDefaultWindow = 4096;
 
@@ -36,8 +42,14 @@ const Defaults& defaultsOf(const ConfigFields& fields) {
   for (const Defaults& family : kFamilies) {
     if (type == family.model_type) return family;
   }
-  fields.refuse("model_type",
-                inQuotes(type) + " is not supported; llama, mistral, qwen2, qwen3, gemma3 and gemma3_text are");
+  if (type == kHybridModelType) {
+    fields.refuse("model_type",
+                  "this is a hybrid that Interleave exported: open the model that it was made of, and name "
+                  "this folder where a placement is asked for, as hybrid:FOLDER");
+  }
+  fields.refuse("model_type", inQuotes(type) +
+                                  " is not supported; llama, mistral, qwen2, qwen3, gemma3, gemma3_text "
+                                  "and smollm3 are");
 }
 
 /// Options that change what the model computes and that are not supported when they are set.
@@ -62,44 +74,20 @@ ModelConfig::Activation activationOf(const ConfigFields& fields, Family family) 
   fields.refuse(key, inQuotes(activation) + " is not supported; silu and gelu_pytorch_tanh are");
 }
 
-RopeScaling scalingOf(const ConfigFields& rope, int context, std::optional<double> original) {
-  const std::string type = rope.text(rope.has("rope_type") ? "rope_type" : "type", "default");
-  if (rope.real("partial_rotary_factor", 0, 1, 1) != 1) {
-    rope.refuse("partial_rotary_factor", "other than 1 is not supported");
+bool isSmolLm3(const ConfigFields& fields) { return fields.text("model_type") == kSmolLm3; }
+
+/// LongRoPE whose factors are the same at every length, unscaled: a model's own factors, as an export says them.
+bool readOwnFactors(const ConfigFields& rope, ModelConfig& config) {
+  if (rope.text(rope.has("rope_type") ? "rope_type" : "type", "default") != "longrope") return false;
+  const json* const short_factor = rope.find("short_factor");
+  const json* const long_factor = rope.find("long_factor");
+  if (short_factor == nullptr || long_factor == nullptr || *short_factor != *long_factor ||
+      rope.real("attention_factor", 0, kMostFactor, 0) != 1) {
+    rope.refuse("rope_type",
+                "'longrope' is not supported, unless its factors are equal at all lengths and attention_factor is 1");
   }
-  RopeScaling scaling;
-  if (type == "default") return scaling;
-  constexpr double kMost = 1e9;
-  const auto originalContext = [&] {
-    return original ? *original : rope.real("original_max_position_embeddings", 1, kMost, context);
-  };
-  if (type == "linear") {
-    scaling.kind = RopeScaling::Kind::Linear;
-    scaling.factor = rope.real("factor", kLeastFactor, kMostFactor);
-  } else if (type == "llama3") {
-    scaling.kind = RopeScaling::Kind::Llama3;
-    scaling.factor = rope.real("factor", kLeastFactor, kMostFactor);
-    scaling.low_freq_factor = rope.real("low_freq_factor", kLeastFactor, kMostFactor);
-    scaling.high_freq_factor = rope.real("high_freq_factor", kLeastFactor, kMostFactor);
-    scaling.original_context = originalContext();
-    if (scaling.high_freq_factor <= scaling.low_freq_factor) {
-      rope.refuse("high_freq_factor", "is not above low_freq_factor");
-    }
-  } else if (type == "yarn") {
-    scaling.kind = RopeScaling::Kind::Yarn;
-    scaling.original_context = originalContext();
-    scaling.factor = rope.real("factor", kLeastFactor, kMostFactor, context / scaling.original_context);
-    scaling.attention_factor = rope.real("attention_factor", kLeastFactor, kMostFactor, 0);  // Not 0: derived.
-    const double beta_fast = rope.real("beta_fast", 0, kMost, 0), beta_slow = rope.real("beta_slow", 0, kMost, 0);
-    if (beta_fast != 0) scaling.beta_fast = beta_fast;
-    if (beta_slow != 0) scaling.beta_slow = beta_slow;
-    scaling.mscale = rope.real("mscale", 0, kMostFactor, 0);
-    scaling.mscale_all_dim = rope.real("mscale_all_dim", 0, kMostFactor, 0);
-    scaling.truncate = rope.flag("truncate", true);
-  } else {
-    rope.refuse("rope_type", inQuotes(type) + " is not supported; default, linear, llama3 and yarn are");
-  }
-  return scaling;
+  config.rope_factors = rope.factors("long_factor", config.head_dim / 2);
+  return true;
 }
 
 /// One base and scaling for all layers: in `rope_scaling` (with `rope_theta` beside it) or in `rope_parameters`.
@@ -109,14 +97,16 @@ void readRope(const ConfigFields& fields, ModelConfig& config) {
   for (const char* nested : {"full_attention", "sliding_attention"}) {
     if (rope.has(nested)) rope.refuse(nested, "is not supported in this family");
   }
-  const double beside = fields.real("rope_theta", kLeastTheta, kMostTheta, 10000);
+  const double silent = isSmolLm3(fields) ? kSmolLm3Theta : 10000;
+  const double beside = fields.real("rope_theta", kLeastTheta, kMostTheta, silent);
   config.rope_theta = rope.real("rope_theta", kLeastTheta, kMostTheta, beside);
   config.local_rope_theta = config.rope_theta;
+  if (readOwnFactors(rope, config)) return;
   std::optional<double> original;
   if (fields.has("original_max_position_embeddings")) {
     original = fields.integer("original_max_position_embeddings", 1, kMostContext);
   }
-  config.rope_scaling = scalingOf(rope, config.context, original);
+  config.rope_scaling = ropeScalingIn(rope, config.context, original);
 }
 
 /// Gemma 3: one base for global layers, which may be scaled, and one for sliding ones; nested by layer type in
@@ -135,8 +125,8 @@ void readGemmaRope(const ConfigFields& fields, ModelConfig& config) {
       older.real("rope_theta", kLeastTheta, kMostTheta, global.real("rope_theta", kLeastTheta, kMostTheta, beside));
   config.local_rope_theta = local.real("rope_theta", kLeastTheta, kMostTheta,
                                        fields.real("rope_local_base_freq", kLeastTheta, kMostTheta, 10000));
-  config.rope_scaling = scalingOf(older.empty() ? global : older, config.context, {});
-  if (scalingOf(local, config.context, {}).kind != RopeScaling::Kind::None) {
+  config.rope_scaling = ropeScalingIn(older.empty() ? global : older, config.context, {});
+  if (ropeScalingIn(local, config.context, {}).kind != RopeScaling::Kind::None) {
     local.refuse("rope_type", "scaling of sliding layers is not supported");
   }
 }
@@ -159,6 +149,12 @@ std::vector<bool> slidingByType(const ConfigFields& fields, int layers) {
   return sliding;
 }
 
+void refuseUnslid(const ConfigFields& fields, const std::vector<bool>& sliding, bool used) {
+  for (const bool layer : sliding) {
+    if (layer && !used) fields.refuse("layer_types", "holds sliding_attention, but use_sliding_window is off");
+  }
+}
+
 void readWindows(const ConfigFields& fields, ModelConfig& config) {
   const auto layers = static_cast<std::size_t>(config.layers);
   // Read only where it counts: files of families without a window may hold anything, 0 for one.
@@ -168,7 +164,10 @@ void readWindows(const ConfigFields& fields, ModelConfig& config) {
   std::vector<bool> sliding = slidingByType(fields, config.layers);
   switch (config.family) {
     case Family::Llama:
-      return;                // `transformers` gives this family no window, whatever the file says.
+      if (!isSmolLm3(fields)) return;  // `transformers` gives the others no window, whatever the file says.
+      sliding.resize(layers);
+      refuseUnslid(fields, sliding, fields.flag("use_sliding_window", false) && windowOf() != 0);
+      break;
     case Family::Mistral: {  // All layers or none; other mixtures need another model_type there.
       const bool used = windowOf() != 0;
       for (const bool layer : sliding) {
@@ -182,9 +181,7 @@ void readWindows(const ConfigFields& fields, ModelConfig& config) {
       const bool used = fields.flag("use_sliding_window", false) && windowOf() != 0;
       const int first = fields.integer("max_window_layers", 0, kMostContext, 28);
       for (int layer = 0; sliding.size() < layers; ++layer) sliding.push_back(used && layer >= first);
-      for (const bool layer : sliding) {
-        if (layer && !used) fields.refuse("layer_types", "holds sliding_attention, but use_sliding_window is off");
-      }
+      refuseUnslid(fields, sliding, used);
       break;
     }
     case Family::Gemma3: {
@@ -199,6 +196,15 @@ void readWindows(const ConfigFields& fields, ModelConfig& config) {
     if (config.window == 0) fields.refuse("sliding_window", "is null, but layers slide");
     config.native_sliding = std::move(sliding);
     return;
+  }
+}
+
+/// SmolLM3 leaves every fourth layer without a rotary embedding where the file does not say otherwise.
+void refuseUnrotated(const ConfigFields& fields, int layers) {
+  const json* const rotated = fields.find("no_rope_layers");
+  const json all = std::vector<int>(static_cast<std::size_t>(layers), 1);
+  if (rotated == nullptr || *rotated != all) {
+    fields.refuse("no_rope_layers", "layers without a rotary embedding are not supported");
   }
 }
 
@@ -244,7 +250,8 @@ ModelConfig read(const ConfigFields& fields) {
   readSizes(fields, defaults, config);
   config.activation = activationOf(fields, config.family);
   config.attention_scale = 1 / std::sqrt(static_cast<double>(config.head_dim));
-  config.tied_head = fields.flag("tie_word_embeddings", config.family == Family::Gemma3);
+  config.tied_head = fields.flag("tie_word_embeddings", config.family == Family::Gemma3 || isSmolLm3(fields));
+  if (isSmolLm3(fields)) refuseUnrotated(fields, config.layers);
   switch (config.family) {
     case Family::Llama:
       config.attention_bias = config.output_bias = fields.flag("attention_bias", false);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/checked.h"
 #include "backend/formats/config_limits.h"
+#include "backend/formats/window.h"
 
 namespace interleave {
 namespace {
@@ -56,40 +58,126 @@ json writeOurs(const Placement& placement, const PlacementFacts&) {
           {"operators", std::move(operators)}};
 }
 
+std::string layerText(int layer) { return "layer " + std::to_string(layer); }
+
+bool slidesNatively(const PlacementFacts& facts, int layer) {
+  return facts.model != nullptr && facts.model->isSliding(layer);
+}
+
+/// The window that a layer of full or sliding attention has; none: it sees all, or holds neither.
+std::optional<LayerWindow> windowOf(const Placement& placement, const PlacementFacts& facts, int layer) {
+  const LayerWindow own{facts.window, facts.sinks};
+  switch (placement[layer]) {
+    case MixerKind::Full:
+      if (slidesNatively(facts, layer)) return LayerWindow{facts.model->window, 0};
+      return std::nullopt;
+    case MixerKind::SlidingWindow:
+      return facts.model != nullptr ? narrowest(*facts.model, layer, own) : own;
+    case MixerKind::Gdn:
+    case MixerKind::GdnWindow:
+      break;
+  }
+  return std::nullopt;
+}
+
+/// The window that all layers with one share; none: no layer has one. Usage error where a format with one number for it
+/// would have to say two, or one that is not known. `sinks_differ`: whether the first tokens make a difference there.
+std::optional<LayerWindow> sharedWindow(const Placement& placement, const PlacementFacts& facts,
+                                        const std::string& format, bool sinks_differ) {
+  std::optional<LayerWindow> shared;
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    const std::optional<LayerWindow> window = windowOf(placement, facts, layer);
+    if (!window) continue;
+    if (window->tokens <= 0) throw usageError(format, "names the window's length: the bank is needed (--bank)");
+    if (shared && (shared->tokens != window->tokens || (sinks_differ && shared->sinks != window->sinks))) {
+      throw usageError(format, "has one window for all layers: " + std::to_string(shared->tokens) + " tokens and " +
+                                   std::to_string(shared->sinks) + " sinks, but " + layerText(layer) + " has " +
+                                   std::to_string(window->tokens) + " and " + std::to_string(window->sinks) +
+                                   (placement[layer] == MixerKind::Full ? ", natively" : ""));
+    }
+    if (!shared) shared = window;
+  }
+  return shared;
+}
+
+/// Usage error where a layer that keeps the model's attention slides natively, and the format would make it full.
+void refuseNativeWindows(const Placement& placement, const PlacementFacts& facts, const std::string& format) {
+  for (const int layer : placement.kept()) {
+    if (!slidesNatively(facts, layer)) continue;
+    throw usageError(format, "cannot say that " + layerText(layer) + " slides natively, over " +
+                                 std::to_string(facts.model->window) + " tokens");
+  }
+}
+
 json writeLayerTypes(const Placement& placement, const PlacementFacts& facts) {
   using enum MixerKind;
-  allowOnly(placement, {Full, SlidingWindow, Gdn}, "hf-layer-types");
+  using Family = ModelConfig::Family;
+  constexpr const char* kFormat = "hf-layer-types";
+  allowOnly(placement, {Full, SlidingWindow, Gdn}, kFormat);
+  const std::optional<LayerWindow> shared = sharedWindow(placement, facts, kFormat, false);
   json types = json::array();
-  for (const MixerKind kind : placement.kinds()) {
-    types.push_back(kind == Full ? "full_attention" : kind == SlidingWindow ? "sliding_attention" : "linear_attention");
+  int first_sliding = placement.layers();
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    const bool slides = windowOf(placement, facts, layer).has_value();
+    if (slides && facts.model != nullptr && facts.model->family == Family::Gemma3 && !slidesNatively(facts, layer)) {
+      throw usageError(kFormat, "cannot say that " + layerText(layer) +
+                                    " slides and keeps its rotary base: Gemma ties another one to sliding layers");
+    }
+    if (slides) first_sliding = std::min(first_sliding, layer);
+    types.push_back(slides ? "sliding_attention" : placement[layer] == Gdn ? "linear_attention" : "full_attention");
   }
   json document{{"num_hidden_layers", placement.layers()}, {"layer_types", std::move(types)}};
-  if (facts.window > 0) document["sliding_window"] = facts.window;
+  if (shared) document["sliding_window"] = shared->tokens;
+  // Qwen's configuration has no window where these do not say so, whatever `layer_types` says.
+  const bool qwen =
+      facts.model == nullptr || facts.model->family == Family::Qwen2 || facts.model->family == Family::Qwen3;
+  if (qwen) {
+    document["use_sliding_window"] = shared.has_value();
+    document["max_window_layers"] = first_sliding;
+  }
   return document;
+}
+
+/// Why flash-linear-attention's own attention layer is not the model's; empty: it is.
+std::string whyNotFla(const ModelConfig& model) {
+  constexpr double kRounding = 1e-6;
+  if (model.heads * model.head_dim != model.hidden) {
+    return "heads of " + std::to_string(model.head_dim) + " (it divides the width by the heads)";
+  }
+  if (model.rope_scaling.kind != RopeScaling::Kind::None || !model.rope_factors.empty()) return "RoPE scaling";
+  if (model.qk_norm) return "norms of q and k";
+  if (model.sandwich_norms) return "norms after attention and MLP";
+  if (model.output_bias) return "a bias of the output projection";
+  if (model.mlp_bias) return "biases of the MLP";
+  const double scale = model.attention_scale * model.attention_scale * model.head_dim;
+  if (model.attention_scale != 0 && std::abs(scale - 1) > kRounding) return "scores that are not scaled by 1/√head_dim";
+  return {};
 }
 
 json writeFla(const Placement& placement, const PlacementFacts& facts) {
   using enum MixerKind;
   allowOnly(placement, {Full, SlidingWindow, Gdn}, "fla");
   const ModelConfig& model = modelOf(facts, "fla");
-  const auto spec = [&](MixerKind kind) {
-    return json{{"layers", layersOf(placement, kind)}, {"num_heads", model.heads},
-                {"num_kv_heads", model.kv_heads},      {"qkv_bias", model.attention_bias},
-                {"rope_theta", model.rope_theta},      {"window_size", nullptr}};
-  };
-  json full = spec(Full), sliding = spec(SlidingWindow), attention;
-  if (!sliding["layers"].empty()) {
-    if (facts.window <= 0) throw usageError("fla", "names the window's length: the bank is needed (--bank)");
-    sliding["window_size"] = facts.window;
+  if (const std::string reason = whyNotFla(model); !reason.empty()) throw usageError("fla", "cannot say " + reason);
+  const std::optional<LayerWindow> shared = sharedWindow(placement, facts, "fla", false);
+  std::vector<int> layers;
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    if (placement[layer] == Gdn) continue;
+    if (windowOf(placement, facts, layer).has_value() != shared.has_value()) {
+      throw usageError("fla", "has one window for all its attention layers, or none; " + layerText(layer) +
+                                  " sees all tokens, others do not");
+    }
+    layers.push_back(layer);
   }
-  if (sliding["layers"].empty()) {
-    attention = std::move(full);
-  } else if (full["layers"].empty()) {
-    attention = std::move(sliding);
-  } else {
-    attention = json::array({std::move(full), std::move(sliding)});
-  }
-  return {{"num_hidden_layers", placement.layers()}, {"attn", std::move(attention)}};
+  return {{"model_type", "gated_deltanet"},
+          {"num_hidden_layers", placement.layers()},
+          {"attn",
+           {{"layers", std::move(layers)},
+            {"num_heads", model.heads},
+            {"num_kv_heads", model.kv_heads},
+            {"qkv_bias", model.attention_bias},
+            {"rope_theta", model.rope_theta},
+            {"window_size", shared ? json(shared->tokens) : json()}}}};
 }
 
 json writeKlLs(const Placement& placement, const PlacementFacts&) {
@@ -107,13 +195,21 @@ json writeKlLs(const Placement& placement, const PlacementFacts&) {
 
 json writeSwaa(const Placement& placement, const PlacementFacts& facts) {
   allowOnly(placement, {MixerKind::Full, MixerKind::SlidingWindow}, "swaa");
-  json document{{"num_hidden_layers", placement.layers()}, {"non_sliding_layers", placement.kept()}};
-  if (facts.window > 0) document["sliding_window"] = facts.window;
-  return document;
+  const std::optional<LayerWindow> shared = sharedWindow(placement, facts, "swaa", true);
+  std::vector<int> full;
+  for (const int layer : placement.kept()) {
+    if (!windowOf(placement, facts, layer)) full.push_back(layer);
+  }
+  return {{"num_hidden_layers", placement.layers()},
+          {"sliding_window_size", shared ? json(shared->tokens) : json()},
+          {"keep_first", shared ? shared->sinks : 0},
+          {"force_fa_decode", false},
+          {"non_sliding_layers", std::move(full)}};
 }
 
 json writeKimi(const Placement& placement, const PlacementFacts& facts) {
   allowOnly(placement, {MixerKind::Full, MixerKind::Gdn}, "kimi");
+  refuseNativeWindows(placement, facts, "kimi");
   const ModelConfig& model = modelOf(facts, "kimi");
   return {{"num_hidden_layers", placement.layers()},
           {"linear_attn_config",
@@ -313,6 +409,18 @@ std::vector<std::string> placementFormats() {
   return names;
 }
 
+json provenanceWith(json told, const Placement& placement, const ModelConfig* model) {
+  if (told.is_null()) told = json::object();
+  json operators = json::array(), native = json::array();
+  for (int layer = 0; layer < placement.layers(); ++layer) {
+    operators.push_back(name(placement[layer]));
+    if (placement[layer] == MixerKind::Full && model != nullptr && model->isSliding(layer)) native.push_back(layer);
+  }
+  told["operators"] = std::move(operators);
+  if (!native.empty()) told[kNativeWindows] = std::move(native);
+  return told;
+}
+
 json placementDocument(const std::string& format, const Placement& placement, const PlacementFacts& facts,
                        const json& provenance) {
   const auto* entry = std::ranges::find(kFormats, format, &Format::name);
@@ -320,10 +428,9 @@ json placementDocument(const std::string& format, const Placement& placement, co
     throw usageError("--format", "unknown format \"" + format + "\"" + didYouMean(format, placementFormats()));
   }
   json document = entry->write(placement, facts);
-  json origin = provenance.is_null() ? json::object() : provenance;
-  origin["operators"] = json::array();
-  for (const MixerKind kind : placement.kinds()) origin["operators"].push_back(name(kind));
+  json origin = provenanceWith(provenance, placement, facts.model);
   if (facts.sinks > 0) origin["sliding_window_sinks"] = facts.sinks;
+  if (format != kFormats.front().name) origin["holds"] = kLayersOnly;
   document["provenance"] = std::move(origin);
   return document;
 }
@@ -355,9 +462,13 @@ bool leavesOpen(const Source& source, const Placement& told) {
     readings.push_back(readAny({source.document, source.file, source.layers, rest}));
   }
   if (readings[0].layers() != told.layers()) return false;
+  const json native = source.document.at("provenance").value(kNativeWindows, json::array());
   for (int layer = 0; layer < told.layers(); ++layer) {
+    // A layer that is kept and slides natively is written as the sliding layer it is.
+    const bool kept = told[layer] == MixerKind::Full && readings[0][layer] == MixerKind::SlidingWindow &&
+                      std::ranges::find(native, json(layer)) != native.end();
     const bool open = readings[0][layer] != readings[1][layer] || readings[0][layer] != readings[2][layer];
-    if (open ? told[layer] == MixerKind::Full : told[layer] != readings[0][layer]) return false;
+    if (!kept && (open ? told[layer] == MixerKind::Full : told[layer] != readings[0][layer])) return false;
   }
   return true;
 }

@@ -16,7 +16,7 @@ namespace interleave {
 ///
 ///   interleave       every operator, with provenance; what placementDocument() writes comes back exactly
 ///   hf-layer-types   Hugging Face `layer_types`: full, sliding and linear attention
-///   fla              flash-linear-attention `attn`: full attention, windows, and its own operator elsewhere
+///   fla              flash-linear-attention `attn`: full attention or windows, and its own operator elsewhere
 ///   kl-ls            `keep_full_attention_layers`: one other operator elsewhere, which the file does not name
 ///   swaa             `non_sliding_layers`: full attention, sliding window elsewhere
 ///   kimi             Kimi-Linear `linear_attn_config`, which counts layers from 1
@@ -24,12 +24,21 @@ std::vector<std::string> placementFormats();
 
 /// What some formats say beside the layers.
 struct PlacementFacts {
-  const ModelConfig* model = nullptr;  ///< fla and kimi name heads, and need it.
-  int window = 0;                      ///< Tokens that sliding-window layers see; 0: not known, and left out.
-  int sinks = 0;                       ///< First tokens they see as well; only provenance can tell.
+  const ModelConfig* model = nullptr;  ///< fla and kimi name heads, and need it; it tells which layers slide natively.
+  int window = 0;                      ///< Tokens that sliding-window layers see; 0: not known.
+  int sinks = 0;                       ///< First tokens they see as well.
 };
 
-/// The document to write. Usage error, with the reason, for an unknown format and for what it cannot express.
+/// What a document of a format holds and what not, in a few words: "layers only, no weights".
+inline constexpr const char* kLayersOnly = "layers only, no weights";
+
+/// In provenance: the layers that keep the model's own attention and slide there natively.
+inline constexpr const char* kNativeWindows = "native_windows";
+/// The provenance of a placement: what is told of it, its operators, and which layers slide natively.
+nlohmann::json provenanceWith(nlohmann::json told, const Placement& placement, const ModelConfig* model);
+
+/// The document to write. A layer that keeps the model's own attention is said as what it is: one that slides natively
+/// as sliding. Usage error, with the reason, for an unknown format and for what it cannot express.
 nlohmann::json placementDocument(const std::string& format, const Placement& placement, const PlacementFacts& facts,
                                  const nlohmann::json& provenance);
 

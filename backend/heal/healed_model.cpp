@@ -9,6 +9,7 @@
 #include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
 #include "backend/formats/bounded_json.h"
+#include "backend/heal/exported_folder.h"
 
 namespace interleave {
 namespace {
@@ -26,7 +27,7 @@ Placement placementIn(const nlohmann::json& card, const std::string& file) {
 }
 
 void placeWeights(const StoredHealed& stored, Model& model, Progress& progress) {
-  const SafetensorsFile& file = stored.weights();
+  const HybridWeights& file = stored.weights();
   const ModelOptions& options = model.options();
   const at::ScalarType wide = options.precision == at::kDouble ? at::kDouble : at::kFloat;
   std::size_t known = 0;
@@ -34,9 +35,9 @@ void placeWeights(const StoredHealed& stored, Model& model, Progress& progress) 
     if (!file.has(slot.name)) continue;
     progress.throwIfStopped();
     ++known;
-    const at::Tensor values = readTensor(file, slot.name);
+    const at::Tensor values = file.read(slot.name);
     if (values.sizes() != slot.into->sizes()) {
-      throw badInput(file.path().string(), slot.name, "has another shape than the model's");
+      throw badInput(file.folder().string(), slot.name, "has another shape than the model's");
     }
     *slot.into = values.to(model.device(), slot.norm ? wide : options.precision);
   }
@@ -48,7 +49,7 @@ void placeWeights(const StoredHealed& stored, Model& model, Progress& progress) 
     }
   }
   if (known != file.names().size()) {
-    throw badInput(file.path().string(), {}, "it holds a tensor that the model does not have");
+    throw badInput(file.folder().string(), {}, "it holds a tensor that the model does not have");
   }
 }
 
@@ -92,20 +93,26 @@ Placement healedPlacement(const std::filesystem::path& dir, int layers) {
   return placement;
 }
 
-StoredHealed::StoredHealed(std::filesystem::path dir, nlohmann::json card)
-    : dir_(std::move(dir)),
-      card_(std::move(card)),
-      placement_(placementIn(card_, (dir_ / kHealedCard).string())),
-      weights_(SafetensorsFile::open(dir_ / kHealedWeights)) {
-  Settings recipe(bankSettings());
-  recipe.merge(card_.at("bank_settings"), (dir_ / kHealedCard).string());
-  windows_ = operatorWindows(recipe);
-}
+StoredHealed::StoredHealed(Placement placement, const OperatorWindows& windows, HybridWeights weights,
+                           nlohmann::json origin, bool exported)
+    : origin_(std::move(origin)),
+      placement_(std::move(placement)),
+      windows_(windows),
+      weights_(std::move(weights)),
+      exported_(exported) {}
 
 StoredHealed StoredHealed::open(const std::filesystem::path& dir, const ModelConfig& config,
                                 const std::string& fingerprint) {
   const std::string file = (dir / kHealedCard).string();
-  nlohmann::json card = readHealedCard(dir);
+  if (!std::filesystem::exists(file) && isExportedFolder(dir)) {
+    ExportedFolder folder = ExportedFolder::open(dir, config, fingerprint);
+    return {std::move(folder.placement),
+            folder.windows,
+            std::move(folder.weights),
+            {{"folder", dir.string()}, {"provenance", std::move(folder.provenance)}},
+            true};
+  }
+  const nlohmann::json card = readHealedCard(dir);
   const auto made_for = card.at("key").at("model").get<std::string>();
   if (made_for != fingerprint) {
     throw badInput(file, "key.model",
@@ -115,18 +122,22 @@ StoredHealed StoredHealed::open(const std::filesystem::path& dir, const ModelCon
   if (!card.at("complete").get<bool>()) {
     throw badInput(file, "complete", "this heal was stopped; `heal --resume` goes on with it");
   }
-  StoredHealed stored(dir, std::move(card));
-  if (stored.placement_.layers() != config.layers) {
+  Placement placement = placementIn(card, file);
+  if (placement.layers() != config.layers) {
     throw badInput(
         file, "placement",
-        "it has " + std::to_string(stored.placement_.layers()) + " layers, the model " + std::to_string(config.layers));
+        "it has " + std::to_string(placement.layers()) + " layers, the model " + std::to_string(config.layers));
   }
-  return stored;
+  Settings recipe(bankSettings());
+  recipe.merge(card.at("bank_settings"), file);
+  HybridWeights weights(dir);
+  weights.placeAll(weights.add(SafetensorsFile::open(dir / kHealedWeights)));
+  return {std::move(placement), operatorWindows(recipe), std::move(weights), card.at("key"), false};
 }
 
 void StoredHealed::checkPlacement(const Placement& placement) const {
   if (placement == placement_) return;
-  throw usageError("placement", "the weights in " + dir_.string() + " were healed for " + placement_.line() +
+  throw usageError("placement", "the weights in " + weights_.folder().string() + " are for " + placement_.line() +
                                     ", not for " + placement.line());
 }
 
@@ -136,13 +147,28 @@ std::unique_ptr<SoftmaxAttention> untrainedMixer(const std::shared_ptr<const Mod
   return SoftmaxAttention::slidingWindow(model, layer, windows.sliding.tokens, windows.sliding.sinks);
 }
 
+namespace {
+
+/// One layer's candidate out of the weights.
+std::unique_ptr<GatedDeltaNet> candidateOf(const HybridWeights& weights, const std::shared_ptr<const Model>& model,
+                                           int layer, MixerKind kind, const Window& window) {
+  GdnParameters values;
+  for (const auto& [label, into] : values.slots()) {
+    const std::string name = StoredBank::tensorName(layer, label);
+    if (weights.has(name)) *into = weights.read(name).to(model->device());
+  }
+  return GatedDeltaNet::withParameters(model, layer, kind, window, std::move(values), weights.folder().string());
+}
+
+}  // namespace
+
 HealedModel::HealedModel(StoredHealed stored, const std::shared_ptr<const Model>& teacher, Progress& progress)
     : stored_(std::move(stored)), model_(std::make_shared<Model>(*teacher)) {
   placeWeights(stored_, *model_, progress);
   for (int layer = 0; layer < stored_.placement().layers(); ++layer) {
     const MixerKind kind = stored_.placement()[layer];
     if (isTrained(kind)) {
-      mixers_.push_back(readCandidate(stored_.weights(), model_, layer, kind, stored_.windows().gdn));
+      mixers_.push_back(candidateOf(stored_.weights(), model_, layer, kind, stored_.windows().gdn));
     } else {
       mixers_.push_back(untrainedMixer(model_, layer, kind, stored_.windows()));
     }

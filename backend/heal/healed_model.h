@@ -11,7 +11,7 @@
 #include "backend/candidates/bank.h"
 #include "backend/core/placement.h"
 #include "backend/core/progress.h"
-#include "backend/formats/safetensors.h"
+#include "backend/heal/hybrid_weights.h"
 #include "backend/model/decoder.h"
 
 namespace interleave {
@@ -26,32 +26,35 @@ Placement healedPlacement(const std::filesystem::path& dir, int layers);
 /// What stands before the folder where a placement is named: "healed:DIR".
 inline constexpr std::string_view kHealedPrefix = "healed:";
 
-/// A finished heal as it lies on disk: the card, and the weights that healing changed, in fp32. Those of the model go
-/// by their Hugging Face names, those of a Gated DeltaNet by StoredBank::tensorName(). With the model they are the
-/// whole hybrid: no bank is needed. Safe to read from any thread.
+/// Weights that were trained as a hybrid, as they lie on disk: a finished heal (its card, and what healing changed, in
+/// fp32), or a folder that was exported (ExportedFolder: all of the hybrid's weights, trained elsewhere or not). With
+/// the model they are the whole hybrid: no bank is needed. Safe to read from any thread.
 class StoredHealed {
  public:
   /// Checks that it is finished and was made for the model with this fingerprint. BadInput names both models otherwise.
   static StoredHealed open(const std::filesystem::path& dir, const ModelConfig& config, const std::string& fingerprint);
 
-  const nlohmann::json& card() const { return card_; }
+  /// What the weights are a function of: a heal's key, or an export's folder and provenance.
+  const nlohmann::json& origin() const { return origin_; }
+  bool isExport() const { return exported_; }
   const Placement& placement() const { return placement_; }
   const OperatorWindows& windows() const { return windows_; }
-  const SafetensorsFile& weights() const { return weights_; }
+  const HybridWeights& weights() const { return weights_; }
   /// Usage error where `placement` is another than the one healed.
   void checkPlacement(const Placement& placement) const;
 
  private:
-  StoredHealed(std::filesystem::path dir, nlohmann::json card);
+  StoredHealed(Placement placement, const OperatorWindows& windows, HybridWeights weights, nlohmann::json origin,
+               bool exported);
 
-  std::filesystem::path dir_;
-  nlohmann::json card_;
+  nlohmann::json origin_;
   Placement placement_;
   OperatorWindows windows_;
-  SafetensorsFile weights_;
+  HybridWeights weights_;
+  bool exported_;
 };
 
-/// The hybrid of a finished heal, ready to run. Immutable; any thread may use it.
+/// The hybrid of a finished heal or of an exported folder, ready to run. Immutable; any thread may use it.
 class HealedModel {
  public:
   /// The teacher's weights, shared, with the healed ones in their place. BadInput as above, and for a tensor that the

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backend/formats/window.h"
+
 namespace interleave {
 namespace {
 
@@ -20,8 +22,8 @@ MixerCost softmaxOver(const ModelConfig& config, std::int64_t visible) {
 }  // namespace
 
 Window windowIn(const ModelConfig& config, int layer, const Window& window) {
-  const bool native = config.isSliding(layer) && window.tokens > config.window - window.sinks;
-  return native ? Window{config.window, 0} : window;
+  const LayerWindow narrow = narrowest(config, layer, {window.tokens, window.sinks});
+  return {narrow.tokens, narrow.sinks};
 }
 
 MixerCost mixerCost(MixerKind kind, const ModelConfig& config, int layer, const OperatorWindows& windows,

@@ -7,6 +7,7 @@
 #include "backend/engine/input_checks.h"
 #include "backend/engine/machine.h"
 #include "backend/formats/atomic_file.h"
+#include "backend/formats/bounded_json.h"
 #include "backend/formats/placement_io.h"
 #include "backend/formats/published.h"
 #include "cli/commands/commands.h"
@@ -18,7 +19,7 @@ namespace interleave::cli {
 namespace {
 
 struct ExchangeOptions {
-  std::string store, placement, format, out, model, bank, file;
+  std::string store, placement, format, out, model, bank, file, dtype;
   RunId run = 0;
   int layers = 0;
   std::optional<std::string> budget, rest;
@@ -33,8 +34,8 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// A placement where no model is at hand: a file's, or a published one, which both say how many layers it has.
 Placement placementAlone(const std::string& text, int layers, MixerKind rest) {
-  return text.starts_with(kPublishedPrefix) ? publishedPlacement(text, layers, rest)
-                                            : importPlacement(text, layers, rest);
+  if (text.starts_with(kPublishedPrefix)) return publishedPlacement(text, layers, rest);
+  return weightsFolder(text).empty() ? importPlacement(text, layers, rest) : placementFrom(text, layers, rest);
 }
 
 /// A run's placement: what a search found, or what a heal is of, with its weights.
@@ -95,11 +96,16 @@ void fillFromFile(const ExchangeOptions& options, Workbench::ExportRequest& requ
   request.provenance["source"] = options.placement;
 }
 
+/// The lists of layers go with a model's weights; the whole hybrid has its own.
+bool holdsWeights(const ExchangeOptions& options) {
+  return options.format.starts_with("hf:") || options.format == "hf";
+}
+
 void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   Workbench::ExportRequest request;
   request.model = options.model;
   request.out = options.out;
-  request.format = options.format;
+  request.format = options.dtype.empty() ? options.format : options.format + ":" + options.dtype;
   if (options.run != 0) {
     if (options.store.empty()) throw usageError("--run", "names a run of a store: --store is needed");
     if (!options.changes.empty() || options.rest || options.layers != 0) {
@@ -125,8 +131,18 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
       terminal.log(LogEvent::Level::Warning, std::string("the export is not noted in the store: ") + problem.what());
     }
   }
-  terminal.print({{"format", options.format}, {"out", options.out}, {"files", files}},
-                 options.out + ": " + joined(files));
+  const bool weights = holdsWeights(options);
+  nlohmann::json told{{"format", options.format}, {"out", options.out}, {"files", files}, {"weights", weights}};
+  std::string note = weights ? std::string() : std::string(" (") + kLayersOnly + ")";
+  if (weights) {
+    const nlohmann::json manifest = readJson(std::filesystem::path(options.out) / "provenance.json");
+    told["dtype"] = manifest.at("dtype");
+    note = " (" + manifest.at("dtype").get<std::string>() + ")";
+    if (const nlohmann::json& reason = manifest.at("dtype_reason"); reason.is_string()) {
+      terminal.log(LogEvent::Level::Info, manifest.at("dtype").get<std::string>() + ": " + reason.get<std::string>());
+    }
+  }
+  terminal.print(told, options.out + ": " + joined(files) + note);
 }
 
 void import(const ExchangeOptions& options, Terminal& terminal) {
@@ -161,17 +177,24 @@ void declareExchange(CLI::App& app, Terminal& terminal) {
   };
 
   CLI::App* command = app.add_subcommand("export", "Write a placement, or the whole hybrid, for other programs");
-  CLI::Option* placement =
-      command->add_option("--placement", options->placement, "A placement's file, or published:NAME[:K]");
+  CLI::Option* placement = command->add_option("--placement", options->placement,
+                                               "A placement's file, published:NAME[:K], healed:DIR or hybrid:DIR");
   CLI::Option* run = command->add_option("--run", options->run, "A run of the store")->check(CLI::PositiveNumber);
   run->excludes(placement);
   command->add_option("--store", options->store, "The store's file");
   command->add_option("--budget", options->budget, "Which of the run's budgets; the one it was asked for");
   command->add_option("--format", options->format, "What to write")->required()->check(CLI::IsMember(exportFormats()));
   command->add_option("--out", options->out, "The folder to write into")->required();
+  command
+      ->add_option("--dtype", options->dtype,
+                   "The one type of hf's weights; source: the model's. Without it that which they come in, or fp32")
+      ->check(CLI::IsMember({"source", "bf16", "fp16", "fp32"}));
   addShared(command);
   addRecipeOption(*command, options->changes);
   command->callback([options, &terminal] {
+    if (!options->dtype.empty() && options->format != "hf") {
+      throw usageError("--dtype", "is of weights: it goes with --format hf");
+    }
     if (options->run == 0 && options->placement.empty()) throw usageError("export", "--run or --placement is needed");
     exportTo(*options, terminal);
   });

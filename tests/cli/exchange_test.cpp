@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/backend/support/tiny_model.h"
 #include "tests/cli/command.h"
 
 namespace interleave::testing {
@@ -36,16 +37,79 @@ TEST_F(Exchange, EveryListComesBack) {
                                      {"swaa", "swa"},
                                      {"kimi", "gdn"}}) {
     const std::string source = placement(std::string(format) + ".json", rest), out = folder_ / format;
+    // fla's heads divide the width; the model's other than that one's do not.
+    const bool fla = std::string(format) == "fla";
+    const std::string model =
+        fla ? writeTinyModel(folder_ / "fla.model", tinyConfig("llama", {{"head_dim", 6}, {"num_hidden_layers", 4}}))
+            : std::filesystem::path(model_);
     const CommandResult written =
-        run({"export", "--placement", source, "--format", format, "--out", out, "--model", model_, "--json"});
+        run({"export", "--placement", source, "--format", format, "--out", out, "--model", model, "--json"});
     ASSERT_EQ(written.code, 0) << written.log;
+    EXPECT_EQ(written.json().at("weights"), false);
     const std::string file = std::filesystem::path(out) / written.json().at("files").at(0).get<std::string>();
-    const CommandResult back = run({"import", file, "--model", model_, "--operator", rest, "--json"});
+    const CommandResult back = run({"import", file, "--model", model, "--operator", rest, "--json"});
     ASSERT_EQ(back.code, 0) << back.log;
     EXPECT_EQ(back.json().at("kept_layers"), nlohmann::json({1, 3})) << format;
     EXPECT_EQ(back.json().at("operators").at(0), rest) << format;
     EXPECT_TRUE(nlohmann::json::parse(readText(file)).contains("provenance")) << format;
   }
+}
+
+TEST_F(Exchange, AListSaysThatItHoldsNoWeights) {
+  const std::string source = placement("p.json", "swa");
+  const CommandResult list =
+      run({"export", "--placement", source, "--format", "swaa", "--out", folder_ / "list", "--model", model_});
+  ASSERT_EQ(list.code, 0) << list.log;
+  EXPECT_THAT(list.out, HasSubstr("layers only, no weights"));
+  const CommandResult typed = run({"export", "--placement", source, "--format", "swaa", "--out", folder_ / "typed",
+                                   "--model", model_, "--dtype", "bf16"});
+  EXPECT_EQ(typed.code, 2);
+  EXPECT_THAT(typed.log, HasSubstr("--format hf"));
+}
+
+TEST_F(Exchange, AnExportedFolderIsJudgedAndGoesOnAsAPlacement) {
+  const std::string source = placement("p.json", "swa"), out = folder_ / "hybrid";
+  const CommandResult written = run({"export", "--placement", source, "--format", "hf", "--dtype", "fp32", "--out", out,
+                                     "--model", model_, "--json"});
+  ASSERT_EQ(written.code, 0) << written.log;
+  EXPECT_EQ(written.json().at("dtype"), "float32");
+  EXPECT_EQ(written.json().at("weights"), true);
+  const auto judged = [&](const std::string& name) {
+    return run({"evaluate", model_, "--placement", name, "--tasks", "kl", "--tokens", "256", "--sequence", "128",
+                "--precision", "fp32", "--json"});
+  };
+  const CommandResult folder = judged("hybrid:" + out), file = judged(source);
+  ASSERT_EQ(folder.code, 0) << folder.log;
+  const double kl = folder.json().at("tasks").at("kl").at("value");
+  EXPECT_GT(kl, 0);
+  EXPECT_NEAR(kl, file.json().at("tasks").at("kl").at("value").get<double>(), 1e-9);
+
+  // Other weights there are what is judged, and exported again.
+  const std::string weights = folder_ / "hybrid" / "model.safetensors";
+  std::string bytes = readText(weights);
+  for (std::size_t end = bytes.size(); end > bytes.size() - 20000; end -= 4) bytes[end - 1] ^= char(0x80);  // signs
+  writeText(weights, bytes);
+  const CommandResult changed = judged("hybrid:" + out);
+  ASSERT_EQ(changed.code, 0) << changed.log;
+  EXPECT_GT(changed.json().at("tasks").at("kl").at("value").get<double>(), kl + 0.01);
+  const std::string again = folder_ / "again";
+  const CommandResult exported =
+      run({"export", "--placement", "hybrid:" + out, "--format", "hf", "--out", again, "--model", model_});
+  ASSERT_EQ(exported.code, 0) << exported.log;
+  EXPECT_EQ(judged("hybrid:" + again).json().at("tasks").at("kl").at("value"),
+            changed.json().at("tasks").at("kl").at("value"));
+  const std::string prompts = writeText(folder_ / "prompts.json", R"(["abc"])");
+  const auto generated = [&](const std::string& name) {
+    return run({"generate", model_, "--prompts", prompts, "--placement", name, "--most", "8", "--json"});
+  };
+  EXPECT_EQ(generated("hybrid:" + again).out, generated("hybrid:" + out).out);
+  EXPECT_EQ(generated("hybrid:" + out).code, 0);
+
+  const CommandResult as_model = run({"model", "info", out});
+  EXPECT_EQ(as_model.code, 3);
+  EXPECT_THAT(as_model.log, HasSubstr("hybrid:FOLDER"));
+  EXPECT_EQ(run({"import", "hybrid:" + out, "--json"}).json().at("kept_layers"), nlohmann::json({1, 3}));
+  EXPECT_EQ(judged("hybrid:" + model_ + "/none").code, 3);
 }
 
 TEST_F(Exchange, WhatAFormatCannotSayIsRefusedAndNothingWritten) {

@@ -26,6 +26,27 @@ json of(const std::string& type, const json& patch = json::object()) {
 
 ModelConfig read(const json& config) { return configFromHuggingFace(config, "config.json"); }
 
+TEST(ModelConfig, SmolLm3IsALlamaWhoseLayersMaySlide) {
+  const json two{{"no_rope_layers", {1, 1}},
+                 {"num_hidden_layers", 2},
+                 {"use_sliding_window", true},
+                 {"sliding_window", 7},
+                 {"layer_types", {"full_attention", "sliding_attention"}}};
+  const json config = of("smollm3", two);
+  const ModelConfig read_back = read(config);
+  EXPECT_EQ(read_back.family, ModelConfig::Family::Llama);
+  EXPECT_EQ(read_back.window, 7);
+  EXPECT_EQ(read_back.native_sliding, (std::vector{false, true}));
+
+  const std::vector<double> factors(static_cast<std::size_t>(read_back.head_dim / 2), 1.5);
+  const json own{{"rope_type", "longrope"},
+                 {"factor", 1.0},
+                 {"attention_factor", 1.0},
+                 {"short_factor", factors},
+                 {"long_factor", factors}};
+  EXPECT_EQ(read(changed(config, {{"rope_scaling", own}})).rope_factors, std::vector<float>(factors.size(), 1.5F));
+}
+
 struct RefusedCase {
   const char* name;
   json config;
@@ -70,6 +91,19 @@ std::vector<RefusedCase> refusedCases() {
        of("gemma3_text", {{"use_bidirectional_attention", true}}),
        {"use_bidirectional_attention", "not supported"}},
       {"RopeUnknown", rope({{"rope_type", "longrope"}}), {"rope_type", "'longrope' is not supported"}},
+      {"RopeTwoFactors",
+       rope({{"rope_type", "longrope"}, {"attention_factor", 1}, {"short_factor", {1, 2}}, {"long_factor", {2, 2}}}),
+       {"rope_type", "equal at all lengths"}},
+      {"RopeFewFactors",
+       rope({{"rope_type", "longrope"}, {"attention_factor", 1}, {"short_factor", {1}}, {"long_factor", {1}}}),
+       {"rope_scaling.long_factor", "numbers"}},
+      {"SmolLm3WithoutRotaryLayers", of("smollm3"), {"no_rope_layers", "without a rotary embedding"}},
+      {"SmolLm3ThatDoesNotSlide",
+       of("smollm3", {{"no_rope_layers", {1, 1}},
+                      {"num_hidden_layers", 2},
+                      {"layer_types", {"full_attention", "sliding_attention"}}}),
+       {"layer_types", "use_sliding_window is off"}},
+      {"ExportedHybrid", of("interleave_hybrid"), {"model_type", "hybrid:FOLDER"}},
       {"RopeDynamic", rope({{"type", "dynamic"}, {"factor", 2.0}}), {"'dynamic' is not supported"}},
       {"RopeNoFactor", rope({{"rope_type", "linear"}}), {"rope_scaling.factor", "is missing"}},
       {"RopeZeroFactor", rope({{"rope_type", "linear"}, {"factor", 0}}), {"rope_scaling.factor", "is 0"}},

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "backend/core/error.h"
 
@@ -20,6 +21,7 @@ using testing::HasSubstr;
 ModelConfig smallModel() {
   ModelConfig config;
   config.layers = 6;
+  config.hidden = 576;
   config.heads = 9;
   config.kv_heads = 3;
   config.head_dim = 64;
@@ -59,6 +61,7 @@ class PlacementIo : public testing::Test {
   const Placement gdn_{{Gdn, Full, Gdn, Gdn, Full, Gdn}};
   const Placement sliding_{{SlidingWindow, Full, SlidingWindow, SlidingWindow, Full, SlidingWindow}};
   const Placement mixed_{{Gdn, Full, SlidingWindow, Gdn, Full, Gdn}};
+  const Placement windows_{{Gdn, SlidingWindow, Gdn, Gdn, SlidingWindow, Gdn}};
   const Placement window_{{GdnWindow, Full, GdnWindow, GdnWindow, Full, GdnWindow}};
 };
 
@@ -75,10 +78,11 @@ TEST_F(PlacementIo, EveryFormatComesBackWhereItCanSayAll) {
   for (const char* format : {"hf-layer-types", "fla", "kimi", "kl-ls"}) {
     EXPECT_EQ(read(write(format, gdn_)), gdn_) << format;
   }
-  for (const char* format : {"hf-layer-types", "fla", "swaa"}) {
+  for (const char* format : {"hf-layer-types", "swaa"}) {
     EXPECT_EQ(read(write(format, sliding_)), sliding_) << format;
   }
-  for (const char* format : {"hf-layer-types", "fla"}) EXPECT_EQ(read(write(format, mixed_)), mixed_) << format;
+  EXPECT_EQ(read(write("hf-layer-types", mixed_)), mixed_);
+  EXPECT_EQ(read(write("fla", windows_)), windows_);
   EXPECT_EQ(read(write("kl-ls", window_), 6, GdnWindow), window_);
 }
 
@@ -112,7 +116,8 @@ TEST_F(PlacementIo, WritesWhatTheOthersRead) {
   EXPECT_EQ(fla.at("qkv_bias"), false);
   EXPECT_EQ(fla.at("rope_theta"), 100000.0);
   EXPECT_TRUE(fla.at("window_size").is_null());
-  EXPECT_EQ(write("fla", mixed_).at("attn").at(1).at("window_size"), 64);
+  EXPECT_EQ(write("fla", gdn_).at("model_type"), "gated_deltanet");
+  EXPECT_EQ(write("fla", windows_).at("attn").at("window_size"), 64);
 
   const json kimi = write("kimi", gdn_).at("linear_attn_config");
   EXPECT_EQ(kimi.at("full_attn_layers"), json({2, 5}));
@@ -120,7 +125,110 @@ TEST_F(PlacementIo, WritesWhatTheOthersRead) {
   EXPECT_EQ(kimi.at("head_dim"), 64);
 
   EXPECT_EQ(write("kl-ls", gdn_).at("keep_full_attention_layers"), json({1, 4}));
-  EXPECT_EQ(write("swaa", sliding_).at("non_sliding_layers"), json({1, 4}));
+  const json swaa = write("swaa", sliding_);
+  EXPECT_EQ(swaa.at("non_sliding_layers"), json({1, 4}));
+  EXPECT_EQ(swaa.at("sliding_window_size"), 64);
+  EXPECT_EQ(swaa.at("keep_first"), 4);
+  for (const char* format : {"hf-layer-types", "fla", "kl-ls", "kimi"}) {
+    EXPECT_EQ(write(format, gdn_).at("provenance").at("holds"), "layers only, no weights") << format;
+  }
+}
+
+TEST_F(PlacementIo, QwenIsToldThatItsLayersSlide) {
+  const auto layerTypes = [](ModelConfig::Family family, const Placement& placement) {
+    ModelConfig model = smallModel();
+    model.family = family;
+    return placementDocument("hf-layer-types", placement, {.model = &model, .window = 64}, {});
+  };
+  for (const auto family : {ModelConfig::Family::Qwen2, ModelConfig::Family::Qwen3}) {
+    const json slides = layerTypes(family, mixed_), full = layerTypes(family, gdn_);
+    EXPECT_EQ(slides.at("use_sliding_window"), true);
+    EXPECT_EQ(slides.at("max_window_layers"), 2) << "the first that slides";
+    EXPECT_EQ(full.at("use_sliding_window"), false);
+    EXPECT_EQ(full.at("max_window_layers"), 6);
+  }
+  EXPECT_FALSE(layerTypes(ModelConfig::Family::Llama, mixed_).contains("use_sliding_window"));
+}
+
+/// A model whose layers slide natively, but for the third and the sixth.
+ModelConfig slidingModel(ModelConfig::Family family) {
+  ModelConfig config = smallModel();
+  config.family = family;
+  config.window = 32;
+  config.native_sliding = {true, true, false, true, true, false};
+  return config;
+}
+
+TEST_F(PlacementIo, LayersThatSlideNativelyAreSaidAsSliding) {
+  const ModelConfig model = slidingModel(ModelConfig::Family::Gemma3);
+  const Placement all(6, Full);
+  // The bank's window is wider than the native one, which therefore counts there.
+  const Placement some{{SlidingWindow, Full, Full, Full, Full, Full}};
+  for (const Placement& placement : {all, some}) {
+    const PlacementFacts facts{.model = &model, .window = 64, .sinks = 4};
+    const json types = placementDocument("hf-layer-types", placement, facts, {});
+    const std::string full = "full_attention", slides = "sliding_attention";
+    EXPECT_EQ(types.at("layer_types"), json({slides, slides, full, slides, slides, full}));
+    EXPECT_EQ(types.at("sliding_window"), 32);
+    const json swaa = placementDocument("swaa", placement, facts, {});
+    EXPECT_EQ(swaa.at("non_sliding_layers"), json({2, 5}));
+    EXPECT_EQ(swaa.at("sliding_window_size"), 32);
+    EXPECT_EQ(swaa.at("keep_first"), 0);
+    EXPECT_EQ(read(types), placement) << "as it was kept, not as sliding windows";
+    EXPECT_EQ(read(swaa), placement);
+  }
+  json changed = placementDocument("swaa", all, {.model = &model}, {});
+  changed["non_sliding_layers"] = {2};
+  EXPECT_EQ(read(changed)[5], SlidingWindow) << "by hand: the list counts";
+}
+
+TEST_F(PlacementIo, WindowsThatAFormatCannotSayAreRefused) {
+  const auto refusal = [](const char* format, const ModelConfig& model, const Placement& placement, int window,
+                          int sinks) -> std::string {
+    try {
+      placementDocument(format, placement, {.model = &model, .window = window, .sinks = sinks}, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Usage);
+      return error.what();
+    }
+    return "accepted";
+  };
+  const ModelConfig mistral = slidingModel(ModelConfig::Family::Mistral),
+                    gemma = slidingModel(ModelConfig::Family::Gemma3);
+  const Placement mixed{{Full, Full, SlidingWindow, Full, Full, Full}};
+  for (const char* format : {"hf-layer-types", "swaa", "fla"}) {
+    EXPECT_THAT(refusal(format, mistral, mixed, 16, 0), AllOf(HasSubstr("layer 2"), HasSubstr("32"), HasSubstr("16")))
+        << "two widths";
+  }
+  EXPECT_THAT(refusal("swaa", mistral, mixed, 32, 4), HasSubstr("has 32 and 4"));
+  EXPECT_THAT(refusal("swaa", mistral, mixed, 32, 0), "accepted");
+  EXPECT_THAT(refusal("hf-layer-types", gemma, mixed, 32, 0), AllOf(HasSubstr("layer 2"), HasSubstr("rotary base")));
+  EXPECT_THAT(refusal("hf-layer-types", mistral, mixed, 32, 0), "accepted");
+  const Placement natively{{Full, Gdn, Gdn, Gdn, Gdn, Gdn}};
+  EXPECT_THAT(refusal("kimi", mistral, natively, 0, 0), AllOf(HasSubstr("layer 0"), HasSubstr("32 tokens")));
+  EXPECT_THAT(refusal("fla", mistral, natively, 0, 0), "accepted") << "its attention may have a window";
+}
+
+TEST_F(PlacementIo, FlaRefusesAttentionThatItsLayerCannotCompute) {
+  const auto refusal = [this](const std::function<void(ModelConfig&)>& change, const Placement& placement) {
+    ModelConfig model = smallModel();
+    change(model);
+    try {
+      placementDocument("fla", placement, {.model = &model, .window = 64}, {});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(refusal([](ModelConfig&) {}, gdn_), "accepted");
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.head_dim = 128; }, gdn_), HasSubstr("heads of 128"));
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.rope_scaling.kind = RopeScaling::Kind::Yarn; }, gdn_),
+              HasSubstr("RoPE scaling"));
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.rope_factors = {1, 2}; }, gdn_), HasSubstr("RoPE scaling"));
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.qk_norm = true; }, gdn_), HasSubstr("norms of q and k"));
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.output_bias = true; }, gdn_), HasSubstr("output projection"));
+  EXPECT_THAT(refusal([](ModelConfig& model) { model.attention_scale = 1; }, gdn_), HasSubstr("scaled"));
+  EXPECT_THAT(refusal([](ModelConfig&) {}, mixed_), AllOf(HasSubstr("one window"), HasSubstr("layer")));
 }
 
 TEST_F(PlacementIo, RefusesWhatAFormatCannotSay) {
@@ -135,7 +243,10 @@ TEST_F(PlacementIo, RefusesWhatAFormatCannotSay) {
   for (const char* format : {"fla", "kimi"}) {
     EXPECT_THROW(placementDocument(format, gdn_, {}, {}), Error) << format << " without a model";
   }
-  EXPECT_THROW(placementDocument("fla", sliding_, {.model = &model_}, {}), Error) << "without the window's length";
+  for (const char* format : {"fla", "hf-layer-types", "swaa"}) {
+    EXPECT_THROW(placementDocument(format, windows_, {.model = &model_}, {}), Error)
+        << format << " without the window's length";
+  }
 }
 
 TEST_F(PlacementIo, NamesWhatIsWrongInOurs) {

@@ -9,6 +9,7 @@
 #include "backend/candidates/bank.h"
 #include "backend/core/error.h"
 #include "backend/engine/torch/hf_export.h"
+#include "backend/engine/torch/hf_weights.h"
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
@@ -17,7 +18,7 @@
 namespace interleave {
 namespace {
 
-constexpr const char* kHuggingFace = "hf";
+constexpr std::string_view kHuggingFace = "hf", kTyped = "hf:";  ///< The latter with one of hfTypeNames().
 
 /// The windows of the bank's recipe, or of the one that is given where there is no bank. The folder alone is enough.
 std::optional<OperatorWindows> windowsOf(const Workbench::Candidates& candidates) {
@@ -37,9 +38,10 @@ std::vector<std::string> exportList(const Workbench::ExportRequest& request, con
                                     nlohmann::json provenance) {
   PlacementFacts facts;
   if (model) facts.model = &model->config();
-  if (const std::optional<OperatorWindows> windows = windowsOf(request.candidates)) {
-    facts.window = static_cast<int>(windows->sliding.tokens);
-    facts.sinks = static_cast<int>(windows->sliding.sinks);
+  const Window sliding = windowsOf(request.candidates).value_or(OperatorWindows{}).sliding;
+  if (std::ranges::find(request.placement.kinds(), MixerKind::SlidingWindow) != request.placement.kinds().end()) {
+    facts.window = static_cast<int>(sliding.tokens);
+    facts.sinks = static_cast<int>(sliding.sinks);
   }
   const nlohmann::json document = placementDocument(request.format, request.placement, facts, provenance);
   std::error_code problem;
@@ -53,8 +55,9 @@ std::vector<std::string> exportList(const Workbench::ExportRequest& request, con
 }  // namespace
 
 std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Progress& progress) {
-  const bool folder = request.format == kHuggingFace;
-  if (folder && request.model.empty()) throw usageError(kHuggingFace, "writes weights: the model is needed (--model)");
+  const bool folder = request.format == kHuggingFace || request.format.starts_with(kTyped);
+  if (folder && request.model.empty())
+    throw usageError(std::string(kHuggingFace), "writes weights: the model is needed (--model)");
   std::optional<ModelFiles> model;
   nlohmann::json provenance = request.provenance.is_null() ? nlohmann::json::object() : request.provenance;
   if (!request.model.empty()) {
@@ -73,7 +76,7 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
   if (!request.candidates.healed.empty()) {
     healed = StoredHealed::open(request.candidates.healed, model->config(), model->fingerprint());
     healed->checkPlacement(request.placement);
-    provenance["healed"] = healed->card().at("key");
+    provenance[healed->isExport() ? "hybrid" : "healed"] = healed->origin();
   }
   if (bank && !healed) provenance["bank"] = bank->card().at("key");
   return exportHuggingFace(
@@ -82,13 +85,15 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
        .windows = healed ? healed->windows() : windowsOf(request.candidates).value_or(OperatorWindows{}),
        .healed = healed ? &*healed : nullptr,
        .placement = request.placement,
-       .provenance = std::move(provenance)},
+       .provenance = std::move(provenance),
+       .dtype = request.format.starts_with(kTyped) ? request.format.substr(kTyped.size()) : std::string()},
       request.out, progress);
 }
 
 std::vector<std::string> exportFormats() {
   std::vector<std::string> formats = placementFormats();
   formats.emplace_back(kHuggingFace);
+  for (const std::string& type : hfTypeNames()) formats.push_back(std::string(kTyped) + type);
   return formats;
 }
 

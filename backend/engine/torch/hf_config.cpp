@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/engine/torch/hf_config.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
 
 #include "backend/formats/bounded_json.h"
-#include "backend/formats/tokenizer.h"
+#include "backend/formats/placement_io.h"
+#include "resources/resources.h"
 
 namespace interleave {
 namespace {
@@ -15,6 +17,9 @@ using nlohmann::json;
 using Family = ModelConfig::Family;
 
 constexpr double kRounding = 1e-6;
+constexpr const char* kTransformersVersion = kTriedVersions[1];  ///< In whose manner the configuration is written.
+constexpr const char* kLeastOfOurCode = "4.51";
+constexpr const char* kLeastOfStock = "4.53";  ///< From it on classes let layers slide by `layer_types`.
 
 json ropeScaling(const RopeScaling& scaling) {
   switch (scaling.kind) {
@@ -124,7 +129,7 @@ std::string whyNotStock(const Hybrid& hybrid) {
 json sharedFields(const Hybrid& hybrid) {
   const ModelConfig& config = hybrid.model.config();
   json document = specialTokens(hybrid.model);
-  document.update({{"torch_dtype", "float32"},
+  document.update({{"transformers_version", kTransformersVersion},
                    {"vocab_size", config.vocabulary},
                    {"hidden_size", config.hidden},
                    {"intermediate_size", config.intermediate},
@@ -135,12 +140,27 @@ json sharedFields(const Hybrid& hybrid) {
                    {"max_position_embeddings", config.context},
                    {"rms_norm_eps", config.norm_epsilon},
                    {"tie_word_embeddings", config.tied_head},
-                   {"provenance", hybrid.provenance}});
+                   {"provenance", provenanceWith(hybrid.provenance, hybrid.placement, &config)}});
   return document;
 }
 
 std::string activation(const ModelConfig& config) {
   return config.activation == ModelConfig::Activation::Silu ? "silu" : "gelu_pytorch_tanh";
+}
+
+/// The classes of the model code by the Auto classes that open them.
+json autoMap() {
+  json map{{"AutoConfig", "configuration_interleave.InterleaveConfig"}};
+  const std::string_view code = resource("hf/modeling_interleave.py");
+  for (const auto& [opener, name] : {std::pair{"AutoModel", "InterleaveModel"},
+                                     {"AutoModelForCausalLM", "InterleaveForCausalLM"},
+                                     {"AutoModelForSequenceClassification", "InterleaveForSequenceClassification"}}) {
+    if (code.find(std::string("class ") + name + "(InterleavePreTrainedModel") != std::string_view::npos ||
+        code.find(std::string("class ") + name + "(PreTrainedModel") != std::string_view::npos) {
+      map[opener] = std::string("modeling_interleave.") + name;
+    }
+  }
+  return map;
 }
 
 HfConfig customConfig(const Hybrid& hybrid) {
@@ -154,13 +174,12 @@ HfConfig customConfig(const Hybrid& hybrid) {
   }
   HfConfig result{.document = sharedFields(hybrid),
                   .needs_code = {},
+                  .least_version = kLeastOfOurCode,
                   .qkv_bias = config.attention_bias,
                   .output_bias = config.output_bias};
   result.document.update({{"model_type", "interleave_hybrid"},
                           {"architectures", {"InterleaveForCausalLM"}},
-                          {"auto_map",
-                           {{"AutoConfig", "configuration_interleave.InterleaveConfig"},
-                            {"AutoModelForCausalLM", "modeling_interleave.InterleaveForCausalLM"}}},
+                          {"auto_map", autoMap()},
                           {"hidden_act", activation(config)},
                           {"attention_scale", config.attention_scale},
                           {"attention_bias", config.attention_bias},
@@ -180,17 +199,24 @@ HfConfig customConfig(const Hybrid& hybrid) {
 }
 
 /// The stock class with the model's parts: Gemma 3 and Qwen 3 as they are; Qwen2 has biases on q, k and v alone;
-/// SmolLM3 is Llama whose layers may slide, and has biases on all four projections or on none.
+/// SmolLM3 is Llama whose layers may slide, and has biases on all four projections or on none. A Qwen2 out of a GGUF is
+/// a SmolLM3 as well: for folders of type qwen2 `transformers` 5 builds a tokenizer of its own, which is not the
+/// file's.
 HfConfig stockConfig(const Hybrid& hybrid) {
   const ModelConfig& config = hybrid.model.config();
-  HfConfig result{
-      .document = sharedFields(hybrid), .needs_code = {}, .qkv_bias = config.attention_bias || config.output_bias};
+  HfConfig result{.document = sharedFields(hybrid),
+                  .needs_code = {},
+                  .least_version = kLeastOfStock,
+                  .qkv_bias = config.attention_bias || config.output_bias};
   result.output_bias = result.qkv_bias;
   json types = json::array(), window;
+  int first_sliding = config.layers;
   for (int layer = 0; layer < config.layers; ++layer) {
     const std::optional<Window> here = windowOfLayer(hybrid, layer);
     types.push_back(here ? "sliding_attention" : "full_attention");
-    if (here) window = here->tokens;
+    if (!here) continue;
+    window = here->tokens;
+    first_sliding = std::min(first_sliding, layer);
   }
   const bool slides = !window.is_null();
   json& document = result.document;
@@ -212,9 +238,14 @@ HfConfig stockConfig(const Hybrid& hybrid) {
   }
   document["hidden_act"] = activation(config);
   document["use_sliding_window"] = slides;
+  const bool qwen2 = config.attention_bias && !config.output_bias && !config.mlp_bias;
+  if (config.qk_norm || (qwen2 && hybrid.model.format() != "gguf")) {
+    document["max_window_layers"] = first_sliding;
+    if (!slides) result.least_version = kLeastOfOurCode;  // none is wrong there
+  }
   if (config.qk_norm) {
     be("qwen3", "Qwen3ForCausalLM");
-  } else if (config.attention_bias && !config.output_bias && !config.mlp_bias) {
+  } else if (qwen2 && hybrid.model.format() != "gguf") {
     be("qwen2", "Qwen2ForCausalLM");
     result.output_bias = false;
   } else {
@@ -229,19 +260,30 @@ HfConfig stockConfig(const Hybrid& hybrid) {
 
 std::optional<Window> windowOfLayer(const Hybrid& hybrid, int layer) {
   const ModelConfig& config = hybrid.model.config();
-  const OperatorWindows windows = hybrid.windows;
   switch (hybrid.placement[layer]) {
     case MixerKind::Full:
       if (config.isSliding(layer)) return Window{config.window, 0};
       break;
     case MixerKind::SlidingWindow:
-      return windowIn(config, layer, windows.sliding);
+      return windowIn(config, layer, hybrid.windows.sliding);
     case MixerKind::GdnWindow:
-      return windowIn(config, layer, windows.gdn);
+      return windowIn(config, layer, hybrid.windows.gdn);
     case MixerKind::Gdn:
       break;
   }
   return std::nullopt;
+}
+
+std::vector<ConfigFile> configFiles(const HfConfig& config) {
+  const std::string least = config.least_version + ".0", full = "config." + least + ".json";
+  if (!config.needs_code.empty() || config.least_version == kLeastOfOurCode) return {{"config.json", config.document}};
+  const std::string older = "config.4.0.0.json";
+  json document = config.document;
+  document["configuration_files"] = {older, full};
+  const std::string type = config.document.at("model_type").get<std::string>();
+  return {{"config.json", std::move(document)},
+          {full, config.document},
+          {older, {{"model_type", type + ", which needs transformers " + config.least_version + " or newer"}}}};
 }
 
 HfConfig hfConfig(const Hybrid& hybrid) {

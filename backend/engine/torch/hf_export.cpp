@@ -2,9 +2,11 @@
 #include "backend/engine/torch/hf_export.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "backend/core/error.h"
+#include "backend/engine/torch/hf_card.h"
 #include "backend/engine/torch/hf_config.h"
 #include "backend/engine/torch/hf_tokenizer.h"
 #include "backend/engine/torch/hf_weights.h"
@@ -23,6 +25,7 @@ using nlohmann::json;
 constexpr std::int64_t kShardBytes = 5'000'000'000;
 constexpr const char* kManifest = "provenance.json";  ///< Also how an earlier export of ours is known.
 constexpr const char* kManifestFormat = "interleave-export";
+constexpr std::string_view kCode = "hf/";  ///< The model code, in our resources.
 
 /// An earlier export: nothing is in the folder but what its manifest lists.
 bool isEarlierExport(const fs::path& folder) {
@@ -35,8 +38,10 @@ bool isEarlierExport(const fs::path& folder) {
   } catch (const std::exception&) {  // not JSON, or not of our making
     return false;
   }
-  return std::ranges::all_of(fs::directory_iterator(folder), [&](const fs::directory_entry& entry) {
-    return known.contains(entry.path().filename().string());
+  const auto entries = fs::recursive_directory_iterator(folder);
+  return std::all_of(begin(entries), end(entries), [&](const fs::directory_entry& entry) {
+    return (entry.is_directory() && !entry.is_symlink()) ||
+           known.contains(entry.path().lexically_relative(folder).generic_string());
   });
 }
 
@@ -60,33 +65,11 @@ void checkOperators(const Hybrid& hybrid) {
   }
 }
 
-std::string windowText(const Window& window) {
-  return std::to_string(window.tokens) + " tokens and " + std::to_string(window.sinks) + " sinks";
-}
-
-std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::string& no_tokenizer) {
-  const std::string name = hybrid.model.config().name;
-  const bool stock = config.needs_code.empty();
-  const std::string arguments = stock ? "folder" : "folder, trust_remote_code=True";
-  std::string text =
-      "# Hybrid of " + (name.empty() ? "a " + familyName(hybrid.model.config().family) + " model" : name) +
-      "\n\nWritten by Interleave. One glyph a layer: F full attention, · Gated DeltaNet with a window of " +
-      windowText(hybrid.windows.gdn) + ", g Gated DeltaNet, w sliding window of " + windowText(hybrid.windows.sliding) +
-      ".\n\n    " + hybrid.placement.line() +
-      "\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-      "model = AutoModelForCausalLM.from_pretrained(" +
-      arguments + ")\n" +
-      (no_tokenizer.empty() ? "tokenizer = AutoTokenizer.from_pretrained(" + arguments + ")\n" : "") + "```\n\n";
-  text += stock ? "It loads as `" + config.document.at("architectures")[0].get<std::string>() + "` of `transformers`."
-                : "Its model code comes with it, since " + config.needs_code +
-                      ", which no model class of `transformers` can express.";
-  text += " It computes in fp32 unless a `dtype` is asked for, and then gives the logits that Interleave gives.\n";
-  if (hybrid.healed != nullptr)
-    text += "\nIts weights were healed: trained towards the original model's predictions.\n";
-  if (!no_tokenizer.empty()) text += "\nThere is no tokenizer here: " + no_tokenizer + ".\n";
-  return text +
-         "\n`placement.json` is the placement in Interleave's own format; `provenance.json` says where it came "
-         "from.\n";
+/// What the folder at `out` is called.
+std::string nameOf(const fs::path& out) {
+  fs::path whole = fs::absolute(out).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();  // it ended in a slash
+  return whole.filename().string();
 }
 
 }  // namespace
@@ -94,30 +77,34 @@ std::string readme(const Hybrid& hybrid, const HfConfig& config, const std::stri
 std::vector<std::string> exportHuggingFace(const Hybrid& hybrid, const fs::path& out, Progress& progress) {
   checkTarget(out);
   checkOperators(hybrid);
-  const HfConfig config = hfConfig(hybrid);
+  HfConfig config = hfConfig(hybrid);
+  const HfType type = hfType(hybrid, config, hybrid.dtype);
+  for (const char* key : {"torch_dtype", "dtype"}) config.document[key] = torchName(type.type);  // older, and newer
   StagedFolder folder(out);
   std::vector<std::string> names;
   const auto put = [&](const std::string& name, std::string_view text) {
     writeFileAtomically(folder.path() / name, text);
     names.push_back(name);
   };
-  put("config.json", config.document.dump(2) + "\n");
+  const auto add = [&](std::vector<std::string> more) { std::ranges::move(more, std::back_inserter(names)); };
+  for (const ConfigFile& file : configFiles(config)) put(file.name, file.document.dump(2) + "\n");
   if (!config.needs_code.empty()) {
-    for (const char* name : {"configuration_interleave.py", "modeling_interleave.py"}) {
-      put(name, resource(std::string("hf/") + name));
-    }
+    for (const std::string_view name : resourceNames(kCode))
+      put(std::string(name.substr(kCode.size())), resource(name));
   }
-  for (std::string& name : writeHfWeights(hybrid, config, folder.path(), kShardBytes, progress)) {
-    names.push_back(std::move(name));
-  }
-  HfTokenizerFiles tokenizer = writeHfTokenizer(hybrid.model, folder.path());
-  names.insert(names.end(), tokenizer.names.begin(), tokenizer.names.end());
-  put("README.md", readme(hybrid, config, tokenizer.missing));
-  const json placement = placementDocument("interleave", hybrid.placement, {}, hybrid.provenance);
+  add(writeHfWeights(hybrid, config, type.type, folder.path(), kShardBytes, progress));
+  const HfTokenizerFiles tokenizer = writeHfTokenizer(hybrid.model, config, folder.path());
+  add(tokenizer.names);
+  add(writeHfCard(hybrid, config, type, tokenizer.missing, nameOf(out), folder.path()));
+  const PlacementFacts facts{.model = &hybrid.model.config()};
+  const json placement = placementDocument("interleave", hybrid.placement, facts, hybrid.provenance);
   put(placementFileName("interleave"), placement.dump(2) + "\n");
   json manifest{{"format", kManifestFormat},
                 {"placement", hybrid.placement.line()},
                 {"custom_code", config.needs_code.empty() ? json() : json(config.needs_code)},
+                {"least_transformers", config.least_version},
+                {"dtype", torchName(type.type)},
+                {"dtype_reason", type.reason.empty() ? json() : json(type.reason)},
                 {"provenance", hybrid.provenance}};
   manifest["files"] = names;
   put(kManifest, manifest.dump(2) + "\n");

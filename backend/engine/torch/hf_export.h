@@ -24,12 +24,13 @@ struct Hybrid {
       nullptr;  ///< Weights that stand in for those of model and bank, which it is then whole without.
   const Placement& placement;
   nlohmann::json provenance;
+  std::string dtype = {};  ///< As hfType() takes it.
 };
 
 /// Writes the hybrid as a Hugging Face folder and returns the names of its files. Where a model class of `transformers`
 /// can express it, the folder is one of that class, and loads without custom code; otherwise model code in plain
-/// PyTorch is written with it (trust_remote_code). Loaded in fp32 it computes what we compute: tensors keep their
-/// stored type, and quantised ones become fp32.
+/// PyTorch is written with it (trust_remote_code). All tensors have one type: that which they come in, or fp32, so that
+/// loaded in fp32 it computes what we compute, or the one asked for.
 ///
 /// `out` appears when everything is written. It may be there empty, or hold an earlier export, which is replaced; Usage
 /// error otherwise, and where the placement needs a bank that is not given. BadInput when the bank lacks an operator.

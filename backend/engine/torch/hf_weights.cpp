@@ -8,16 +8,23 @@
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/safetensors.h"
+#include "backend/heal/hybrid_weights.h"
 #include "backend/mixers/gated_delta_net.h"
 
 namespace interleave {
 namespace {
+
+constexpr const char* kSourceType = "source";
+constexpr std::array<std::pair<const char*, DType>, 3> kTypes{
+    {{"bf16", DType::BF16}, {"fp16", DType::F16}, {"fp32", DType::F32}}};
 
 std::int64_t bytesOf(const TensorSpec& spec) {
   return std::accumulate(spec.shape.begin(), spec.shape.end(), blockSize(spec.dtype).bytes, std::multiplies{});
@@ -27,6 +34,7 @@ std::int64_t bytesOf(const TensorSpec& spec) {
 struct Piece {
   std::vector<TensorSpec> parts;
   std::function<at::Tensor()> load;  ///< fp32.
+  std::vector<DType> stored;         ///< The types that it has at its source; none: any type holds it.
 
   std::int64_t bytes() const {
     std::int64_t total = 0;
@@ -37,6 +45,12 @@ struct Piece {
 
 at::ScalarType scalarType(DType type) {
   return type == DType::F32 ? at::kFloat : type == DType::F16 ? at::kHalf : at::kBFloat16;
+}
+
+std::string listed(const std::set<DType>& types) {
+  std::string text;
+  for (const DType type : types) text += (text.empty() ? "" : ", ") + std::string(name(type));
+  return text;
 }
 
 /// All tensors of a hybrid, in layer order.
@@ -53,7 +67,19 @@ class Pieces {
     }
   }
 
-  std::vector<Piece> take() { return std::move(pieces_); }
+  /// The types that the tensors have where they come from.
+  std::set<DType> types() const {
+    std::set<DType> all;
+    for (const Piece& piece : pieces_) all.insert(piece.stored.begin(), piece.stored.end());
+    return all;
+  }
+
+  std::vector<Piece> take(DType type) {
+    for (Piece& piece : pieces_) {
+      for (TensorSpec& part : piece.parts) part.dtype = type;
+    }
+    return std::move(pieces_);
+  }
 
  private:
   void addOperator(int layer) {
@@ -80,69 +106,64 @@ class Pieces {
   }
 
   void addGatedDeltaNet(int layer, const std::string& to) {
-    const ModelConfig& model = hybrid_.model.config();
-    const std::int64_t heads = model.heads, width = heads * model.head_dim, hidden = model.hidden;
-    const bool window = hybrid_.placement[layer] == MixerKind::GdnWindow;
-    std::vector<TensorShape> projections{
-        {to + "q_proj.weight", {width, hidden}}, {to + "k_proj.weight", {width, hidden}},
-        {to + "v_proj.weight", {width, hidden}}, {to + "g_proj.weight", {width, hidden}},
-        {to + "a_proj.weight", {heads, hidden}}, {to + "b_proj.weight", {heads, hidden}}};
-    if (window) projections.push_back({to + "c_proj.weight", {heads, hidden}});
-    candidate(layer, "projections", projections);
-    if (model.attention_bias) {
-      candidate(layer, "qkv_bias",
-                {{to + "q_proj.bias", {width}}, {to + "k_proj.bias", {width}}, {to + "v_proj.bias", {width}}});
+    for (const GdnTensors& parameter : gdnTensorsInFolder(hybrid_.model.config(), hybrid_.placement[layer])) {
+      candidate(layer, parameter.label, to, parameter.parts);
     }
-    candidate(layer, "dt_bias", {{to + "dt_bias", {heads}}});
-    candidate(layer, "write_bias", {{to + "b_bias", {heads}}});
-    candidate(layer, "log_decay", {{to + "A_log", {heads}}});
-    candidate(layer, "scale", {{to + "scale", {heads}}});
-    if (window) candidate(layer, "window_bias", {{to + "c_bias", {heads}}});
-    candidate(layer, "output", {{to + "o_proj.weight", {hidden, width}}});
   }
 
-  /// A tensor of the model, in its own type where that is a plain one.
   void teacher(const std::string& name, const std::string& as = {}) {
-    if (hybrid_.healed != nullptr && hybrid_.healed->weights().has(name)) {
-      const SafetensorsFile& healed = hybrid_.healed->weights();
-      checkShape(healed, name, hybrid_.model.shape(name));
-      pieces_.push_back({{{as.empty() ? name : as, healed.view(name).dtype, healed.view(name).shape}},
-                         [&healed, name] { return readTensor(healed, name); }});
-      return;
-    }
     const ModelFiles& files = hybrid_.model;
-    const DType type = files.dtype(name);
-    const bool plain = blockSize(type).elements == 1;
-    pieces_.push_back({{{as.empty() ? name : as, plain ? type : DType::F32, files.shape(name)}}, [&files, name] {
-                         at::Tensor values = at::empty(files.shape(name), at::kFloat);
+    const std::string& to = as.empty() ? name : as;
+    const std::vector<std::int64_t> shape = files.shape(name);
+    if (hybrid_.healed != nullptr && hybrid_.healed->weights().has(name)) return trained(name, {{to, shape}});
+    pieces_.push_back({{{to, DType::F32, shape}},
+                       [&files, name, shape] {
+                         at::Tensor values = at::empty(shape, at::kFloat);
                          files.read(name, {values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())});
                          return values;
-                       }});
+                       },
+                       {files.dtype(name)}});
   }
 
   void biasOrZero(const std::string& projection, bool has_bias) {
     if (has_bias) return teacher(projection + ".bias");
     const std::int64_t rows = hybrid_.model.shape(projection + ".weight")[0];
-    pieces_.push_back({{{projection + ".bias", DType::F32, {rows}}}, [rows] { return at::zeros({rows}, at::kFloat); }});
+    pieces_.push_back(
+        {{{projection + ".bias", DType::F32, {rows}}}, [rows] { return at::zeros({rows}, at::kFloat); }, {}});
   }
 
-  static void checkShape(const SafetensorsFile& file, const std::string& name, const std::vector<std::int64_t>& shape) {
-    if (file.view(name).shape == shape) return;
-    throw badInput(file.path().string(), name, "has another shape than the model's");
+  static void checkShape(const std::string& file, const std::string& name, const std::vector<std::int64_t>& here,
+                         const std::vector<std::int64_t>& expected) {
+    if (here != expected) throw badInput(file, name, "has another shape than the model's");
   }
 
-  /// A tensor of a candidate, the bank's or a healed one, its rows under the names that `parts` gives.
-  void candidate(int layer, const std::string& label, const std::vector<TensorShape>& parts) {
-    const SafetensorsFile& file =
-        hybrid_.healed != nullptr ? hybrid_.healed->weights() : hybrid_.bank->file(hybrid_.placement[layer]);
+  static std::vector<TensorSpec> specs(const std::string& prefix, const std::vector<TensorShape>& shapes) {
+    std::vector<TensorSpec> all;
+    for (const TensorShape& shape : shapes) all.push_back({prefix + shape.name, DType::F32, shape.shape});
+    return all;
+  }
+
+  /// A tensor of weights that stand in for those of model and bank.
+  void trained(const std::string& name, const std::vector<TensorShape>& parts, const std::string& prefix = {}) {
+    const HybridWeights& weights = hybrid_.healed->weights();
+    if (!weights.has(name)) throw badInput(weights.folder(), name, "the tensor is missing");
+    std::vector<std::int64_t> whole = parts.front().shape;
+    for (std::size_t i = 1; i < parts.size(); ++i) whole[0] += parts[i].shape[0];
+    checkShape(weights.folder(), name, weights.shape(name), whole);
+    pieces_.push_back({specs(prefix, parts), [&weights, name] { return weights.read(name); }, weights.types(name)});
+  }
+
+  /// A tensor of a candidate, the bank's or a trained one, its rows under the names that `parts` gives.
+  void candidate(int layer, const std::string& label, const std::string& prefix,
+                 const std::vector<TensorShape>& parts) {
     const std::string stored = StoredBank::tensorName(layer, label);
+    if (hybrid_.healed != nullptr) return trained(stored, parts, prefix);
+    const SafetensorsFile& file = hybrid_.bank->file(hybrid_.placement[layer]);
     const auto shapes = gdnParameterShapes(hybrid_.model.config(), hybrid_.placement[layer]);
     const auto expected = std::ranges::find(shapes, label, &TensorShape::name);
-    checkShape(file, stored, expected->shape);
-    const DType type = file.view(stored).dtype;
-    Piece piece{{}, [&file, stored] { return readTensor(file, stored); }};
-    for (const TensorShape& part : parts) piece.parts.push_back({part.name, type, part.shape});
-    pieces_.push_back(std::move(piece));
+    const TensorView view = file.view(stored);
+    checkShape(file.path(), stored, view.shape, expected->shape);
+    pieces_.push_back({specs(prefix, parts), [&file, stored] { return readTensor(file, stored); }, {view.dtype}});
   }
 
   const Hybrid& hybrid_;
@@ -178,7 +199,14 @@ void write(const Piece& piece, SafetensorsWriter& writer) {
   const at::Tensor source = piece.load();
   std::int64_t row = 0;
   for (const TensorSpec& part : piece.parts) {
-    const at::Tensor values = source.narrow(0, row, part.shape[0]).to(scalarType(part.dtype)).contiguous();
+    const at::Tensor rows = source.narrow(0, row, part.shape[0]);
+    const at::Tensor values = rows.to(scalarType(part.dtype)).contiguous();
+    if (part.dtype != DType::F32 && !at::isfinite(values).all().item<bool>()) {
+      throw usageError("--dtype", "tensor " + part.name + " holds a value of " +
+                                      nlohmann::json(rows.abs().max().item<float>()).dump() +
+                                      ", which is too large for " + std::string(name(part.dtype)) + "; fp32 holds it" +
+                                      (part.dtype == DType::F16 ? ", and so does bf16" : ""));
+    }
     row += part.shape[0];
     writer.put(part.name, std::as_bytes(std::span(static_cast<const char*>(values.const_data_ptr()), values.nbytes())));
   }
@@ -186,10 +214,41 @@ void write(const Piece& piece, SafetensorsWriter& writer) {
 
 }  // namespace
 
-std::vector<std::string> writeHfWeights(const Hybrid& hybrid, const HfConfig& config,
+std::vector<std::string> hfTypeNames() {
+  std::vector<std::string> names{kSourceType};
+  for (const auto& [word, type] : kTypes) names.emplace_back(word);
+  return names;
+}
+
+HfType hfType(const Hybrid& hybrid, const HfConfig& config, const std::string& wanted) {
+  for (const auto& [word, type] : kTypes) {
+    if (wanted == word) return {type, {}};
+  }
+  if (wanted == kSourceType) {
+    std::set<DType> types;
+    for (const std::string& tensor : hybrid.model.tensorNames()) types.insert(hybrid.model.dtype(tensor));
+    if (types.size() == 1 && blockSize(*types.begin()).elements == 1) return {*types.begin(), {}};
+    throw usageError("--dtype", "the model's own tensors are " + listed(types) +
+                                    ", and a file has one type: " + "choose bf16, fp16 or fp32");
+  }
+  if (!wanted.empty()) {
+    throw usageError("--dtype", "\"" + wanted + "\" is none of source, bf16, fp16 and fp32");
+  }
+  const std::set<DType> types = Pieces(hybrid, config).types();
+  if (types.size() == 1 && blockSize(*types.begin()).elements == 1) return {*types.begin(), {}};
+  return {DType::F32, "the tensors come as " + listed(types) +
+                          ", and a file has one type: this one holds them all as " +
+                          "they are (--dtype makes it another)"};
+}
+
+std::string torchName(DType type) {
+  return type == DType::F32 ? "float32" : type == DType::F16 ? "float16" : "bfloat16";
+}
+
+std::vector<std::string> writeHfWeights(const Hybrid& hybrid, const HfConfig& config, DType type,
                                         const std::filesystem::path& folder, std::int64_t shard_bytes,
                                         Progress& progress) {
-  const std::vector<Piece> pieces = Pieces(hybrid, config).take();
+  const std::vector<Piece> pieces = Pieces(hybrid, config).take(type);
   const std::vector<std::span<const Piece>> shards = shardsOf(pieces, shard_bytes);
   std::int64_t total = 0, done = 0;
   for (const Piece& piece : pieces) total += piece.bytes();

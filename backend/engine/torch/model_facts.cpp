@@ -9,6 +9,7 @@
 #include "backend/formats/placement_io.h"
 #include "backend/formats/published.h"
 #include "backend/formats/tokenizer.h"
+#include "backend/heal/exported_folder.h"
 #include "backend/heal/healed_model.h"
 
 #include <algorithm>
@@ -48,7 +49,7 @@ void requireFile(const std::string& text) {
   throw usageError("placement",
                    "\"" + text +
                        "\" is neither a file nor layers:I,J,…, uniform:K[:OFFSET], first:K, last:K, random:K:SEED, " +
-                       "published:NAME[:K], healed:DIR, all, none");
+                       "published:NAME[:K], healed:DIR, hybrid:DIR, all, none");
 }
 
 }  // namespace
@@ -81,6 +82,7 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
 Placement placementFrom(const std::string& text, int layers, MixerKind rest) {
   if (text.starts_with(kPublishedPrefix)) return publishedPlacement(text, layers, rest);
   if (text.starts_with(kHealedPrefix)) return healedPlacement(text.substr(kHealedPrefix.size()), layers);
+  if (text.starts_with(kHybridPrefix)) return exportedPlacement(text.substr(kHybridPrefix.size()), layers);
   const std::vector<std::string> words = parts(text);
   const std::string& kind = words[0];
   const std::size_t arguments = words.size() - 1;
@@ -113,6 +115,8 @@ void requirePlacement(const std::string& text) {
     publishedPlacement(text, 0, MixerKind::SlidingWindow);
   } else if (text.starts_with(kHealedPrefix)) {
     healedPlacement(text.substr(kHealedPrefix.size()), 0);
+  } else if (text.starts_with(kHybridPrefix)) {
+    exportedPlacement(text.substr(kHybridPrefix.size()), 0);
   } else {
     requireFile(text);
   }

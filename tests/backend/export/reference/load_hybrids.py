@@ -21,7 +21,7 @@ torch.set_num_threads(2)
 def run(case):
     folder = pathlib.Path(case["folder"])
     trust = {"trust_remote_code": True} if case["custom"] else {}
-    model = AutoModelForCausalLM.from_pretrained(folder, **trust).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32, **trust).eval()
     ids = torch.tensor([case["ids"]])
     with torch.no_grad():
         logits = model(ids).logits

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a tiny random Llama with a byte-level tokenizer and its own rotary factors as GGUF. Usage: tiny_gguf.py FILE"""
+"""Writes a tiny random model with a byte-level tokenizer as GGUF. Usage: tiny_gguf.py FILE [llama|qwen2|qwen3]
+
+The Llama has rotary factors of its own. The tokenizer is split as SmolLM's, whatever the architecture.
+"""
 
 import sys
 
@@ -26,7 +29,8 @@ def norm(size):
     return random.normal(1, 0.2, size).astype(np.float32)
 
 
-writer = gguf.GGUFWriter(sys.argv[1], "llama")
+arch = sys.argv[2] if len(sys.argv) > 2 else "llama"
+writer = gguf.GGUFWriter(sys.argv[1], arch)
 writer.add_name("tiny")
 writer.add_block_count(LAYERS)
 writer.add_context_length(512)
@@ -48,11 +52,14 @@ writer.add_token_types([3] * 3 + [1] * (len(tokens) - 3))
 writer.add_token_merges([f"{a} {b}" for a, b in merges])
 writer.add_bos_token_id(1)
 writer.add_eos_token_id(2)
+writer.add_pad_token_id(0)
+writer.add_unk_token_id(0)
 writer.add_add_bos_token(False)
 writer.add_chat_template("{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
                          "{% endfor %}")
 
-writer.add_tensor("rope_freqs.weight", np.array([1, 1, 2, 5], dtype=np.float32))
+if arch == "llama":
+    writer.add_tensor("rope_freqs.weight", np.array([1, 1, 2, 5], dtype=np.float32))
 writer.add_tensor("token_embd.weight", matrix(len(tokens), HIDDEN, 1.0))
 writer.add_tensor("output_norm.weight", norm(HIDDEN))
 for layer in range(LAYERS):
@@ -61,6 +68,12 @@ for layer in range(LAYERS):
     writer.add_tensor(prefix + "attn_q.weight", matrix(HIDDEN, HIDDEN))
     writer.add_tensor(prefix + "attn_k.weight", matrix(KV_HEADS * DIM, HIDDEN).astype(np.float16))
     writer.add_tensor(prefix + "attn_v.weight", matrix(KV_HEADS * DIM, HIDDEN))
+    if arch == "qwen2":
+        for part, rows in (("q", HIDDEN), ("k", KV_HEADS * DIM), ("v", KV_HEADS * DIM)):
+            writer.add_tensor(prefix + f"attn_{part}.bias", random.normal(0, 0.3, rows).astype(np.float32))
+    if arch == "qwen3":
+        for part in "qk":
+            writer.add_tensor(prefix + f"attn_{part}_norm.weight", norm(DIM))
     writer.add_tensor(prefix + "attn_output.weight", matrix(HIDDEN, HIDDEN))
     writer.add_tensor(prefix + "ffn_norm.weight", norm(HIDDEN))
     quantised = gguf.quants.quantize(matrix(INNER, HIDDEN), gguf.GGMLQuantizationType.Q8_0)
