@@ -10,6 +10,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/tasks.h"
+#include "backend/core/verdict.h"
 #include "cli/run_report.h"
 
 namespace interleave::cli {
@@ -47,7 +48,7 @@ std::string differenceText(const ScoreDifference& difference) {
   if (!difference.paired) return "not paired: " + difference.why_not;
   const PairedDifference& paired = *difference.paired;
   return fmt::format("{:>+10.4f}  [{:>+9.4f}, {:>+9.4f}]  {:>4} {:>4} {:>4}  {}", paired.mean, paired.interval.low,
-                     paired.interval.high, paired.won, paired.lost, paired.tied, paired.verdict());
+                     paired.interval.high, paired.won, paired.lost, paired.tied, markedVerdict(paired));
 }
 
 std::string differenceHeader() {

@@ -185,12 +185,13 @@ void BatchQueue::began(std::size_t index, RunId run, double now) {
   entry.state = State::Running;
   entry.reason.clear();
   entry.run = run;
+  RunSpec goes_on = entry.planned.spec;
+  if (entry.step > 0) goes_on.resume_from = Checkpoint{entry.step, {}};
   under_way_ = {.entry = index,
                 .first_step = entry.step,
                 .first_tokens = entry.tokens,
-                .first_seconds = entry.seconds,
                 .phase_began = now,
-                .step_came = now};
+                .left = TimeLeft(goes_on, step_times_.at(index).seconds, now)};
 }
 
 /// Adds the time since the last change of phase to what counts, if that phase does.
@@ -203,12 +204,12 @@ void BatchQueue::count(double now) {
 void BatchQueue::observe(std::size_t index, const Event& event, double now) {
   if (!under_way_ || under_way_->entry != index) return;
   Entry& entry = entries_.at(index);
+  under_way_->left->observe(event, now);
   if (const auto* step = std::get_if<StepEvent>(&event)) {
     entry.step = step->step;
     entry.steps = step->steps;
     entry.tokens = step->tokens;
     entry.seconds = step->seconds;
-    under_way_->step_came = now;
   } else if (const auto* phase = std::get_if<PhaseEvent>(&event)) {
     if (phase->phase == under_way_->phase) return;
     count(now);
@@ -270,9 +271,9 @@ std::optional<double> BatchQueue::secondsLeft(std::size_t index, double now) con
   if (!steps) return std::nullopt;
   const auto left = static_cast<double>(std::max<std::int64_t>(0, *steps - entry.step));
   const bool going = under_way_ && under_way_->entry == index;
-  if (const std::int64_t done = going ? entry.step - under_way_->first_step : 0; done > 0) {  // at its own pace
-    const double pace = (entry.seconds - under_way_->first_seconds) / static_cast<double>(done);
-    return std::max(0.0, pace * left - (now - under_way_->step_came));
+  if (going && entry.step > under_way_->first_step) {  // at its own pace
+    const TimeLeft::Left own = under_way_->left->left(now);
+    if (own.seconds >= 0) return own.seconds;
   }
   const std::optional<double> pace = step_times_.at(index).seconds;
   return pace ? std::optional(*pace * left) : std::nullopt;

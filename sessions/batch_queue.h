@@ -16,6 +16,7 @@
 #include "sessions/batch.h"
 #include "sessions/pace.h"
 #include "sessions/store.h"
+#include "sessions/time_left.h"
 
 namespace interleave {
 
@@ -99,10 +100,9 @@ class BatchQueue {
   struct UnderWay {
     std::size_t entry = 0;
     std::int64_t first_step = 0, first_tokens = 0;
-    double first_seconds = 0;
     Phase phase = Phase::Loading;
     double phase_began = 0, counted = 0;  ///< Pauses and the making of a bank are no part of a run's pace.
-    double step_came = 0;                 ///< When the last step did.
+    std::optional<TimeLeft> left = {};    ///< Told from its own steps.
   };
   void takeUp(Entry& entry, const Store& store, const std::vector<RunSummary>& runs) const;
   std::vector<Evaluation> due(const Entry& entry) const;

@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <string>
 #include <string_view>
+
+#include "backend/core/settings.h"
 
 namespace interleave {
 namespace {
@@ -21,6 +25,8 @@ bool contains(std::span<const std::string_view> all, const std::string& one) {
 /// Each layer is exchanged by itself, on top of the teacher's pass.
 constexpr std::array<std::string_view, 4> kExchanging{"nll-guided", "kl-ls", "halo", "perplexity-bypass"};
 constexpr std::array<std::string_view, 3> kTrying{"beam", kEnumerationMethod, "hand-rule"};
+
+constexpr double kJudgedExamples = 4;  ///< On which a score's placements are measured.
 
 /// Of one example: text or a prompt, as often as the share says; HALO's is both.
 double tokensOfExample(const RunSpec& run) {
@@ -59,5 +65,33 @@ double workOfJudging(const Workbench::EvaluationRequest& request) {
 }
 
 double workOfBank(const nlohmann::json& recipe) { return 4 * numberIn(recipe, "tokens"); }
+
+double workAfterBank(const nlohmann::json& recipe) {
+  return 1.5 * numberIn(recipe, "held_out_sequences") * numberIn(recipe, "sequence_length");
+}
+
+double workAfterSteps(const RunSpec& run, int layers) {
+  const nlohmann::json& settings = run.search_settings;
+  if (!settings.is_object() || contains(kTrying, run.method)) return 0;
+  const auto word = [&](const char* key) {
+    const auto found = settings.find(key);
+    return found != settings.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto budgets = static_cast<double>(1 + wordsOf(word("extract")).size());
+  const double tokens = tokensOfExample(run);
+  if (numberIn(settings, "examples") > 0) return budgets * kJudgedExamples * tokens;
+  if (run.isHeal() || numberIn(settings, "steps") <= 0) return 0;
+  const std::string repair = word("repair");
+  const bool repairs = repair == "boundary" || repair == "full";
+  const double batches = repairs ? std::max(2.0, numberIn(settings, "repair_batches")) : 2;
+  double exchanges = 0;  // of a kept layer for one that is not
+  if (repair == "boundary") exchanges = std::pow(std::min<double>(numberIn(settings, "repair_layers"), layers) / 2, 2);
+  if (repair == "full" && run.budget.unit == Budget::Unit::FullLayers) {
+    const double kept = std::clamp(static_cast<double>(run.budget.amount), 0.0, static_cast<double>(layers));
+    exchanges = kept * (layers - kept);
+  }
+  // The teacher once for each batch; for each budget the mixture with its gradient, and each discrete placement.
+  return batches * tokens * (1 + budgets * (5 + 1 + exchanges));
+}
 
 }  // namespace interleave

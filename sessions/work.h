@@ -20,5 +20,9 @@ double workOfStep(const RunSpec& run, int layers);
 double workOfJudging(const Workbench::EvaluationRequest& request);
 /// Of making a bank by this recipe.
 double workOfBank(const nlohmann::json& recipe);
+/// Of measuring a bank on held-out text once it is trained, which is beside workOfBank().
+double workAfterBank(const nlohmann::json& recipe);
+/// Of what a run does once its steps are done: placements for its budgets, their losses, and repairs.
+double workAfterSteps(const RunSpec& run, int layers);
 
 }  // namespace interleave

@@ -10,6 +10,7 @@
 #include "backend/candidates/alignment.h"
 #include "backend/candidates/tensor_file.h"
 #include "backend/core/error.h"
+#include "backend/core/part_progress.h"
 #include "backend/core/setting_differences.h"
 #include "backend/data/answered_prompt.h"
 #include "backend/formats/atomic_file.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kCardVersion = 1;
 constexpr double kSecondsBetweenSaves = 120;
+constexpr double kTrainingFrom = 0.05, kTrainingTo = 0.95;  // of a preparation, as its progress counts it
 const char* const kCardName = "card.json";
 const char* const kTrainingName = "training.safetensors";
 
@@ -274,8 +276,10 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   if (begun && std::filesystem::exists(training)) {
     alignment.load(training);
   } else {
-    alignment.initialise(progress);
+    PartProgress beginning(progress, 0, kTrainingFrom);
+    alignment.initialise(beginning);
   }
+  PartProgress training_progress(progress, kTrainingFrom, kTrainingTo);
   auto saved = std::chrono::steady_clock::now();
   while (alignment.step() < alignment.steps()) {
     const auto now = std::chrono::steady_clock::now();
@@ -288,8 +292,8 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
     // Not stopped in the middle of a step, which would leave some layers moved and others not.
     NoProgress whole;
     for (const AlignmentEvent& event : alignment.advance(whole)) watch(event);
-    progress.report("Preparing candidates",
-                    static_cast<double>(alignment.step()) / static_cast<double>(alignment.steps()));
+    training_progress.report("Preparing candidates",
+                             static_cast<double>(alignment.step()) / static_cast<double>(alignment.steps()));
   }
 
   alignment.finish();
@@ -298,7 +302,8 @@ std::shared_ptr<const CandidateBank> CandidateBank::prepare(const std::filesyste
   card["tokens"] = alignment.steps() * settings.integer("sequence_length");
   card["seconds"] = alignment.seconds();
   try {
-    for (const AlignmentEvent& event : alignment.measure(progress)) {
+    PartProgress measuring(progress, kTrainingTo, 1);
+    for (const AlignmentEvent& event : alignment.measure(measuring)) {
       watch(event);
       card["quality"][std::string(name(event.kind))] = qualityOf(event);
     }

@@ -336,8 +336,8 @@ CostTable mockCosts(std::int64_t context_tokens, int layers) {
   return {context_tokens, std::vector<std::vector<MixerCost>>(index(layers), row)};
 }
 
-std::unique_ptr<Engine> makeMockEngine(MockScript script) {
-  return std::make_unique<ThreadEngine>(Mock(std::move(script)));
+std::unique_ptr<Engine> makeMockEngine(MockScript script, std::shared_ptr<Turns> turns) {
+  return std::make_unique<ThreadEngine>(Mock(std::move(script)), std::move(turns));
 }
 
 }  // namespace interleave

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/engine/engine.h"
+#include "backend/engine/turns.h"
 
 namespace interleave {
 
@@ -26,6 +27,6 @@ CostTable mockCosts(std::int64_t context_tokens, int layers);
 /// of plausible size, which depend on the specification alone (its seed, budget, interventions, and checkpoint), times
 /// included. Logits drift towards a hidden order of importance drawn from the seed. Live settings: "budget",
 /// "temperature", "learning_rate".
-std::unique_ptr<Engine> makeMockEngine(MockScript script);
+std::unique_ptr<Engine> makeMockEngine(MockScript script, std::shared_ptr<Turns> turns = nullptr);
 
 }  // namespace interleave

@@ -7,7 +7,8 @@
 
 namespace interleave {
 
-RunControl::RunControl(const RunSpec& spec, EventSink& sink) : sink_(sink), repeated_(spec.interventions) {
+RunControl::RunControl(const RunSpec& spec, EventSink& sink, Turns* turns)
+    : sink_(sink), turns_(turns), repeated_(spec.interventions) {
   outcome_.step = spec.resume_from ? spec.resume_from->step : 0;
   std::erase_if(repeated_, [&](const Intervention& change) { return change.step <= outcome_.step; });
 }
@@ -32,6 +33,7 @@ void RunControl::enter(Phase phase, std::string title) {
 void RunControl::report(std::string_view title, double fraction) {
   title_ = title;
   emit(phaseEvent(fraction));
+  rest();
   std::unique_lock guard(mutex_);
   if (pause_ && !stop_) hold(guard);
 }
@@ -48,7 +50,17 @@ bool RunControl::stopRequested() const {
   return stop_;
 }
 
+bool RunControl::wanted() const {
+  const std::lock_guard guard(mutex_);
+  return stop_ || pause_;
+}
+
+void RunControl::rest() {
+  if (turns_ != nullptr) turns_->runRests([this] { return wanted(); });
+}
+
 void RunControl::proceed() {
+  rest();
   std::unique_lock guard(mutex_);
   if (pause_ && !stop_) hold(guard);
   if (stop_) throw stopped();
@@ -59,10 +71,12 @@ void RunControl::hold(std::unique_lock<std::mutex>& guard) {
   const auto began = std::chrono::steady_clock::now();
   const Phase phase = std::exchange(phase_, Phase::Paused);
   emit(phaseEvent(-1));
+  if (turns_ != nullptr) turns_->runEnds();
   guard.lock();
   changed_.wait(guard, [this] { return stop_ || !pause_; });
   const bool goes_on = !stop_;
   guard.unlock();
+  if (turns_ != nullptr) turns_->runBegins([this] { return wanted(); });
   phase_ = phase;
   phase_began_ += std::chrono::steady_clock::now() - began;
   if (goes_on) emit(phaseEvent(-1));
@@ -98,13 +112,14 @@ void ThreadEngine::start(RunSpec spec, EventSink& sink) {
   const std::lock_guard guard(mutex_);
   if (running_) throw usageError("engine", "a run is going on");
   if (thread_.joinable()) thread_.join();
-  control_ = std::make_unique<RunControl>(spec, sink);
+  control_ = std::make_unique<RunControl>(spec, sink, turns_.get());
   thread_ = std::thread([this, spec = std::move(spec), &control = *control_] { run(spec, control); });
   running_ = true;  // The thread's end waits for the mutex.
 }
 
 void ThreadEngine::run(const RunSpec& spec, RunControl& control) {
   Outcome& outcome = control.outcome_;
+  if (turns_) turns_->runBegins([&control] { return control.wanted(); });
   try {
     body_(spec, control);
     outcome.phase = Phase::Done;
@@ -116,6 +131,7 @@ void ThreadEngine::run(const RunSpec& spec, RunControl& control) {
     outcome.phase = Phase::Failed;
     outcome.reason = problem.what();
   }
+  if (turns_) turns_->runEnds();
   control.enter(outcome.phase, outcome.reason);
   const std::lock_guard guard(mutex_);
   running_ = false;

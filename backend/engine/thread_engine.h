@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 
 #include "backend/core/progress.h"
 #include "backend/engine/engine.h"
+#include "backend/engine/turns.h"
 
 namespace interleave {
 
@@ -18,7 +20,7 @@ namespace interleave {
 /// entered last.
 class RunControl final : public Progress {
  public:
-  RunControl(const RunSpec& spec, EventSink& sink);
+  RunControl(const RunSpec& spec, EventSink& sink, Turns* turns = nullptr);
 
   void emit(const Event& event);
   /// Says that a part of the run begins.
@@ -26,7 +28,8 @@ class RunControl final : public Progress {
   void report(std::string_view title, double fraction) override;
   bool stopRequested() const override;
 
-  /// Between two steps: holds while the run is paused; a Stopped error when it shall stop.
+  /// Between two steps: lets jobs have their turn, and holds while the run is paused; a Stopped error when it shall
+  /// stop.
   void proceed();
   /// The changes that step `step` is the first to see, their step filled in: those that the specification repeats, then
   /// those asked for since. Whoever takes one over tells it as an InterventionEvent; one that is refused leaves no
@@ -41,8 +44,11 @@ class RunControl final : public Progress {
   friend class ThreadEngine;
   PhaseEvent phaseEvent(double fraction) const;
   void hold(std::unique_lock<std::mutex>& guard);
+  void rest();
+  bool wanted() const;  ///< To hold, or to stop.
 
   EventSink& sink_;
+  Turns* turns_;
   std::vector<Intervention> repeated_;
   Outcome outcome_;  // What the events told so far.
   Phase phase_ = Phase::Loading;
@@ -61,7 +67,9 @@ class RunControl final : public Progress {
 class ThreadEngine final : public Engine {
  public:
   using Body = std::function<void(const RunSpec& spec, RunControl& control)>;
-  explicit ThreadEngine(Body body) : body_(std::move(body)) {}
+  /// The run takes turns with the jobs that `turns` knows; null: there are none.
+  explicit ThreadEngine(Body body, std::shared_ptr<Turns> turns = nullptr)
+      : body_(std::move(body)), turns_(std::move(turns)) {}
   ~ThreadEngine() override;
 
   void start(RunSpec spec, EventSink& sink) override;
@@ -77,6 +85,7 @@ class ThreadEngine final : public Engine {
   void tell(Change change);
 
   const Body body_;
+  const std::shared_ptr<Turns> turns_;
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable finished_;
   std::unique_ptr<RunControl> control_;  // Of the run that goes on or was the last.

@@ -25,11 +25,12 @@
 namespace interleave {
 
 class RunCatalog;
+class Turns;
 
 /// The doors of the backend for those who may not see LibTorch: windows and the command line.
 
-/// The engine that runs searches on this machine.
-std::unique_ptr<Engine> makeEngine();
+/// The engine that runs searches on this machine; beside jobs, where `turns` is given, as that says.
+std::unique_ptr<Engine> makeEngine(std::shared_ptr<Turns> turns = nullptr);
 
 /// The settings tables. References to static storage.
 std::span<const SettingSpec> bankSettingSpecs();

@@ -14,6 +14,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/tasks.h"
+#include "backend/core/verdict.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/atomic_file.h"
 #include "cli/commands/commands.h"
@@ -74,13 +75,13 @@ nlohmann::json jsonOf(const TransferTable& table, const std::vector<Found>& foun
           {"agreement", std::move(agreements)}};
 }
 
-/// A cell's value, and * where it is worse than the column's best by more than the interval of the difference.
+/// A cell's value, and ▼ where it is worse than the column's best by more than the interval of the difference.
 std::string cellText(const TransferTable& table, std::size_t row, std::size_t column, const std::string& task) {
   const Score* score = table.score(row, column, task);
   if (score == nullptr) return "–";
   const ScoreDifference regret = table.regret(row, column, task);
-  const bool worse = regret.paired && regret.paired->carries();
-  return fmt::format("{:.4f} ±{:.4f}{}", score->value, score->standard_error, worse ? " *" : "  ");
+  const std::string mark(regret.paired ? markOf(*regret.paired) : "");
+  return fmt::format("{:.4f} ±{:.4f}{}", score->value, score->standard_error, mark.empty() ? "  " : " " + mark);
 }
 
 std::string textOf(const TransferTable& table) {
@@ -103,7 +104,7 @@ std::string textOf(const TransferTable& table) {
       text += fmt::format("  {:>22}", std::isnan(agreement) ? "–" : fmt::format("{:.2f}  ", agreement));
     }
   }
-  return text + "\n± a standard error; * worse than the best of its column, pair by pair (docs/methods.md)";
+  return text + "\n± a standard error; ▼ worse than the best of its column, pair by pair (docs/methods.md)";
 }
 
 /// Where scores are recorded. What cannot be is told at the end: the table is worth having without.

@@ -8,7 +8,7 @@ namespace interleave::gui {
 /// The real backend, through the doors of backend/engine/workbench.h. What is slow to load is loaded at first use.
 class BackendWorkshop final : public Workshop {
  public:
-  std::unique_ptr<Engine> makeEngine() override { return interleave::makeEngine(); }
+  std::unique_ptr<Engine> makeEngine() override { return interleave::makeEngine(turns_); }
 
   std::unique_ptr<RunCatalog> makeCatalog() override { return makeRunCatalog(); }
 
@@ -39,22 +39,27 @@ class BackendWorkshop final : public Workshop {
                                    const Settings& settings, const std::string& chat, std::uint64_t seed,
                                    const std::string& device, const std::function<void(const AlignmentEvent&)>& watch,
                                    Progress& progress) override {
-    return bench_.prepareCandidates(model, bank, settings, chat, seed, device, watch, progress);
+    TurnProgress turn(*turns_, progress);
+    return bench_.prepareCandidates(model, bank, settings, chat, seed, device, watch, turn);
   }
   std::vector<Score> evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                               Progress& progress) override {
-    return bench_.evaluate(request, placement, progress);
+    TurnProgress turn(*turns_, progress);
+    return bench_.evaluate(request, placement, turn);
   }
   std::vector<MeasuredCost> measureCost(const Workbench::CostRequest& request, std::span<const Placement> placements,
                                         Progress& progress) override {
-    return bench_.measureCost(request, placements, progress);
+    TurnProgress turn(*turns_, progress, TurnProgress::At::Reports);
+    return bench_.measureCost(request, placements, turn);
   }
   std::vector<TrialEvent> tryPlacements(const RunSpec& enumeration, std::span<const Placement> placements,
                                         std::int64_t first_step, Progress& progress) override {
-    return bench_.tryPlacements(enumeration, placements, first_step, progress);
+    TurnProgress turn(*turns_, progress);
+    return bench_.tryPlacements(enumeration, placements, first_step, turn);
   }
   double secondsPerToken(const std::filesystem::path& model, const Execution& execution, Progress& progress) override {
-    return bench_.secondsPerToken(model, execution, progress);
+    TurnProgress turn(*turns_, progress, TurnProgress::At::Reports);
+    return bench_.secondsPerToken(model, execution, turn);
   }
   std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) override {
     return bench_.exportPlacement(request, progress);

@@ -6,6 +6,7 @@
 #include <QPushButton>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
@@ -32,6 +33,7 @@ HealDialog::HealDialog(Studio& studio, QWidget* parent)
                      .arg(qt(studio_.editor().placement().line())));
   what->setWordWrap(true);
   form->addRow(what);
+  std::vector<SettingEditor*> editors;
   for (const SettingSpec& spec : settings_.specs()) {
     if (std::ranges::find(kShown, spec.key) == kShown.end()) continue;
     auto* editor = new SettingEditor(spec);
@@ -40,6 +42,7 @@ HealDialog::HealDialog(Studio& studio, QWidget* parent)
       studio_.attempt(tr("Heal"), [&] { settings_.merge({{editor->key(), value}}, {}); });
       editor->setValue(settings_.json().at(editor->key()));  // as it was, where that was refused
     });
+    editors.push_back(editor);
     auto* label = new QLabel(settingTitle(spec.key) + (spec.inferred ? QStringLiteral(" ≈") : QString()));
     label->setToolTip(qt(spec.help));
     label->setBuddy(editor);
@@ -49,7 +52,18 @@ HealDialog::HealDialog(Studio& studio, QWidget* parent)
   buttons->button(QDialogButtonBox::Ok)->setText(tr("Heal"));
   connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+  auto* problem = mutedLabel();
+  setTone(*problem, "bad");
+  problem->setWordWrap(true);
+  form->addRow(problem);
   form->addRow(buttons);
+  const auto check = [editors, problem, ok = buttons->button(QDialogButtonBox::Ok)] {
+    QString why;
+    for (const SettingEditor* editor : editors) why = why.isEmpty() ? editor->whyNot() : why;
+    problem->setText(why);
+    ok->setEnabled(why.isEmpty());
+  };
+  for (const SettingEditor* editor : editors) connect(editor, &SettingEditor::typing, this, check);
 }
 
 void HealDialog::accept() {

@@ -4,11 +4,14 @@
 #include <QDockWidget>
 #include <QMainWindow>
 #include <QSettings>
+#include <algorithm>
 
 namespace interleave::gui {
 namespace {
 
 using namespace Qt::StringLiterals;
+
+constexpr int kLow = 640;  // pixels of height
 
 QDockWidget* dock(const QMainWindow& window, const QString& name) {
   return window.findChild<QDockWidget*>(name, Qt::FindDirectChildrenOnly);
@@ -34,20 +37,28 @@ void arrange(QMainWindow& window, Arrangement arrangement) {
       arrangement == Arrangement::Compare
           ? QList<QDockWidget*>{logits, cache, curves, method, evaluation, transfer, queue}
           : QList<QDockWidget*>{cache, curves, method, compare, evaluation, transfer, queue};
+  // A low window has no room for three views one above the other: those of a column share it as tabs.
+  const bool low = window.height() < kLow;
   window.addDockWidget(Qt::LeftDockWidgetArea, runs);
-  window.splitDockWidget(runs, log, Qt::Vertical);
+  if (!low) window.splitDockWidget(runs, log, Qt::Vertical);
   window.splitDockWidget(runs, above, Qt::Horizontal);
   window.splitDockWidget(above, placement, Qt::Horizontal);
-  window.splitDockWidget(runs, setup, Qt::Vertical);
+  low ? window.tabifyDockWidget(runs, setup) : window.splitDockWidget(runs, setup, Qt::Vertical);
   window.splitDockWidget(above, below.front(), Qt::Vertical);
   for (qsizetype i = 1; i < below.size(); ++i) window.tabifyDockWidget(below[i - 1], below[i]);
-  window.splitDockWidget(placement, front, Qt::Vertical);
+  if (low) window.tabifyDockWidget(below.back(), log);
+  low ? window.tabifyDockWidget(placement, front) : window.splitDockWidget(placement, front, Qt::Vertical);
   for (QDockWidget* each : all) each->show();
   below.front()->raise();
+  if (low) setup->raise(), placement->raise();
   const bool editing = arrangement == Arrangement::Placement;
-  window.resizeDocks({runs, above, placement}, {270, editing ? 690 : 790, editing ? 450 : 350}, Qt::Horizontal);
-  window.resizeDocks({runs, setup}, {270, 400}, Qt::Vertical);
+  const int left = std::clamp(window.width() / 5, 215, 270);
+  const int right = std::clamp(window.width() * (editing ? 36 : 32) / 100, 250, editing ? 520 : 460);
+  window.resizeDocks({runs, above, placement}, {left, std::max(window.width() - left - right - 28, 200), right},
+                     Qt::Horizontal);
   window.resizeDocks({above, below.front()}, {430, 240}, Qt::Vertical);
+  if (low) return;
+  window.resizeDocks({runs, setup}, {270, 400}, Qt::Vertical);
   window.resizeDocks({placement, front}, {editing ? 470 : 430, 240}, Qt::Vertical);
   window.resizeDocks({log}, {112}, Qt::Vertical);
 }

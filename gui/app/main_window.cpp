@@ -12,6 +12,7 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QScreen>
 #include <QSettings>
 #include <QStatusBar>
 #include <QToolBar>
@@ -28,7 +29,9 @@
 #include "gui/docks/method_pane.h"
 #include "gui/docks/setup_pane.h"
 #include "gui/style/format.h"
+#include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
+#include "gui/widgets/wheel_guard.h"
 
 namespace interleave::gui {
 namespace {
@@ -37,6 +40,28 @@ using namespace Qt::StringLiterals;
 
 QString threadsText(int threads) {
   return threads == 1 ? MainWindow::tr("1 thread") : MainWindow::tr("%1 threads").arg(threads);
+}
+
+/// Off, with the reason in its tool tip, where there is one.
+void enable(QAction& action, const QString& why_not) {
+  static constexpr const char* kOwnTip = "own tip";
+  if (!action.property(kOwnTip).isValid()) action.setProperty(kOwnTip, action.toolTip());
+  const QString own = action.property(kOwnTip).toString();
+  action.setEnabled(why_not.isEmpty());
+  action.setToolTip(why_not.isEmpty() ? own : MainWindow::tr("%1\n%2").arg(own, why_not));
+}
+
+QLabel* statusLine(const char* tone) {
+  auto* label = new ElidedLabel;
+  label->setFont(textFont(TextSize::Small));
+  setTone(*label, tone);
+  return label;
+}
+
+/// As large as there is use for, and no larger than the screen has room for with a frame around it.
+QSize firstSize(const QScreen* screen) {
+  constexpr QSize kWanted(1440, 900), kFrame(8, 36);
+  return screen == nullptr ? kWanted : kWanted.boundedTo(screen->availableSize() - kFrame);
 }
 
 /// An empty bar that keeps the docks off the window's edge.
@@ -58,13 +83,14 @@ MainWindow::MainWindow(Studio& studio, bool remember)
       remember_(remember),
       actions_(makeActions(*this)),
       banner_(new QLabel),
-      problem_(new QLabel),
-      device_(mutedLabel()),
-      store_(mutedLabel()),
-      document_(mutedLabel()),
-      method_(mutedLabel()) {
+      problem_(statusLine("bad")),
+      device_(statusLine("muted")),
+      store_(statusLine("muted")),
+      document_(statusLine("muted")),
+      method_(statusLine("inferred")) {
   setWindowTitle(tr("Interleave"));
   setAcceptDrops(true);
+  qApp->installEventFilter(new WheelGuard(this));
   setFocusPolicy(Qt::StrongFocus);
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
@@ -119,7 +145,7 @@ MainWindow::MainWindow(Studio& studio, bool remember)
 
   buildMenus();
   buildStatusBar();
-  resize(1440, 900);
+  resize(firstSize(screen()));
   arrangeAs(Arrangement::Search);
   if (remember_) restoreGeometry(QSettings().value(u"window/geometry"_s).toByteArray());
   connect(&studio_, &Studio::problem, this, &MainWindow::showProblem);
@@ -245,9 +271,6 @@ void MainWindow::buildLayoutMenu(QMenu& menu) {
 
 void MainWindow::buildStatusBar() {
   statusBar()->setSizeGripEnabled(false);
-  setTone(*method_, "inferred");
-  problem_->setFont(textFont(TextSize::Small));
-  setTone(*problem_, "bad");
   device_->setContentsMargins(8, 0, 0, 0);
   method_->setContentsMargins(0, 0, 10, 0);
   statusBar()->addWidget(device_);
@@ -264,13 +287,14 @@ void MainWindow::refreshBanner() {
 
 void MainWindow::refreshActions() {
   const RunController& controller = studio_.controller();
-  const bool active = controller.active(), ready = !studio_.setup().modelPath().empty();
+  const bool active = controller.active();
+  const QString no_start = active ? QString() : studio_.whyNotStart(), no_bank = studio_.whyNotPrepare();
   const bool idle = !active && !studio_.preparing() && !studio_.beginning();
   actions_.start_pause->setIconText(!active                    ? tr("▶ Start")
                                     : controller.pauseWanted() ? tr("▶ Resume")
                                                                : tr("❚❚ Pause"));
-  actions_.start_pause->setEnabled(active || (idle && ready));
-  actions_.prepare->setEnabled(idle && ready);
+  enable(*actions_.start_pause, no_start);
+  enable(*actions_.prepare, no_bank);
   actions_.stop->setEnabled(active && !controller.stopWanted());
   actions_.stop->setIconText(controller.stopWanted() ? tr("Stopping …") : tr("■ Stop"));
   const bool stored = studio_.run().record().id != 0 && studio_.library().writer() != nullptr;

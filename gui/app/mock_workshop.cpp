@@ -131,10 +131,11 @@ nlohmann::json MockWorkshop::prepareCandidates(const std::filesystem::path&, con
                                                const std::string&,
                                                const std::function<void(const AlignmentEvent&)>& watch,
                                                Progress& progress) {
+  TurnProgress turn(*turns_, progress);
   Random random(seed);
   constexpr int kSteps = 24;
   for (int step = 1; step <= kSteps; ++step) {
-    take(evaluation_milliseconds_ / kSteps, "aligning", progress);
+    take(evaluation_milliseconds_ / kSteps, "aligning", turn);
     AlignmentEvent event{.step = step, .steps = kSteps, .tokens = 512 * step, .held_out = step == kSteps};
     for (int layer = 0; layer < script_.layers; ++layer) {
       event.relative_error.push_back(
@@ -161,7 +162,8 @@ std::vector<TaskInfo> MockWorkshop::tasks() const {
 std::vector<Score> MockWorkshop::evaluate(const Workbench::EvaluationRequest& request, const Placement& placement,
                                           Progress& progress) {
   if (placement.layers() != script_.layers) throw badInput({}, "placement", "it has another count of layers");
-  take(evaluation_milliseconds_, "evaluating", progress);
+  TurnProgress turn(*turns_, progress);
+  take(evaluation_milliseconds_, "evaluating", turn);
   const double full = static_cast<double>(placement.fullCount()) / placement.layers();
   Random samples(request.seed), random(std::hash<Placement>{}(placement));
   const double luck = random.uniform();
@@ -205,8 +207,9 @@ std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest
   for (const Placement& placement : placements) {
     if (placement != costs.front().placement) costs.push_back({.placement = placement, .manner = manner});
   }
+  TurnProgress turn(*turns_, progress, TurnProgress::At::Reports);
   for (const std::int64_t tokens : request.lengths) {
-    take(evaluation_milliseconds_ / 4, "measuring contexts of " + std::to_string(tokens) + " tokens", progress);
+    take(evaluation_milliseconds_ / 4, "measuring contexts of " + std::to_string(tokens) + " tokens", turn);
     const CostTable table = mockCosts(tokens, script_.layers);
     for (MeasuredCost& cost : costs) {
       // Attention's time grows with the context; what stands elsewhere costs more at first.
@@ -229,9 +232,10 @@ std::vector<MeasuredCost> MockWorkshop::measureCost(const Workbench::CostRequest
 
 std::vector<TrialEvent> MockWorkshop::tryPlacements(const RunSpec&, std::span<const Placement> placements,
                                                     std::int64_t first_step, Progress& progress) {
+  TurnProgress turn(*turns_, progress);
   std::vector<TrialEvent> trials;
   for (const Placement& placement : placements) {
-    take(evaluation_milliseconds_, "trying placements", progress);
+    take(evaluation_milliseconds_, "trying placements", turn);
     const double loss = 2.0 / (1 + placement.fullCount());
     trials.push_back({first_step + std::ssize(trials), placement, {loss, loss / 2}, {loss, loss / 2}, true});
   }

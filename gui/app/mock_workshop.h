@@ -8,7 +8,7 @@ namespace interleave::gui {
 
 /// A backend without a model: the mock engine, and results that depend on the placement alone. For tests of windows and
 /// for `interleave --mock`; everything it names says that it is a mock.
-class MockWorkshop final : public Workshop {
+class MockWorkshop : public Workshop {
  public:
   explicit MockWorkshop(MockScript script = {}, int evaluation_milliseconds = 0)
       : script_(std::move(script)), evaluation_milliseconds_(evaluation_milliseconds) {}
@@ -17,7 +17,7 @@ class MockWorkshop final : public Workshop {
   void setModelWarnings(std::vector<std::string> lines) { model_warnings_ = std::move(lines); }
 
   bool invents() const override { return true; }
-  std::unique_ptr<Engine> makeEngine() override { return makeMockEngine(script_); }
+  std::unique_ptr<Engine> makeEngine() override { return makeMockEngine(script_, turns_); }
   std::unique_ptr<RunCatalog> makeCatalog() override;
   std::span<const SettingSpec> bankSettings() const override;
   std::span<const SettingSpec> searchSettings(const std::string& method) const override;

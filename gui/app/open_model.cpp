@@ -22,10 +22,6 @@ void OpenModel::open(const std::filesystem::path& path, const Settings& bank, co
     std::vector<CostTable> costs;
     DeviceReport device;
   };
-  info_ = {};  // what is known is of the model before
-  costs_.clear();
-  jobs_.cancelSlot(QStringLiteral("costs"));
-  Q_EMIT changed();
   jobs_.start(tr("Open %1").arg(qt(path.filename().string())), QStringLiteral("open"),
               [this, &workshop = workshop_, path, bank, device](Progress& progress) -> std::function<void()> {
                 auto found = std::make_shared<Found>();
@@ -35,11 +31,13 @@ void OpenModel::open(const std::filesystem::path& path, const Settings& bank, co
                 progress.throwIfStopped();
                 found->device = workshop.device(device);
                 return [this, path, bank, found] {
+                  jobs_.cancelSlot(QStringLiteral("costs"));  // of the model before
                   path_ = path;
                   costed_ = bank.json();
                   info_ = std::move(found->info);
                   costs_ = std::move(found->costs);
                   device_ = std::move(found->device);
+                  Q_EMIT opened(path);
                   Q_EMIT changed();
                   QStringList lines;
                   for (const auto& line : info_.value("warnings", nlohmann::json::array())) {

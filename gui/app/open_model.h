@@ -19,11 +19,13 @@ class OpenModel final : public QObject {
   OpenModel(Workshop& workshop, JobList& jobs, QObject* parent = nullptr)
       : QObject(parent), workshop_(workshop), jobs_(jobs) {}
 
-  /// Returns at once with no model known; changed() when it is, failed job otherwise.
+  /// Returns at once; opened() and changed() when it is known, which replaces the model before. Where it cannot be read
+  /// the job fails, and all stays as it was.
   void open(const std::filesystem::path& path, const Settings& bank, const std::string& device);
   /// Computes the costs anew where these settings are others than those of costs(). Returns at once, as above.
   void costWith(const Settings& bank);
 
+  bool opening() const { return jobs_.running(QStringLiteral("open")); }
   bool known() const { return !info_.empty(); }
   const nlohmann::json& info() const { return info_; }
   const std::vector<CostTable>& costs() const { return costs_; }
@@ -32,6 +34,7 @@ class OpenModel final : public QObject {
   int layers() const;
 
  Q_SIGNALS:
+  void opened(const std::filesystem::path& path);
   void changed();
   void warned(const QStringList& lines);  ///< What its files say that does not hold, when it has been opened.
 

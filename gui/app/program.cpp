@@ -9,6 +9,7 @@
 #include <QStandardPaths>
 #include <QTimer>
 #include <algorithm>
+#include <clocale>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -156,6 +157,7 @@ int report(Workshop& workshop, const Options& options) {
 int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Workshop>()>& make_workshop) {
   chooseScreen({argv, static_cast<std::size_t>(argc)});
   QApplication application(argc, argv);
+  std::setlocale(LC_NUMERIC, "C");  // numbers in files have a point; QLocale knows the user's sign without it
   if (QGuiApplication::platformName() == u"offscreen"_s) qInstallMessageHandler(writeMessage);
   QApplication::setWindowIcon(QIcon(u":/interleave/interleave.svg"_s));
   QApplication::setOrganizationName(u"Interleave"_s);
@@ -188,6 +190,7 @@ int runProgram(int argc, char** argv, const std::function<std::unique_ptr<Worksh
   }
   Studio studio(*workshop);
   MainWindow window(studio, !touring);
+  if (touring) window.resize(1440, 900);  // whatever screen there is, or none
   window.show();
   QTimer::singleShot(0, &window, [&] { begin(studio, options); });
   if (!touring) return QApplication::exec();

@@ -34,17 +34,26 @@ void setWidths(QWidget& widget, int least, int most) {
   widget.setSizePolicy(QSizePolicy::Expanding, widget.sizePolicy().verticalPolicy());
 }
 
+/// A line that asks for `width` pixels, whatever it says, and can do with `least`.
+QLabel* line(TextSize size, int least, int width, bool bold = false) {
+  auto* label = new ElidedLabel({}, width);
+  label->setFont(textFont(size, bold));
+  setWidths(*label, least, width);
+  if (size == TextSize::Small) setTone(*label, "muted");
+  return label;
+}
+
 }  // namespace
 
 RunBar::RunBar(Studio& studio, const Actions& actions)
     : Pane(tr("Run"), studio.clock()),
       studio_(studio),
       budget_(new QSlider(Qt::Horizontal)),
-      kept_(bodyLabel({}, true)),
-      bytes_(mutedLabel()),
-      doing_(bodyLabel()),
-      times_(bodyLabel()),
-      rates_(mutedLabel()),
+      kept_(line(TextSize::Body, 104, 150, true)),
+      bytes_(line(TextSize::Small, 104, 150)),
+      doing_(line(TextSize::Body, 76, 200)),
+      times_(line(TextSize::Body, 64, 170)),
+      rates_(line(TextSize::Small, 64, 170)),
       progress_(new QProgressBar) {
   auto* row = new QHBoxLayout(this);
   row->setContentsMargins(0, 0, 0, 0);
@@ -56,27 +65,24 @@ RunBar::RunBar(Studio& studio, const Actions& actions)
   start_->setProperty("role", QStringLiteral("primary"));
   start_->setMinimumWidth(start_->fontMetrics().horizontalAdvance(QStringLiteral("❚❚ Resume")) + 36);
   row->addWidget(start_);
-  row->addWidget(button(actions.stop));
+  QPushButton* stop = button(actions.stop);
+  stop->setMinimumWidth(stop->fontMetrics().horizontalAdvance(tr("Stopping …")) + 26);
+  row->addWidget(stop);
   row->addWidget(button(actions.fork));
   row->addSpacing(12);
   row->addWidget(mutedLabel(tr("Budget")));
   budget_->setAccessibleName(tr("Budget: layers with full attention"));
-  setWidths(*budget_, 80, 150);
+  setWidths(*budget_, 48, 150);
   budget_->setPageStep(1);
   row->addWidget(budget_);
-  setWidths(*kept_, 100, 150);
-  setWidths(*bytes_, 100, 150);
   row->addSpacing(4);
   row->addLayout(lines({kept_, bytes_}));
   row->addStretch(1);
   progress_->setTextVisible(false);
-  setWidths(*progress_, 100, 200);
+  setWidths(*progress_, 50, 200);
   progress_->setFixedHeight(8);
   progress_->setRange(0, 1000);
   progress_->setAccessibleName(tr("Progress of the run"));
-  setWidths(*doing_, 100, 200);
-  setWidths(*times_, 90, 170);
-  setWidths(*rates_, 90, 170);
   row->addLayout(lines({doing_, progress_}));
   row->addSpacing(6);
   row->addLayout(lines({times_, rates_}));
@@ -93,6 +99,8 @@ RunBar::RunBar(Studio& studio, const Actions& actions)
   connect(&studio_.setup(), &SetupModel::changed, this, &Pane::touch);
   connect(&studio_.model(), &OpenModel::changed, this, &Pane::touch);
   connect(&studio_.controller(), &RunController::finished, this, &Pane::touch);
+  connect(&studio_.jobs(), &JobList::started, this, &Pane::touch);
+  connect(&studio_.jobs(), &JobList::finished, this, &Pane::touch);
 }
 
 QPushButton* RunBar::button(QAction* action) {
@@ -102,6 +110,7 @@ QPushButton* RunBar::button(QAction* action) {
   connect(made, &QPushButton::clicked, action, &QAction::trigger);
   connect(action, &QAction::changed, made, [made, action] {
     made->setText(action->iconText());
+    made->setToolTip(action->toolTip());
     made->setEnabled(action->isEnabled());
   });
   return made;
@@ -145,12 +154,14 @@ void RunBar::refreshBudget() {
 
 void RunBar::refreshProgress() {
   const RunRecord& record = studio_.run().record();
+  const RunController& controller = studio_.controller();
   const StepEvent* newest = record.steps.empty() ? nullptr : &record.steps.back();
   const PhaseEvent& phase = record.phase;
-  const bool running = studio_.controller().active() && studio_.controller().record() == studio_.run().shared();
+  const bool running = controller.active() && controller.record() == studio_.run().shared();
+  const bool stepping = newest != nullptr && (!running || newest->step < newest->steps);
   double fraction = phase.fraction;
-  if (newest != nullptr && newest->steps > 0 && phase.phase != Phase::Evaluating) {
-    fraction = static_cast<double>(newest->step) / static_cast<double>(newest->steps);
+  if (stepping && phase.phase != Phase::Evaluating) {
+    fraction = static_cast<double>(newest->step) / static_cast<double>(std::max<std::int64_t>(newest->steps, 1));
     doing_->setText(tr("Step %1 of %2 · %3 tokens")
                         .arg(newest->step)
                         .arg(newest->steps)
@@ -160,44 +171,47 @@ void RunBar::refreshProgress() {
     fraction = static_cast<double>(alignment.step) / static_cast<double>(std::max<std::int64_t>(alignment.steps, 1));
     doing_->setText(tr("Candidates: %1 of %2").arg(alignment.step).arg(alignment.steps));
   } else {
-    doing_->setText(!running && record.id == 0 ? tr("Ready")
+    doing_->setText(!running && record.id == 0 ? readyText()
                     : phase.phase == Phase::Evaluating
                         ? tr("Evaluating")
                         : qt(phase.title.empty() ? std::string(name(phase.phase)) : phase.title));
   }
+  const bool works = running && phase.phase != Phase::Paused && !isFinal(phase.phase);
+  if (works != tick_.isActive()) works ? tick_.start() : tick_.stop();
+  const TimeLeft::Left left = running ? controller.left() : TimeLeft::Left{};
+  const double elapsed = controller.elapsed();
+  // Of the whole, where that is known: a part that is done is no reason for a full bar.
+  if (running && left.seconds > 0) fraction = elapsed / (elapsed + left.seconds);
   progress_->setValue(static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * 1000)));
-  const AlignmentEvent* aligned = newest == nullptr && !record.alignments.empty() ? &record.alignments.back() : nullptr;
-  const double told = newest != nullptr ? newest->seconds : aligned != nullptr ? aligned->seconds : phase.elapsed;
-  const double since = secondsSince(told, running && phase.phase != Phase::Paused && !isFinal(phase.phase));
-  double left = phase.remaining;
-  if (running && left < 0 && newest != nullptr && newest->step > 0) {
-    left = newest->seconds / static_cast<double>(newest->step) * static_cast<double>(newest->steps - newest->step);
-  }
-  if (running && left < 0 && aligned != nullptr && aligned->step > 0) {
-    left = aligned->seconds / static_cast<double>(aligned->step) * static_cast<double>(aligned->steps - aligned->step);
-  }
-  if (left >= 0) left = std::max(left - since, 0.0);
-  times_->setText(running             ? tr("%1 · %2 left").arg(durationText(told + since), durationText(left))
-                  : newest != nullptr ? tr("%1 · %2").arg(durationText(told), qt(name(phase.phase)))
+  const QString time = left.rough ? tr("≈ %1").arg(durationText(left.seconds)) : durationText(left.seconds);
+  times_->setText(running             ? tr("%1 · %2 left").arg(durationText(elapsed), time)
+                  : newest != nullptr ? tr("%1 · %2").arg(durationText(newest->seconds), qt(name(phase.phase)))
                                       : QString());
+  times_->setToolTip(running
+                         ? tr("Of the whole run, by its last steps; ≈: some of it by how much it computes. It stands "
+                              "still while the run is paused.")
+                         : QString());
+  const Turns::State turns = studio_.workshop().turns().state();
   const auto metric = [&](Metric which) { return newest->metrics[static_cast<std::size_t>(which)]; };
-  rates_->setText(newest == nullptr
+  if (running && turns.run && turns.jobs > 0) {
+    rates_->setText(tr("an evaluation has %1 % of the time").arg(fixedText(Turns::kShare * 100, 0)));
+    rates_->setToolTip(
+        tr("What is evaluated meanwhile has its turn between two steps, with at most so much of the time. "
+           "While the run is paused it has all of it."));
+    return;
+  }
+  rates_->setToolTip({});
+  const QString why_not = controller.active() ? QString() : studio_.whyNotStart();
+  rates_->setText(!why_not.isEmpty() && record.id != 0 ? why_not
+                  : newest == nullptr
                       ? QString()
                       : tr("%1 tokens/s · %2")
                             .arg(numberText(metric(Metric::TokensPerSecond)), bytesText(metric(Metric::MemoryBytes))));
 }
 
-/// Since the run told that it had taken `told` seconds; 0 while it does not work.
-double RunBar::secondsSince(double told, bool working) {
-  if (!working) {
-    tick_.stop();
-    told_ = -1;
-    return 0;
-  }
-  if (told != told_ || !since_.isValid()) since_.start();
-  told_ = told;
-  if (!tick_.isActive()) tick_.start();
-  return static_cast<double>(since_.elapsed()) / 1000;
+QString RunBar::readyText() const {
+  const QString why = studio_.whyNotStart();
+  return why.isEmpty() ? tr("Ready") : why;
 }
 
 }  // namespace interleave::gui

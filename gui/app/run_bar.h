@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QElapsedTimer>
 #include <QTimer>
 #include <QWidget>
 
@@ -30,16 +29,14 @@ class RunBar final : public Pane {
   QPushButton* button(QAction* action);
   void refreshBudget();
   void refreshProgress();
-  double secondsSince(double told, bool working);
+  QString readyText() const;
 
   Studio& studio_;
   QPushButton* start_;
   QSlider* budget_;
   QLabel *kept_, *bytes_, *doing_, *times_, *rates_;
   QProgressBar* progress_;
-  QTimer tick_;          ///< While the engine works: a step may take longer than a second.
-  QElapsedTimer since_;  ///< Since the run last told its time, which was `told_` seconds.
-  double told_ = -1;
+  QTimer tick_;  ///< While the engine works: a step may take longer than a second.
 };
 
 }  // namespace interleave::gui

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QElapsedTimer>
 #include <QObject>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "backend/engine/engine.h"
 #include "backend/engine/mailbox.h"
 #include "gui/model/run_record.h"
 #include "sessions/store.h"
+#include "sessions/time_left.h"
 
 namespace interleave::gui {
 
@@ -18,12 +21,13 @@ namespace interleave::gui {
 class RunController final : public QObject {
   Q_OBJECT
  public:
-  explicit RunController(QObject* parent = nullptr) : QObject(parent) {}
+  explicit RunController(QObject* parent = nullptr) : QObject(parent) { clock_.start(); }
   ~RunController() override;
 
   /// Starts a run; with a writer it is recorded, as a new run or further into `into`. Usage error if one is going on.
+  /// `seconds_per_step`: as runs like it took.
   void start(std::unique_ptr<Engine> engine, RunSpec spec, StoreWriter* writer, RunId into = 0,
-             std::shared_ptr<RunRecord> so_far = nullptr);
+             std::shared_ptr<RunRecord> so_far = nullptr, std::optional<double> seconds_per_step = {});
   void pause();
   void resume();
   void stop();
@@ -37,6 +41,9 @@ class RunController final : public QObject {
   bool recorded() const { return recorder_ != nullptr; }  ///< False for a replay, or without a store.
   const std::shared_ptr<RunRecord>& record() const { return record_; }
 
+  double elapsed() const;       ///< Of the run going on, or the last one: seconds that it worked; 0: there was none.
+  TimeLeft::Left left() const;  ///< Of the run going on, as a whole.
+
   /// Takes what the engine has sent since the last frame; true while it may send more.
   bool drain();
 
@@ -46,6 +53,12 @@ class RunController final : public QObject {
   void finished();    ///< The engine is gone; record() says how it ended.
 
  private:
+  double now() const { return static_cast<double>(clock_.elapsed()) / 1000; }
+  void time(const MailboxContents& contents);
+
+  QElapsedTimer clock_;
+  std::optional<TimeLeft> time_left_;
+  double took_ = 0;
   bool pause_wanted_ = false, stop_wanted_ = false;
   std::shared_ptr<RunRecord> record_;
   std::unique_ptr<Recorder> recorder_;

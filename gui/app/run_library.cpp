@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/core/verdict.h"
 #include "gui/model/readings.h"
 #include "gui/style/format.h"
+#include "gui/style/verdict.h"
 
 namespace interleave::gui {
 
@@ -73,13 +75,41 @@ void RunLibrary::reloadScores(RunId id) {
 RunLibrary::Listing RunLibrary::read(const Store& store, Verdicts& known) {
   Listing listing{.runs = store.runs()};
   std::ranges::sort(listing.runs, std::greater{}, &RunSummary::id);
-  for (const RunSummary& run : listing.runs) listing.verdicts.push_back(verdictOf(store, run, known));
+  for (const RunSummary& run : listing.runs) verdictOf(store, run, known);
   const auto pinned = std::ranges::find(listing.runs, true, &RunSummary::baseline);
   if (pinned != listing.runs.end()) {
     const std::vector<PlacementEvent> found = store.placements(pinned->id);
     if (!found.empty()) listing.baseline = found.front().placement;
   }
+  compare(known, pinned == listing.runs.end() ? 0 : pinned->id);
+  std::vector<const Score*> kl, passkey;
+  for (const RunSummary& run : listing.runs) {
+    listing.verdicts.push_back(verdictOf(store, run, known));
+    const auto scored = known.find(run.id);
+    const bool any = scored != known.end();
+    kl.push_back(any && scored->second.kl ? &*scored->second.kl : nullptr);
+    passkey.push_back(any && scored->second.passkey ? &*scored->second.passkey : nullptr);
+  }
+  listing.kl_counts = countsBeside(kl);
+  listing.passkey_counts = countsBeside(passkey);
   return listing;
+}
+
+/// Tells of each run that is done how its scores differ from the baseline's, where that is not told yet.
+void RunLibrary::compare(Verdicts& known, RunId baseline) {
+  const auto against = known.find(baseline);
+  const bool anew = against != known.end() && against->second.compared_with != baseline;  // it was judged since
+  for (auto& [id, verdict] : known) {
+    if (verdict.compared_with == baseline && !anew) continue;
+    verdict.compared_with = baseline;
+    const auto difference = [&](const std::optional<Score>& score, const std::optional<Score>& reference) {
+      if (against == known.end() || id == baseline || !score || !reference) return PairedDifference{};
+      return differenceOf(*score, *reference).paired.value_or(PairedDifference{});
+    };
+    verdict.kl_from = against == known.end() ? PairedDifference{} : difference(verdict.kl, against->second.kl);
+    verdict.passkey_from =
+        against == known.end() ? PairedDifference{} : difference(verdict.passkey, against->second.passkey);
+  }
 }
 
 void RunLibrary::show(Listing listing, bool other_store) {
@@ -104,9 +134,13 @@ RunLibrary::Verdict RunLibrary::verdictOf(const Store& store, const RunSummary& 
     const bool its = run.method == kHealMethod ? event.label == ScoreEvent::kAfterHealing
                                                : !placements.empty() && event.placement == placements.front().placement;
     if (!its) continue;
-    if (const Score* kl = scoreOf(event.scores, "kl")) quality.value = tr("KL %1").arg(numberText(kl->value, 2));
+    if (const Score* kl = scoreOf(event.scores, "kl")) {
+      quality.value = tr("KL %1").arg(numberText(kl->value, 2));
+      quality.kl = *kl;
+    }
     if (const Score* passkey = scoreOf(event.scores, "passkey")) {
       quality.recall = shareText(passkey->value, passkey->samples);
+      quality.passkey = *passkey;
     }
   }
   if (quality.value.isEmpty()) quality.value = tr("%1 steps").arg(run.step);
@@ -192,6 +226,15 @@ QVariant RunLibrary::data(const QModelIndex& index, int role) const {
           .arg(run.seed)
           .arg(qt(run.model_name), tokensText(static_cast<double>(run.tokens)), durationText(run.seconds),
                qt(run.created));
+    case BetterRole: {
+      const PairedDifference& from = index.column() == Recall ? verdict.passkey_from : verdict.kl_from;
+      if (index.column() != Quality && index.column() != Recall) return 0;
+      return !from.carries() ? 0 : isBetter(from) ? 1 : -1;
+    }
+    case CountRole:
+      return index.column() == Quality  ? listing_.kl_counts.value(index.row())
+             : index.column() == Recall ? listing_.passkey_counts.value(index.row())
+                                        : QString();
     case Qt::DisplayRole:
     case Qt::AccessibleTextRole:
       break;
@@ -204,9 +247,9 @@ QVariant RunLibrary::data(const QModelIndex& index, int role) const {
     case State:
       return qt(name(run.phase));
     case Quality:
-      return verdict.value;
+      return lookOf(verdict.kl_from).mark + verdict.value;
     case Recall:
-      return verdict.recall;
+      return lookOf(verdict.passkey_from).mark + verdict.recall;
     default: {
       QStringList tags;
       for (const std::string& tag : run.tags) tags << qt(tag);

@@ -23,7 +23,8 @@ class RunLibrary final : public QAbstractTableModel {
  public:
   enum Column { Title, State, Quality, Recall, Tags, kColumns };
   /// Texts of a row that a delegate draws on two lines.
-  enum Role { StateRole = Qt::UserRole, RunRole, PhaseRole, BaselineRole };
+  /// Of scores: whether better (1) or worse (-1) than the baseline's, and of how many samples where these differ.
+  enum Role { StateRole = Qt::UserRole, RunRole, PhaseRole, BaselineRole, BetterRole, CountRole };
 
   explicit RunLibrary(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
 
@@ -62,16 +63,21 @@ class RunLibrary final : public QAbstractTableModel {
  private:
   class Removal;
   struct Verdict {
-    QString value, recall;  // as the list shows them
+    QString value, recall;                   // as the list shows them
+    std::optional<Score> kl, passkey;        // that these are of
+    PairedDifference kl_from, passkey_from;  // the baseline's, where that is of the same samples
+    RunId compared_with = 0;                 // 0: with none yet
   };
   using Verdicts = std::map<RunId, Verdict>;
   struct Listing {
-    std::vector<RunSummary> runs;   // newest first
-    std::vector<Verdict> verdicts;  // as runs
+    std::vector<RunSummary> runs;           // newest first
+    std::vector<Verdict> verdicts;          // as runs
+    QStringList kl_counts, passkey_counts;  // likewise
     Placement baseline;
   };
   StoreWriter& writable();
   static Listing read(const Store& store, Verdicts& known);
+  static void compare(Verdicts& known, RunId baseline);
   static Verdict verdictOf(const Store& store, const RunSummary& run, Verdicts& known);
   void show(Listing listing, bool other_store);
 

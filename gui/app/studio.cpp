@@ -37,6 +37,16 @@ std::string normal(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
 }
 
+/// A run of the model that is open, by its fingerprint where both are known.
+bool isOf(const RunSummary& run, const nlohmann::json& model) {
+  const auto same = [&](const char* key, const std::string& of_run) {
+    const auto found = model.find(key);
+    return found != model.end() && found->is_string() && found->get_ref<const std::string&>() == of_run;
+  };
+  return model.contains("fingerprint") && !run.model_fingerprint.empty() ? same("fingerprint", run.model_fingerprint)
+                                                                         : same("name", run.model_name);
+}
+
 }  // namespace
 
 Studio::Studio(Workshop& workshop)
@@ -60,6 +70,8 @@ Studio::Studio(Workshop& workshop)
   connect(&reads_, &JobList::failed, this, &Studio::tellProblem);
   connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
   connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
+  connect(&model_, &OpenModel::opened, this,
+          [this](const std::filesystem::path& path) { setup_.setModelPath(path.string()); });
   connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
   connect(&model_, &OpenModel::warned, this, [this](const QStringList& lines) {
     for (const QString& line : lines) log_.add(LogEvent::Level::Warning, line);
@@ -211,7 +223,6 @@ void Studio::openModel(const std::filesystem::path& path) {
   // A run may be resumed from another working folder.
   std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();  // DIR/
-  setup_.setModelPath(whole.string());
   model_.open(whole, setup_.bank(), setup_.device());
 }
 
@@ -281,8 +292,11 @@ void Studio::launch(Launch what) {
   if (preparing()) throw usageError("candidates", "they are being prepared; wait, or cancel that job");
   const bool unrecorded = what.record && library_.writer() == nullptr;
   const bool search = what.engine == nullptr && !what.spec.isHeal();
+  const RunSummary* like = what.engine == nullptr ? doneLike(what.spec.method) : nullptr;
+  const auto pace =
+      like != nullptr ? std::optional(like->seconds / static_cast<double>(like->step)) : std::optional<double>();
   controller_.start(what.engine ? std::move(what.engine) : workshop_.makeEngine(), std::move(what.spec),
-                    what.record ? library_.writer() : nullptr, what.into, std::move(what.so_far));
+                    what.record ? library_.writer() : nullptr, what.into, std::move(what.so_far), pace);
   searching_ = search;
   if (!unrecorded) return;
   const QString text = library_.isOpen() ? tr("This run is not recorded: the store is open for reading only.")
@@ -334,6 +348,16 @@ void Studio::startRun() {
     launch({.spec = std::move(spec)});
   });
 }
+
+QString Studio::whyNotStart() const {
+  if (model_.opening()) return tr("The model is being opened");
+  if (setup_.modelPath().empty()) return tr("Open a model first");
+  if (preparing()) return tr("Candidates are being prepared");
+  if (beginning()) return tr("A run is being loaded");
+  return {};
+}
+
+QString Studio::whyNotPrepare() const { return controller_.active() ? tr("A run is going on") : whyNotStart(); }
 
 std::string Studio::healFolder() const {
   const std::filesystem::path base =
@@ -519,6 +543,15 @@ void Studio::writeReport(const std::filesystem::path& file, const std::vector<Ru
   report_.start({library_.file(), runs, file, against}, workshop_.invents());
 }
 
+const RunSummary* Studio::doneLike(const std::string& method) const {
+  const std::vector<RunSummary>& runs = library_.runs();
+  const auto like = std::ranges::find_if(runs, [&](const RunSummary& run) {
+    return run.phase == Phase::Done && run.method == method && run.step > 0 && run.seconds > 0 &&
+           isOf(run, model_.info());
+  });
+  return like == runs.end() ? nullptr : &*like;
+}
+
 const std::vector<CostTable>& Studio::costs() const {
   const auto& environment = run_.record().environment;
   return environment && !environment->costs.empty() ? environment->costs : model_.costs();
@@ -541,6 +574,15 @@ void Studio::setKept(int kept) {
   if (run_.following() && !found.empty() && found.front().placement.fullCount() == kept) kept = -1;
   run_.setKept(kept);
   if (editor_.edited()) editor_.replace(run_.placement(), tr("budget %1").arg(run_.kept()));
+}
+
+void Studio::setPinned(int layer, bool pinned) {
+  editor_.setPinned(layer, pinned);
+  // A stored run shown meanwhile can be pinned, but that is no change of the run that goes on.
+  if (!controller_.active() || !controller_.recorded() || run_.shared() != controller_.record()) return;
+  controller_.intervene({.kind = pinned ? Intervention::Kind::Pin : Intervention::Kind::Release,
+                         .layer = layer,
+                         .mixer = editor_.placement()[layer]});
 }
 
 void Studio::runShown() {

@@ -61,6 +61,8 @@ class Studio final : public QObject {
   void openBatch(const std::filesystem::path& file);  ///< Its runs into the queue, and its store open.
   void prepareCandidates();
 
+  QString whyNotStart() const;                ///< Why no run can begin, for the screen; empty: one can, or goes on.
+  QString whyNotPrepare() const;              ///< The same of preparing candidates.
   void startRun();                            ///< What Setup says.
   void resumeRun(RunId id);                   ///< From its newest checkpoint.
   void forkRun(RunId id, std::int64_t step);  ///< With Setup's budget and settings of the method.
@@ -79,6 +81,13 @@ class Studio final : public QObject {
   /// Every budget from the same run: shows the `kept` layers with the largest advantage.
   void setKept(int kept);
 
+  /// Pins a layer of the placement shown to the operator that it has, or releases it; in the run going on, too, where
+  /// that is the run shown.
+  void setPinned(int layer, bool pinned);
+
+  /// The newest run of the open model by this method that is done; null: none is.
+  const RunSummary* doneLike(const std::string& method) const;
+
   /// Costs of the model of the run shown, else of the open model.
   const std::vector<CostTable>& costs() const;
 
@@ -89,13 +98,13 @@ class Studio final : public QObject {
 
   /// Runs `action`; what it throws becomes a line in the log and problem().
   void attempt(const QString& what, const std::function<void()>& action);
+  void tellProblem(const QString& what, const QString& reason);  ///< As attempt() does.
 
  Q_SIGNALS:
   void problem(const QString& text);
   void notice(const QString& text);  ///< Worth knowing; nothing has failed.
 
  private:
-  void tellProblem(const QString& what, const QString& reason);
   void connectRun();
   void connectQueue();
   void runFinished();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/engine/run_catalog.h"
+#include "backend/engine/turns.h"
 #include "backend/engine/workbench.h"
 
 namespace interleave::gui {
@@ -24,6 +25,8 @@ class Workshop {
 
   virtual bool invents() const { return false; }  ///< As the program does with --mock.
   virtual std::unique_ptr<Engine> makeEngine() = 0;
+  /// Runs of its engines and what below computes with a model take turns: one waits for the other, as this says.
+  const Turns& turns() const { return *turns_; }
 
   virtual std::unique_ptr<RunCatalog> makeCatalog() = 0;  ///< For one thread.
 
@@ -57,6 +60,9 @@ class Workshop {
   virtual double secondsPerToken(const std::filesystem::path& model, const Execution& execution,
                                  Progress& progress) = 0;
   virtual std::vector<std::string> exportPlacement(const Workbench::ExportRequest& request, Progress& progress) = 0;
+
+ protected:
+  const std::shared_ptr<Turns> turns_ = std::make_shared<Turns>();
 };
 
 }  // namespace interleave::gui

@@ -14,6 +14,7 @@
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/style/verdict.h"
 #include "gui/widgets/placement_strip.h"
 
 namespace interleave::gui {
@@ -206,15 +207,27 @@ Panel ComparePane::bytesPanel() const {
               .y = {.label = tr("KL on text")}};
   Series points{.color = theme().accent, .style = Series::Style::Points};
   const CostTable* costs = costsAt(studio_.costs(), kQuotedContext);
+  std::vector<const Score*> scores;
+  for (const KnownPlacement* entry : studio_.book().compared()) scores.push_back(scoreOf(entry->scores, "kl"));
+  const QStringList counts = countsBeside(scores);
+  const Placement* first = referenceOf(studio_.book());
+  const KnownPlacement* against = first == nullptr ? nullptr : studio_.book().find(*first);
   int shown = 0;
   for (const KnownPlacement* entry : studio_.book().compared()) {
     const int index = shown++;
-    const Score* kl = scoreOf(entry->scores, "kl");
+    const Score* kl = scores[static_cast<std::size_t>(index)];
     if (kl == nullptr) continue;
+    ScoreDifference from;
+    if (against != nullptr && against != entry) from = differenceOn("kl", entry->scores, against->scores);
     points.x.push_back(cacheBytes(costs, entry->placement));
     points.y.push_back(kl->value);
     points.y_error.push_back(kl->standard_error);
-    points.labels.push_back(shortLabel(index));
+    points.labels.push_back(lookOf(from).mark + shortLabel(index) + counts[index]);
+    points.readouts.push_back(
+        from.paired
+            ? tr("%1: KL %2; from the first hybrid %3")
+                  .arg(entry->label, withError(kl->value, kl->standard_error), differenceText(*from.paired))
+            : tr("%1: KL %2, n = %3").arg(entry->label, withError(kl->value, kl->standard_error)).arg(kl->samples));
   }
   if (points.x.isEmpty()) points.x = points.y = points.y_error = {kAuto};
   panel.series.push_back(std::move(points));

@@ -11,9 +11,11 @@
 #include <utility>
 
 #include "backend/core/tasks.h"
+#include "backend/core/verdict.h"
 #include "gui/docks/judging_dialog.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/style/verdict.h"
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
@@ -207,7 +209,7 @@ void EvaluationPane::refresh() {
                                  .arg(kLeastPairs)
                                  .arg(samples_->text())
                            : samples_->text());
-  setHint(differences() ? tr("● shown by its 95 % interval · ○ not shown · pairs won–lost–tied")
+  setHint(differences() ? tr("▲ better, ▼ worse by its 95 % interval · ○ not shown · pairs won–lost–tied")
                         : tr("tasks × placements · ± standard error"));
 }
 
@@ -244,14 +246,17 @@ void EvaluationPane::addScores(Panel& panel, const std::string& task, const Comp
   // Rows that lie close together have their values under the pointer alone.
   const int height = isVisible() ? figure_->height() : kPageHeight;
   const bool room = height >= kRowHeight * static_cast<int>(compared.size());
+  std::vector<const Score*> all;
+  for (const KnownPlacement* entry : compared) all.push_back(scoreOf(entry->scores, task));
+  const QStringList counts = countsBeside(all);
   for (std::size_t row = 0; row < compared.size(); ++row) {
-    const Score* score = scoreOf(compared[row]->scores, task);
+    const Score* score = all[row];
     if (score == nullptr) continue;
     scores.x.push_back(score->value);
     scores.y.push_back(static_cast<double>(row));
     scores.x_error.push_back(score->standard_error);
     const QString value = withError(score->value, score->standard_error);
-    scores.labels.push_back(room ? value : QString());
+    scores.labels.push_back(room ? value + counts[static_cast<qsizetype>(row)] : QString());
     scores.readouts.push_back(tr("%1, n = %2").arg(value).arg(score->samples));
   }
   fillGaps(scores);
@@ -267,8 +272,8 @@ void EvaluationPane::addDifferences(Panel& panel, const std::string& task, const
   const QString what = tr("%1, %2").arg(qt(facts.title), qt(scoreOf((*judged)->scores, task)->unit));  // no word more
   panel.title = lower ? tr("◂ better: %1").arg(what) : tr("better ▸: %1").arg(what);
   panel.marks.push_back({.shape = Mark::Shape::Vertical, .x = 0, .color = theme().muted});
-  Series better{.name = tr("better"), .color = theme().good, .style = Series::Style::Points};
-  Series worse{.name = tr("worse"), .color = theme().bad, .style = Series::Style::Points};
+  Series better{.name = tr("better"), .color = theme().good, .style = Series::Style::Up};
+  Series worse{.name = tr("worse"), .color = theme().bad, .style = Series::Style::Down};
   Series open{.name = tr("not shown"), .color = theme().muted, .style = Series::Style::Rings};
   double reach = 0;
   for (std::size_t row = 0; row < compared.size(); ++row) {
@@ -283,7 +288,7 @@ void EvaluationPane::addDifferences(Panel& panel, const std::string& task, const
       continue;
     }
     const PairedDifference& paired = *found.paired;
-    Series& series = !paired.carries() ? open : (paired.mean < 0) == lower ? better : worse;
+    Series& series = !paired.carries() ? open : isBetter(paired) ? better : worse;
     addPoint(series, row, paired, differenceText(paired));
     panel.y.categories[static_cast<qsizetype>(row)] +=
         tr("  %1–%2–%3").arg(paired.won).arg(paired.lost).arg(paired.tied);

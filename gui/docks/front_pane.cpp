@@ -10,6 +10,7 @@
 #include "backend/core/tasks.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/style/verdict.h"
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
@@ -59,20 +60,23 @@ double signOf(Measure measure) {
   return !isCost(measure) && taskFacts(taskOf(measure)).better == Better::Higher ? -1 : 1;
 }
 
+struct Reading {
+  double value = kAuto, error = 0;
+  const Score* score = nullptr;
+};
+
 struct Point {
   const KnownPlacement* placement;
   double x, y, x_error, y_error;
-};
-
-struct Reading {
-  double value = kAuto, error = 0;
+  const Score* score;  ///< Of what is shown upwards, else across; null: neither is a score.
+  QString count = {};  ///< Of its samples, where others are of other counts.
 };
 
 Reading read(const KnownPlacement& placement, Measure measure, const CostTable* costs) {
-  if (measure == Measure::Bytes) return {cacheBytes(costs, placement.placement), 0};
-  if (measure == Measure::Kept) return {static_cast<double>(placement.placement.fullCount()), 0};
+  if (measure == Measure::Bytes) return {cacheBytes(costs, placement.placement)};
+  if (measure == Measure::Kept) return {static_cast<double>(placement.placement.fullCount())};
   const Score* score = scoreOf(placement.scores, taskOf(measure));
-  return score == nullptr ? Reading{} : Reading{score->value, score->standard_error};
+  return score == nullptr ? Reading{} : Reading{score->value, score->standard_error, score};
 }
 
 }  // namespace
@@ -87,7 +91,7 @@ FrontPane::FrontPane(Studio& studio)
     for (const Measure measure : kMeasures) box->addItem(nameOf(measure));
     box->setFont(textFont(TextSize::Small));
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(12);
+    box->setMinimumContentsLength(6);
     connect(box, &QComboBox::currentIndexChanged, this, &Pane::touch);
   }
   across_->setCurrentIndex(0);
@@ -116,8 +120,12 @@ void FrontPane::refresh() {
   for (const KnownPlacement& entry : studio_.book().entries()) {
     const Reading x = read(entry, across, costs), y = read(entry, up, costs);
     if (std::isfinite(x.value) && std::isfinite(y.value))
-      points.push_back({&entry, x.value, y.value, x.error, y.error});
+      points.push_back({&entry, x.value, y.value, x.error, y.error, y.score != nullptr ? y.score : x.score});
   }
+  std::vector<const Score*> scores;
+  for (const Point& point : points) scores.push_back(point.score);
+  const QStringList counts = countsBeside(scores);
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].count = counts[static_cast<qsizetype>(i)];
   // The teacher beats everything but in bytes: it is no choice to make, and stands beside the front.
   const auto isTeacher = [](const Point& point) {
     return point.placement->placement.fullCount() == point.placement->placement.layers();
@@ -144,7 +152,8 @@ void FrontPane::refresh() {
     series.y.push_back(point.y);
     series.x_error.push_back(point.x_error);
     series.y_error.push_back(point.y_error);
-    const QString label = edited ? tr("this: %1").arg(point.placement->label) : point.placement->label;
+    const QString name = point.placement->label + point.count;
+    const QString label = edited ? tr("this: %1").arg(name) : name;
     series.labels.push_back(crowded && !edited && !top && !isTeacher(point) ? QString() : label);
     series.readouts.push_back(
         tr("%1\n%2 against %3").arg(label, withError(point.y, point.y_error), withError(point.x, point.x_error)));

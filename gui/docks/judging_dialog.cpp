@@ -10,23 +10,20 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPushButton>
-#include <QRegularExpressionValidator>
-#include <QSpinBox>
 #include <algorithm>
 
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
+#include "gui/widgets/number_field.h"
 
 namespace interleave::gui {
 namespace {
 
-QSpinBox* countBox(std::int64_t value) {
-  constexpr int kMost = 10'000'000;
-  auto* box = new QSpinBox;
-  box->setButtonSymbols(QAbstractSpinBox::NoButtons);
-  box->setRange(1, kMost);
-  box->setValue(static_cast<int>(std::clamp<std::int64_t>(value, 1, kMost)));
-  return box;
+NumberField* countField(std::int64_t value) {
+  constexpr std::int64_t kMost = 10'000'000;
+  auto* field = new NumberField(NumberField::Kind::Whole, 1, kMost);
+  field->setWhole(std::clamp<std::int64_t>(value, 1, kMost));
+  return field;
 }
 
 }  // namespace
@@ -35,13 +32,14 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
     : QDialog(parent),
       now_(now),
       tasks_(new QListWidget),
-      text_tokens_(countBox(now.text_tokens)),
-      sequence_(countBox(now.sequence_length)),
-      prompts_(countBox(now.prompts)),
-      prompt_tokens_(countBox(now.prompt_tokens)),
+      text_tokens_(countField(now.text_tokens)),
+      sequence_(countField(now.sequence_length)),
+      prompts_(countField(now.prompts)),
+      prompt_tokens_(countField(now.prompt_tokens)),
       wording_(new QComboBox),
-      seed_(new QLineEdit(QString::number(now.seed))),
-      nll_only_(new QCheckBox(tr("Answers by their NLL alone: nothing is generated"))) {
+      seed_(new NumberField(NumberField::Kind::Seed, 0, 0)),
+      nll_only_(new QCheckBox(tr("Answers by their NLL alone: nothing is generated"))),
+      problem_(mutedLabel()) {
   setWindowTitle(tr("Judge placements by"));
   for (const TaskInfo& task : workshop.tasks()) {
     if (task.scores.empty()) continue;  // a name for several
@@ -56,7 +54,7 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
   tasks_->setMinimumSize(460, 200);
   for (const std::string& wording : workshop.wordings()) wording_->addItem(qt(wording));
   wording_->setCurrentText(qt(now.wording));
-  seed_->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("\\d{1,18}")), seed_));
+  seed_->setSeed(now.seed);
   seed_->setToolTip(tr("Of all samples: placements are compared on the same ones"));
   nll_only_->setChecked(!now.generate);
   nll_only_->setToolTip(tr("Of tasks with long prompts: generating takes most of their time"));
@@ -73,16 +71,27 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
   squad_ = fileRow(tr("Questions of qa_1"), now.squad_file, tr("a SQuAD file"));
   hotpot_ = fileRow(tr("Questions of qa_2"), now.hotpot_file, tr("a HotpotQA file"));
   form->addRow(tr("Seed"), seed_);
+  setTone(*problem_, "bad");
+  problem_->setWordWrap(true);
+  form->addRow(problem_);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
   form->addRow(buttons);
   const auto check = [this, buttons] {
-    buttons->button(QDialogButtonBox::Ok)->setEnabled(!request().tasks.empty() && seed_->hasAcceptableInput());
+    QString why = request().tasks.empty() ? tr("Choose at least one task") : QString();
+    for (const NumberField* field : numbers()) why = why.isEmpty() ? field->whyNot() : why;
+    problem_->setText(why);
+    buttons->button(QDialogButtonBox::Ok)->setEnabled(why.isEmpty());
+    buttons->button(QDialogButtonBox::Ok)->setToolTip(why);
   };
   connect(tasks_, &QListWidget::itemChanged, this, check);
-  connect(seed_, &QLineEdit::textChanged, this, check);
+  for (NumberField* field : numbers()) connect(field, &QLineEdit::textChanged, this, check);
   connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   check();
+}
+
+std::array<NumberField*, 5> JudgingDialog::numbers() const {
+  return {text_tokens_, sequence_, prompts_, prompt_tokens_, seed_};
 }
 
 QLineEdit* JudgingDialog::fileRow(const QString& title, const std::filesystem::path& now, const QString& hint) {
@@ -108,12 +117,12 @@ Workbench::EvaluationRequest JudgingDialog::request() const {
     const QListWidgetItem& item = *tasks_->item(row);
     if (item.checkState() == Qt::Checked) request.tasks.push_back(item.data(Qt::UserRole).toString().toStdString());
   }
-  request.text_tokens = text_tokens_->value();
-  request.sequence_length = sequence_->value();
-  request.prompts = prompts_->value();
-  request.prompt_tokens = prompt_tokens_->value();
+  request.text_tokens = text_tokens_->whole();
+  request.sequence_length = sequence_->whole();
+  request.prompts = prompts_->whole();
+  request.prompt_tokens = prompt_tokens_->whole();
   request.wording = wording_->currentText().toStdString();
-  request.seed = seed_->text().toULongLong();
+  request.seed = seed_->seed();
   request.generate = !nll_only_->isChecked();
   request.hay_file = hay_->text().toStdString();
   request.squad_file = squad_->text().toStdString();

@@ -2,16 +2,19 @@
 #pragma once
 
 #include <QDialog>
+#include <array>
 
 #include "gui/app/workshop.h"
 
 class QCheckBox;
 class QComboBox;
+class QLabel;
 class QLineEdit;
 class QListWidget;
-class QSpinBox;
 
 namespace interleave::gui {
+
+class NumberField;
 
 /// How placements are judged: the tasks, how many samples of which length; as the options of `interleave-cli evaluate`.
 class JudgingDialog final : public QDialog {
@@ -24,12 +27,16 @@ class JudgingDialog final : public QDialog {
   /// A field for a file's name, with a button to look for it, as a row of the form.
   QLineEdit* fileRow(const QString& title, const std::filesystem::path& now, const QString& hint);
 
+  std::array<NumberField*, 5> numbers() const;
+
   Workbench::EvaluationRequest now_;
   QListWidget* tasks_;
-  QSpinBox *text_tokens_, *sequence_, *prompts_, *prompt_tokens_;
+  NumberField *text_tokens_, *sequence_, *prompts_, *prompt_tokens_;
   QComboBox* wording_;
-  QLineEdit *seed_, *hay_, *squad_, *hotpot_;
+  NumberField* seed_;
+  QLineEdit *hay_, *squad_, *hotpot_;
   QCheckBox* nll_only_;
+  QLabel* problem_;
 };
 
 }  // namespace interleave::gui

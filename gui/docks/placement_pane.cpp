@@ -11,6 +11,7 @@
 #include "gui/app/heal_dialog.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/style/verdict.h"
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
@@ -28,6 +29,15 @@ QString scoreText(const Score* score, bool share) {
   return share ? shareText(score->value, score->samples) : withError(score->value, score->standard_error);
 }
 
+/// Of a table whose columns share the room, whatever stands in them.
+QLabel* cell(bool bold) {
+  auto* label = new ElidedLabel;
+  label->setFont(textFont(TextSize::Small, bold));
+  label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  return label;
+}
+
 }  // namespace
 
 PlacementPane::PlacementPane(Studio& studio)
@@ -42,11 +52,15 @@ PlacementPane::PlacementPane(Studio& studio)
   column->setSpacing(6);
   column->addWidget(chips_, 1);
   note_->setWordWrap(true);
-  auto* remarks = new QHBoxLayout;
-  remarks->addWidget(note_, 1);
-  remarks->addWidget(judge_);
-  remarks->addWidget(heal_);
-  column->addLayout(remarks);
+  note_->setAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  note_->setFixedHeight(2 * note_->fontMetrics().lineSpacing());  // what it says does not move the chips
+  note_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+  column->addWidget(note_);
+  auto* buttons = new QHBoxLayout;
+  buttons->addStretch();
+  buttons->addWidget(judge_);
+  buttons->addWidget(heal_);
+  column->addLayout(buttons);
   judge_->setToolTip(tr("Measures this placement, and what it is compared with, with all samples"));
   connect(judge_, &QPushButton::clicked, &studio_.comparisons(), &Comparisons::judgeShown);
   heal_->setToolTip(tr("Trains the hybrid of this placement towards the original model's predictions"));
@@ -67,15 +81,7 @@ PlacementPane::PlacementPane(Studio& studio)
     exchanged.set(other, editor.placement()[layer]);
     editor.replace(exchanged, tr("exchange layers %1 and %2").arg(layer).arg(other));
   });
-  connect(chips_, &ChipGrid::pinRequested, this, [this](int layer, bool pinned) {
-    studio_.editor().setPinned(layer, pinned);
-    // A stored run shown meanwhile can be pinned, but that is no change of the run that goes on.
-    const RunController& controller = studio_.controller();
-    if (!controller.active() || !controller.recorded() || studio_.run().shared() != controller.record()) return;
-    studio_.controller().intervene({.kind = pinned ? Intervention::Kind::Pin : Intervention::Kind::Release,
-                                    .layer = layer,
-                                    .mixer = studio_.editor().placement()[layer]});
-  });
+  connect(chips_, &ChipGrid::pinRequested, this, [this](int layer, bool pinned) { studio_.setPinned(layer, pinned); });
   connect(&studio_.editor(), &PlacementEditor::changed, this, &Pane::touch);
   connect(&studio_.editor(), &PlacementEditor::pinsChanged, this, &Pane::touch);
   connect(&studio_.book(), &PlacementBook::changed, this, &Pane::touch);
@@ -86,21 +92,18 @@ PlacementPane::PlacementPane(Studio& studio)
 }
 
 void PlacementPane::buildTable(QGridLayout& grid) {
-  grid.setHorizontalSpacing(12);
+  grid.setHorizontalSpacing(8);
   grid.setVerticalSpacing(3);
-  grid.setColumnStretch(0, 1);
   for (int column = 0; column < kColumns; ++column) {
-    heads_[column] = column == 0 ? bodyLabel({}, true) : mutedLabel();
-    heads_[column]->setFont(textFont(TextSize::Small, column == 0));
-    grid.addWidget(heads_[column], 0, column + 1, Qt::AlignRight);
+    grid.setColumnStretch(column + 1, 1);
+    grid.addWidget(heads_[column] = cell(column == 0), 0, column + 1);
+    setTone(*heads_[column], column == 0 ? "" : "muted");
   }
   for (int row = 0; row < kRows; ++row) {
     names_[row] = mutedLabel();
     grid.addWidget(names_[row], row + 1, 0);
     for (int column = 0; column < kColumns; ++column) {
-      cells_[row][column] = bodyLabel();
-      cells_[row][column]->setFont(textFont(TextSize::Small));
-      grid.addWidget(cells_[row][column], row + 1, column + 1, Qt::AlignRight);
+      grid.addWidget(cells_[row][column] = cell(false), row + 1, column + 1);
     }
   }
 }
@@ -133,12 +136,17 @@ void PlacementPane::refresh() {
   fillColumn(1, baseline);
   fillColumn(2, {.placement = studio_.comparisons().teacher()});
   tellDifferences(baseline.placement);
+  const bool beside = studio_.workshop().turns().state().run;  // a search computes, and goes first
   const QString text =
-      studio_.comparisons().whatIf().busy() ? tr("The edit is being measured in the background …")
+      studio_.comparisons().whatIf().busy()
+          ? beside ? tr("Measured between the search's steps, in %1 % of the time; Pause gives it all.")
+                         .arg(fixedText(Turns::kShare * 100, 0))
+                   : tr("The edit is being measured in the background …")
       : editor.edited()
           ? tr("Edited by hand, judged on few samples; Evaluation takes more.")
           : tr("Click, drag, or arrow keys and F / G / W / H; P pins. Edits are measured in the background.");
   note_->setText(text);
+  note_->setToolTip(text);
 }
 
 void PlacementPane::fillColumn(int column, const KnownPlacement& shown) {
@@ -152,7 +160,8 @@ void PlacementPane::fillColumn(int column, const KnownPlacement& shown) {
   cells_[kRows - 1][column]->setText(bytesText(cacheBytes(costsAt(studio_.costs(), kQuotedContext), shown.placement)));
 }
 
-/// Bold is what differs from the baseline by more than its bootstrap interval; the tool tip tells the difference.
+/// ▲ and ▼ are what is better and worse than the baseline by more than its bootstrap interval; the tool tip tells the
+/// difference. Where scores of a row are of different counts of samples, these stand beside them.
 void PlacementPane::tellDifferences(const Placement& baseline) {
   const KnownPlacement* shown = studio_.book().find(studio_.editor().placement());
   const KnownPlacement* against = studio_.book().find(baseline);
@@ -162,12 +171,25 @@ void PlacementPane::tellDifferences(const Placement& baseline) {
     if (shown != nullptr && against != nullptr && shown != against) {
       found = differenceOn(task, shown->scores, against->scores);
     }
-    QLabel& cell = *cells_[row][0];
-    cell.setFont(textFont(TextSize::Small, found.paired && found.paired->carries()));
+    QLabel& own = *cells_[row][0];
+    const VerdictLook look = lookOf(found);
+    own.setText(look.mark + own.text());
+    QPalette palette = own.palette();
+    palette.setColor(QPalette::WindowText, look.color);
+    own.setPalette(palette);
+    std::vector<const Score*> scores;
+    for (const Placement& placement : {studio_.editor().placement(), baseline, studio_.comparisons().teacher()}) {
+      const KnownPlacement* known = studio_.book().find(placement);
+      scores.push_back(known == nullptr ? nullptr : scoreOf(known->scores, task));
+    }
+    const QStringList counts = countsBeside(scores);
+    for (int column = 0; column < kColumns && !kRowsOfTasks[static_cast<std::size_t>(row)].share; ++column) {
+      cells_[row][column]->setText(cells_[row][column]->text() + counts[column]);
+    }
     if (found.paired) {
-      cell.setToolTip(tr("%1\n%2: %3").arg(cell.toolTip(), heads_[1]->text(), differenceText(*found.paired)));
+      own.setToolTip(tr("%1\n%2: %3").arg(own.toolTip(), heads_[1]->text(), differenceText(*found.paired)));
     } else if (!found.why_not.empty()) {
-      cell.setToolTip(tr("%1\n%2: not paired, %3").arg(cell.toolTip(), heads_[1]->text(), qt(found.why_not)));
+      own.setToolTip(tr("%1\n%2: not paired, %3").arg(own.toolTip(), heads_[1]->text(), qt(found.why_not)));
     }
   }
 }

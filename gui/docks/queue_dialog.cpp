@@ -6,9 +6,11 @@
 #include <QFormLayout>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QRegularExpression>
 
 #include "backend/core/error.h"
 #include "backend/core/layer_list.h"
+#include "gui/model/typed_number.h"
 #include "gui/style/format.h"
 #include "gui/widgets/labels.h"
 
@@ -36,12 +38,23 @@ QString uniformOf(const QString& budgets) {
   return placements.join(QStringLiteral(", "));
 }
 
+/// "8, 54MB@8k"; a comma within "1,5GB@8k" stands for a point, as a rule, and no budget has decimals.
+std::vector<Budget> budgetsFrom(const QString& text) {
+  static const QRegularExpression decimals(QStringLiteral("[0-9],[0-9]+ *[kKMG]i?B"));
+  if (const auto found = decimals.match(text); found.hasMatch()) {
+    throw usageError("budgets", "\"" + found.captured().toStdString() +
+                                    "\": write whole numbers (1500MB@8k), and a space behind a comma between budgets");
+  }
+  std::vector<Budget> budgets;
+  for (const QString& word : wordsIn(text)) budgets.push_back(Budget::parse(word.toStdString()));
+  return budgets;
+}
+
 std::uint64_t seedFrom(const QString& word) {
-  bool number = false;
-  const std::uint64_t seed = word.trimmed().toULongLong(&number);
-  if (!number)
+  const Typed<std::uint64_t> seed = seedTyped(word);
+  if (!seed.value)
     throw usageError("seeds", "\"" + word.toStdString() + "\" is neither a whole number nor a range like 0-4");
-  return seed;
+  return *seed.value;
 }
 
 }  // namespace
@@ -129,7 +142,7 @@ Batch QueueDialog::batch() const {
     method.settings = setup.search().json();
   }
   if (grid.methods.empty()) throw usageError("methods", "choose at least one");
-  for (const QString& word : wordsIn(budgets_->text())) grid.budgets.push_back(Budget::parse(word.toStdString()));
+  grid.budgets = budgetsFrom(budgets_->text());
   grid.seeds = seedsFrom(seeds_->text());
   grid.per_budget = per_budget_->isChecked();
   const std::string leave = leave_->text().trimmed().toStdString();

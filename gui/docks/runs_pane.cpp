@@ -70,8 +70,13 @@ class RunDelegate final : public QStyledItemDelegate {
                         painter->fontMetrics().elidedText(index.data(RunLibrary::StateRole).toString(), Qt::ElideRight,
                                                           state.width()));
     } else {
-      painter->setPen(theme().text);
+      const int better = index.data(RunLibrary::BetterRole).toInt();
+      painter->setPen(better > 0 ? theme().good : better < 0 ? theme().bad : theme().text);
       painter->drawText(upper, Qt::AlignRight | Qt::AlignVCenter, index.data().toString());
+      painter->setFont(textFont(TextSize::Tick));
+      painter->setPen(theme().muted);
+      painter->drawText(lower, Qt::AlignRight | Qt::AlignVCenter,
+                        index.data(RunLibrary::CountRole).toString().trimmed());
     }
     painter->restore();
   }
@@ -102,8 +107,8 @@ RunsPane::RunsPane(Studio& studio)
   list_->header()->setSectionResizeMode(RunLibrary::Title, QHeaderView::Stretch);
   list_->header()->setDefaultAlignment(Qt::AlignLeft);
   list_->header()->setFont(textFont(TextSize::Tick));
-  list_->setColumnWidth(RunLibrary::Quality, 66);
-  list_->setColumnWidth(RunLibrary::Recall, 54);
+  list_->setColumnWidth(RunLibrary::Quality, 78);
+  list_->setColumnWidth(RunLibrary::Recall, 58);
   list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   list_->setContextMenuPolicy(Qt::CustomContextMenu);
   connect(list_, &QTreeView::customContextMenuRequested, this, &RunsPane::openMenu);

@@ -7,17 +7,19 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
-#include <QRegularExpression>
-#include <QRegularExpressionValidator>
 #include <QScrollArea>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "backend/core/error.h"
+#include "gui/model/typed_number.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
+#include "gui/widgets/number_field.h"
 
 namespace interleave::gui {
 namespace {
@@ -27,14 +29,11 @@ double settingOr(const Settings& settings, const std::string& key, double otherw
   return found != settings.json().end() && found->is_number() ? found->get<double>() : otherwise;
 }
 
-/// A run of the model that is open, by its fingerprint where both are known.
-bool isOf(const RunSummary& run, const nlohmann::json& model) {
-  const auto same = [&](const char* key, const std::string& of_run) {
-    const auto found = model.find(key);
-    return found != model.end() && found->is_string() && found->get_ref<const std::string&>() == of_run;
-  };
-  return model.contains("fingerprint") && !run.model_fingerprint.empty() ? same("fingerprint", run.model_fingerprint)
-                                                                         : same("name", run.model_name);
+constexpr int kResetWidth = 16;
+
+QString settingText(const nlohmann::json& value) {
+  if (value.is_string()) return qt(value.get<std::string>());
+  return value.is_number() ? textToType(value.get<double>()) : qt(value.dump());
 }
 
 }  // namespace
@@ -42,15 +41,16 @@ bool isOf(const RunSummary& run, const nlohmann::json& model) {
 SetupPane::SetupPane(Studio& studio)
     : Pane(tr("Setup"), studio.clock()),
       studio_(studio),
-      model_(new QLabel),
+      model_(new ElidedLabel),
       estimate_(new QLabel),
       method_(new QComboBox),
       preset_(new QComboBox),
       device_(new QComboBox),
       budget_(new QLineEdit),
-      seed_(new QLineEdit),
+      seed_(new NumberField(NumberField::Kind::Seed, 0, 0)),
       bank_(new QLineEdit),
-      browse_(smallButton(QStringLiteral("…"))) {
+      browse_(smallButton(QStringLiteral("…"))),
+      pins_(new ElidedLabel) {
   auto* scroll = new QScrollArea;
   scroll->setWidgetResizable(true);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -63,18 +63,18 @@ SetupPane::SetupPane(Studio& studio)
   column_->setSpacing(4);
 
   QGridLayout* run = section(tr("Run"));
-  model_->setAlignment(Qt::AlignRight);
+  model_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
   addField(*run, tr("Model"), model_);
   addBankField(*run);
   addField(*run, tr("Method"), method_);
   addField(*run, tr("Preset"), preset_);
-  addField(*run, tr("Budget"), budget_);
+  budget_mark_ = addField(*run, tr("Budget"), budget_);
   addField(*run, tr("Seed"), seed_);
   addField(*run, tr("Device"), device_);
+  pins_mark_ = addField(*run, tr("Pinned"), pins_);
+  pins_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
   budget_->setToolTip(tr("Layers with full attention (8), or cache bytes at a context length (54MB@8k)"));
   budget_->setAlignment(Qt::AlignRight);
-  seed_->setAlignment(Qt::AlignRight);
-  seed_->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,19}")), seed_));
   for (const std::string& name : studio_.workshop().methods()) method_->addItem(qt(name));
   device_->addItems({QStringLiteral("cpu"), QStringLiteral("cuda")});
   column_->addStretch(1);
@@ -85,8 +85,11 @@ SetupPane::SetupPane(Studio& studio)
   estimate_->setFont(textFont(TextSize::Small));
   estimate_->setWordWrap(true);
   estimate_->setTextFormat(Qt::RichText);
+  estimate_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
+  estimate_->setMinimumHeight(4 * estimate_->fontMetrics().lineSpacing());  // so that what it says moves nothing
   foot->addWidget(estimate_);
-  auto* legend = mutedLabel(tr("≈ inferred: the paper gives no value"));
+  auto* legend = mutedLabel(tr("≈ inferred: the paper gives no value · • not the preset's"));
+  legend->setWordWrap(true);
   setTone(*legend, "inferred");
   foot->addWidget(legend);
   auto* column = new QVBoxLayout(this);
@@ -103,15 +106,27 @@ SetupPane::SetupPane(Studio& studio)
     studio_.attempt(tr("Preset"), [&] { studio_.setup().load(preset, method); });
     touch();
   };
-  connect(preset_, &QComboBox::textActivated, this,
-          [this, load](const QString& preset) { load(preset.toStdString(), studio_.setup().method()); });
+  connect(preset_, &QComboBox::activated, this, [this, load](int index) {
+    load(preset_->itemData(index).toString().toStdString(), studio_.setup().method());
+  });
   connect(method_, &QComboBox::textActivated, this, [this, load](const QString& method) {
     load(studio_.workshop().presets(method.toStdString()).front(), method.toStdString());
   });
   connect(device_, &QComboBox::textActivated, this,
           [this](const QString& device) { studio_.setup().setDevice(device.toStdString()); });
   connect(budget_, &QLineEdit::editingFinished, this, &SetupPane::takeBudget);
-  connect(seed_, &QLineEdit::editingFinished, this, [this] { studio_.setup().setSeed(seed_->text().toULongLong()); });
+  connect(budget_mark_.reset, &QToolButton::clicked, this, [this] {
+    studio_.setup().resetBudget();
+    if (live()) {
+      studio_.controller().intervene(
+          {.kind = Intervention::Kind::Set, .key = "budget", .value = studio_.setup().budget().text()});
+    }
+  });
+  connect(pins_mark_.reset, &QToolButton::clicked, this, &SetupPane::resetPins);
+  connect(&studio_.editor(), &PlacementEditor::pinsChanged, this, &Pane::touch);
+  connect(&studio_.editor(), &PlacementEditor::changed, this, &Pane::touch);
+  connect(seed_, &NumberField::entered, this, [this] { studio_.setup().setSeed(seed_->seed()); });
+  connect(seed_, &NumberField::refused, this, [this](const QString& why) { studio_.tellProblem(tr("Seed"), why); });
   connect(&studio_.setup(), &SetupModel::changed, this, &Pane::touch);
   connect(&studio_.model(), &OpenModel::changed, this, &Pane::touch);
   connect(&studio_.controller(), &RunController::started, this, &Pane::touch);
@@ -123,26 +138,46 @@ QGridLayout* SetupPane::section(const QString& title) {
   auto* box = new QWidget;
   auto* grid = new QGridLayout(box);
   grid->setContentsMargins(2, 2, 0, 4);
-  grid->setHorizontalSpacing(6);
+  grid->setHorizontalSpacing(3);
   grid->setVerticalSpacing(3);
-  grid->setColumnStretch(0, 5);
-  grid->setColumnStretch(1, 6);
-  grid->setColumnMinimumWidth(2, 12);
+  grid->setColumnStretch(0, 1);
+  grid->setColumnStretch(1, 1);
+  grid->setColumnMinimumWidth(2, 10);
+  grid->setColumnMinimumWidth(3, kResetWidth);
   auto* head = bodyLabel(title, true);
   head->setFont(textFont(TextSize::Small, true));
-  grid->addWidget(head, 0, 0, 1, 3);
+  grid->addWidget(head, 0, 0, 1, 4);
   column_->addWidget(box);
   return grid;
 }
 
-void SetupPane::addField(QGridLayout& grid, const QString& name, QWidget* field) {
+SetupPane::Mark SetupPane::addField(QGridLayout& grid, const QString& name, QWidget* field) {
   const int row = grid.rowCount();
-  auto* label = mutedLabel(name);
+  auto* label = new ElidedLabel(name);
+  label->setFont(textFont(TextSize::Small));
+  setTone(*label, "muted");
   label->setBuddy(field);
+  label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);  // the field keeps its width, whatever its name
   field->setFont(textFont(TextSize::Small));
+  field->setSizePolicy(QSizePolicy::Ignored, field->sizePolicy().verticalPolicy());
   field->setAccessibleName(name);
+  QToolButton* reset = headerButton(QStringLiteral("↺"), tr("%1: back to the preset's").arg(name));
+  reset->setFixedWidth(kResetWidth);
+  QSizePolicy keeps = reset->sizePolicy();
+  keeps.setRetainSizeWhenHidden(true);
+  reset->setSizePolicy(keeps);
+  reset->hide();
   grid.addWidget(label, row, 0);
   grid.addWidget(field, row, 1);
+  grid.addWidget(reset, row, 3);
+  return {label, reset, name};
+}
+
+void SetupPane::tell(const Mark& mark, bool differs, const QString& back) {
+  mark.name->setText(differs ? QStringLiteral("• ") + mark.title : mark.title);
+  setTone(*mark.name, differs ? "changed" : "muted");
+  mark.reset->setVisible(differs);
+  if (differs) mark.reset->setToolTip(back);
 }
 
 void SetupPane::addBankField(QGridLayout& grid) {
@@ -177,7 +212,7 @@ void SetupPane::buildSettings() {
   if (built_for_ == studio_.setup().method()) return;
   built_for_ = studio_.setup().method();
   preset_->clear();
-  for (const std::string& name : studio_.workshop().presets(built_for_)) preset_->addItem(qt(name));
+  for (const std::string& name : studio_.workshop().presets(built_for_)) preset_->addItem(qt(name), qt(name));
   delete settings_;
   rows_.clear();
   settings_ = new QWidget;
@@ -194,27 +229,36 @@ void SetupPane::addSettings(const QString& title, std::span<const SettingSpec> s
   QGridLayout* grid = section(title);
   for (const SettingSpec& spec : specs) {
     auto* editor = new SettingEditor(spec);
-    addField(*grid, settingTitle(spec.key), editor);
-    auto* name = qobject_cast<QLabel*>(grid->itemAtPosition(grid->rowCount() - 1, 0)->widget());
-    name->setToolTip(qt(spec.help));
-    auto* mark = mutedLabel(spec.inferred ? QStringLiteral("≈") : QString());
-    setTone(*mark, "inferred");
-    if (spec.inferred) mark->setToolTip(tr("inferred: the paper gives no value"));
-    grid->addWidget(mark, grid->rowCount() - 1, 2);
+    const Mark mark = addField(*grid, settingTitle(spec.key), editor);
+    mark.name->setToolTip(qt(spec.help));
+    auto* inferred = mutedLabel(spec.inferred ? QStringLiteral("≈") : QString());
+    setTone(*inferred, "inferred");
+    if (spec.inferred) inferred->setToolTip(tr("inferred: the paper gives no value"));
+    grid->addWidget(inferred, grid->rowCount() - 1, 2);
     connect(editor, &SettingEditor::edited, this,
-            [this, editor, of_bank](const nlohmann::json& value) { edit(*editor, of_bank, value); });
-    rows_.push_back({name, mark, editor, of_bank});
+            [this, key = spec.key, of_bank](const nlohmann::json& value) { edit(key, of_bank, value); });
+    connect(editor, &SettingEditor::refused, this, [this, key = spec.key](const QString& why) {
+      studio_.tellProblem(settingTitle(key), why);
+      touch();
+    });
+    connect(mark.reset, &QToolButton::clicked, this, [this, key = spec.key, of_bank] {
+      const std::optional<Preset>& base = studio_.setup().base();
+      if (base) edit(key, of_bank, (of_bank ? base->bank : base->search).json().at(key));
+    });
+    rows_.push_back({mark, editor, of_bank});
   }
 }
 
 bool SetupPane::live() const { return studio_.controller().active() && studio_.controller().recorded(); }
 
-void SetupPane::edit(const SettingEditor& editor, bool of_bank, const nlohmann::json& value) {
-  studio_.attempt(settingTitle(editor.key()), [&] {
-    if (of_bank) return studio_.setup().setBank(editor.key(), value);
-    studio_.setup().setSearch(editor.key(), value);
-    if (live() && editor.spec().live) {
-      studio_.controller().intervene({.kind = Intervention::Kind::Set, .key = editor.key(), .value = value});
+void SetupPane::edit(const std::string& key, bool of_bank, const nlohmann::json& value) {
+  studio_.attempt(settingTitle(key), [&] {
+    if (of_bank) return studio_.setup().setBank(key, value);
+    studio_.setup().setSearch(key, value);
+    const std::span<const SettingSpec> specs = studio_.setup().search().specs();
+    const auto spec = std::ranges::find(specs, key, &SettingSpec::key);
+    if (live() && spec != specs.end() && spec->live) {
+      studio_.controller().intervene({.kind = Intervention::Kind::Set, .key = key, .value = value});
     }
   });
   touch();
@@ -243,16 +287,14 @@ void SetupPane::refresh() {
   const bool running = studio_.controller().active();
   const QString model =
       setup.modelPath().empty() ? tr("none open") : qt(std::filesystem::path(setup.modelPath()).filename().string());
-  model_->setText(model_->fontMetrics().elidedText(model, Qt::ElideMiddle, 120));
+  model_->setText(model);
   model_->setToolTip(qt(setup.modelPath()));
   method_->setCurrentText(qt(setup.method()));
-  if (preset_->findText(qt(setup.preset())) < 0) preset_->addItem(qt(setup.preset()));  // a file
-  preset_->setCurrentText(qt(setup.preset()));
   device_->setCurrentText(qt(setup.device()));
   if (!budget_->hasFocus() || !budget_->isModified()) budget_->setText(qt(setup.budget().text()));
   if (!bank_->hasFocus() || !bank_->isModified()) bank_->setText(qt(setup.bankDir()));
   bank_->setToolTip(tr("%1\nEmpty: beside the store, a folder for each model").arg(qt(setup.bankDir())));
-  if (!seed_->hasFocus()) seed_->setText(QString::number(setup.seed()));
+  if (!seed_->hasFocus()) seed_->setSeed(setup.seed());
   for (QWidget* field : std::initializer_list<QWidget*>{method_, preset_, device_, seed_, bank_, browse_})
     field->setEnabled(!running);
   budget_->setEnabled(!running || live());
@@ -260,10 +302,64 @@ void SetupPane::refresh() {
     const Settings& settings = row.of_bank ? setup.bank() : setup.search();
     const auto value = settings.json().find(row.editor->key());
     if (value != settings.json().end()) row.editor->setValue(*value);
-    row.editor->setEnabled(!running || (live() && !row.of_bank && row.editor->spec().live));
+    const std::string& key = row.editor->key();
+    const bool may_change = !running || (live() && !row.of_bank && row.editor->spec().live);
+    row.editor->setEnabled(may_change);
+    const bool differs = row.of_bank ? setup.bankDiffers(key) : setup.searchDiffers(key);
+    QString back;
+    if (differs) {
+      const Settings& base = row.of_bank ? setup.base()->bank : setup.base()->search;
+      back = tr("back to the preset's: %1").arg(settingText(base.json().at(key)));
+    }
+    tell(row.mark, differs, back);
+    row.mark.reset->setEnabled(may_change);
   }
-  setHint(live() ? tr("live · changes are recorded") : tr("preset: %1").arg(qt(setup.preset())));
+  tell(budget_mark_, setup.budgetDiffers(),
+       setup.base() ? tr("back to the preset's: %1").arg(qt(setup.base()->budget.text())) : QString());
+  budget_mark_.reset->setEnabled(!running || live());
+  refreshPreset();
+  refreshPins();
   refreshEstimate();
+}
+
+/// "laptop, 2 changed", in the list and above the card.
+void SetupPane::refreshPreset() {
+  const SetupModel& setup = studio_.setup();
+  const QString name = qt(setup.preset());
+  const int changes = setup.changes();
+  QString text = name;
+  if (!setup.base()) text = tr("%1, not found").arg(name);
+  if (changes > 0) text = tr("%1, %2 changed").arg(name).arg(changes);
+  if (preset_->findData(name) < 0) preset_->addItem(name, name);  // a file
+  for (int i = 0; i < preset_->count(); ++i) {
+    const QString item = preset_->itemData(i).toString();
+    preset_->setItemText(i, item == name ? text : item);
+  }
+  preset_->setCurrentIndex(preset_->findData(name));
+  preset_->setToolTip(changes > 0 ? tr("%1: choose it again to take all of them back").arg(text) : name);
+  setHint(live() ? tr("live · changes are recorded") : tr("preset: %1").arg(text));
+}
+
+/// What a search begins with.
+void SetupPane::refreshPins() {
+  const Pins& pins = studio_.editor().pinned();
+  std::map<MixerKind, QStringList> layers;
+  for (const auto& [layer, kind] : pins) layers[kind] << QString::number(layer);
+  QStringList counts, lines;
+  for (const auto& [kind, which] : layers) {
+    counts << tr("%1 %2").arg(which.size()).arg(qt(interleave::name(kind)));
+    lines << tr("%1: layers %2").arg(qt(interleave::title(kind)), which.join(QStringLiteral(", ")));
+  }
+  const QString text = pins.empty() ? tr("no layer") : counts.join(QStringLiteral(", "));
+  pins_->setText(text);
+  pins_->setToolTip(pins.empty() ? tr("Layers whose operator stays as it is: P, or a chip's menu, in Placement")
+                                 : tr("The search begins with them\n%1").arg(lines.join(u'\n')));
+  tell(pins_mark_, !pins.empty(), tr("release all"));
+}
+
+void SetupPane::resetPins() {
+  const Pins pins = studio_.editor().pinned();
+  for (const auto& [layer, kind] : pins) studio_.setPinned(layer, false);
 }
 
 void SetupPane::refreshEstimate() {
@@ -279,12 +375,7 @@ void SetupPane::refreshEstimate() {
   }
   // Time and memory as the last finished run on this model with this method took them; a guess without one would be
   // no better than none.
-  const auto& runs = studio_.library().runs();
-  const auto like = std::ranges::find_if(runs, [&](const RunSummary& run) {
-    return run.phase == Phase::Done && run.method == setup.method() && run.step > 0 && run.seconds > 0 &&
-           isOf(run, studio_.model().info());
-  });
-  if (like != runs.end()) {
+  if (const RunSummary* like = studio_.doneLike(setup.method())) {
     const double steps = settingOr(setup.search(), "steps", static_cast<double>(like->steps));
     lines << tr("about %1 for %2 steps, as run %3")
                  .arg(durationText(like->seconds / static_cast<double>(like->step) * steps), fixedText(steps, 0))

@@ -12,12 +12,16 @@ class QGridLayout;
 class QLabel;
 class QLineEdit;
 class QPushButton;
+class QToolButton;
 class QVBoxLayout;
 
 namespace interleave::gui {
 
-/// What the next run will do, every setting editable and every inferred one marked ≈; what it will cost; and, while a
-/// run goes on, its live controls.
+class NumberField;
+
+/// What the next run will do, every setting editable, every inferred one marked ≈ and every one that differs from the
+/// preset •, with a button that takes it back; the layers that are pinned; what it will cost; and, while a run goes on,
+/// its live controls.
 class SetupPane final : public Pane {
   Q_OBJECT
  public:
@@ -27,18 +31,28 @@ class SetupPane final : public Pane {
   void refresh() override;
 
  private:
+  /// A field's name, and the button that takes it back; both say whether it differs.
+  struct Mark {
+    QLabel* name = nullptr;
+    QToolButton* reset = nullptr;
+    QString title = {};
+  };
   struct Row {
-    QLabel *name, *mark;
+    Mark mark;
     SettingEditor* editor;
     bool of_bank;
   };
   QGridLayout* section(const QString& title);
-  void addField(QGridLayout& grid, const QString& name, QWidget* field);
+  Mark addField(QGridLayout& grid, const QString& name, QWidget* field);
+  static void tell(const Mark& mark, bool differs, const QString& back);
+  void refreshPreset();
+  void refreshPins();
+  void resetPins();
   void buildSettings();
   void addSettings(const QString& title, std::span<const SettingSpec> specs, bool of_bank);
   void addBankField(QGridLayout& grid);
   void takeBudget();
-  void edit(const SettingEditor& editor, bool of_bank, const nlohmann::json& value);
+  void edit(const std::string& key, bool of_bank, const nlohmann::json& value);
   bool live() const;
   void refreshEstimate();
 
@@ -47,8 +61,12 @@ class SetupPane final : public Pane {
   QWidget* settings_ = nullptr;
   QLabel *model_, *estimate_;
   QComboBox *method_, *preset_, *device_;
-  QLineEdit *budget_, *seed_, *bank_;
+  QLineEdit* budget_;
+  NumberField* seed_;
+  QLineEdit* bank_;
   QPushButton* browse_;
+  QLabel* pins_;
+  Mark budget_mark_, pins_mark_;
   std::vector<Row> rows_;
   std::string built_for_;  // the method whose settings stand there
 };

@@ -12,6 +12,7 @@
 #include "backend/core/tasks.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/style/verdict.h"
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
@@ -119,7 +120,7 @@ void TransferPane::refresh() {
   }
   figure_->setPanels({matrix(table, task_->currentData().toString().toStdString())});
   setHint(
-      tr("[ ] 95 % interval · * worse than its column's best, by that of the difference · ρ with the first column"));
+      tr("[ ] 95 % interval · ▼ worse than its column's best, by that of the difference · ρ with the first column"));
 }
 
 Panel TransferPane::matrix(const TransferTable& table, const std::string& task) {
@@ -138,11 +139,14 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
     const QString name = qt(table.columns[column]);
     panel.x.categories << (std::isfinite(agreement) ? tr("%1 (ρ %2)").arg(name, fixedText(agreement, 2)) : name);
     const std::vector<double> standing = standings(table, column, task);
+    std::vector<const Score*> scores;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) scores.push_back(table.score(row, column, task));
+    const QStringList counts = countsBeside(scores);
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
       const Score* score = table.score(row, column, task);
       if (score == nullptr) continue;
       const ScoreDifference regret = table.regret(row, column, task);
-      const bool worse = regret.paired && regret.paired->carries();
+      const QString mark = lookOf(regret).mark;
       const auto cell = static_cast<qsizetype>(row) * columns + static_cast<qsizetype>(column);
       grid.values[cell] = static_cast<float>(standing[row]);
       grid.readouts[cell] = tr("%1\n%2: %3, n = %4")
@@ -153,7 +157,7 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = cellText(*score) + QLatin1String(worse ? " *" : ""),
+                             .text = mark + cellText(*score) + counts[static_cast<qsizetype>(row)],
                              .color = standing[row] > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
     }
   }

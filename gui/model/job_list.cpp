@@ -138,6 +138,7 @@ void JobList::poll() {
     job->doing = qt(doing);
     job->fraction = fraction;
     job->elapsed = static_cast<double>(job->clock.elapsed()) / 1000;
+    if (fraction >= 0) job->pace.observe(fraction, job->elapsed);
     moved = true;
   }
   if (moved) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
@@ -153,7 +154,7 @@ QVariant JobList::data(const QModelIndex& index, int role) const {
   const Job& job = *jobs_[static_cast<std::size_t>(index.row())];
   if (role == Qt::ToolTipRole) return job.reason.isEmpty() ? job.title : job.reason;
   if (role != Qt::DisplayRole && role != Qt::AccessibleTextRole) return {};
-  const bool known = job.state == JobState::Running && job.fraction > 0.02;
+  const bool known = job.state == JobState::Running && job.pace.known();
   const std::array states{tr("running"), tr("done"), tr("stopped"), tr("failed")};
   switch (index.column()) {
     case Title:
@@ -163,7 +164,9 @@ QVariant JobList::data(const QModelIndex& index, int role) const {
     case Elapsed:
       return durationText(job.elapsed);
     case Remaining:
-      return known ? durationText(job.elapsed * (1 - job.fraction) / job.fraction) : QString();
+      return known ? durationText(std::max(
+                         1.0, (1 - job.pace.done()) * job.pace.secondsPer(job.elapsed) - (job.elapsed - job.pace.at())))
+                   : QString();
     default:
       return states.at(static_cast<std::size_t>(job.state));
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backend/core/progress.h"
+#include "sessions/time_left.h"
 
 namespace interleave::gui {
 
@@ -59,6 +60,7 @@ class JobList final : public QAbstractTableModel {
     JobState state = JobState::Running;
     double fraction = -1, elapsed = 0;
     QElapsedTimer clock;
+    RecentPace pace;  ///< Of the fraction.
     std::shared_ptr<JobProgress> progress;
     std::jthread thread;
   };

@@ -3,15 +3,25 @@
 
 #include <utility>
 
+#include "backend/core/error.h"
+
 namespace interleave::gui {
+namespace {
+
+bool differ(const Settings& settings, const Settings& base, const std::string& key) {
+  return settings.json().value(key, nlohmann::json()) != base.json().value(key, nlohmann::json());
+}
+
+}  // namespace
 
 void SetupModel::load(const std::string& preset, const std::string& method) {
   Preset loaded = workshop_.preset(preset, method);
   spec_.preset = preset;
   spec_.method = method;
   spec_.budget = loaded.budget;
-  bank_ = std::move(loaded.bank);
-  search_ = std::move(loaded.search);
+  bank_ = loaded.bank;
+  search_ = loaded.search;
+  base_ = std::move(loaded);
   Q_EMIT changed();
 }
 
@@ -26,7 +36,26 @@ void SetupModel::take(const RunSpec& run) {
   spec_.device = run.device;
   bank_ = std::move(bank);
   search_ = std::move(search);
+  base_.reset();
+  try {
+    base_ = workshop_.preset(run.preset, run.method);
+  } catch (const Error&) {  // then nothing is told to differ
+  }
   Q_EMIT changed();
+}
+
+bool SetupModel::bankDiffers(const std::string& key) const { return base_ && differ(bank_, base_->bank, key); }
+bool SetupModel::searchDiffers(const std::string& key) const { return base_ && differ(search_, base_->search, key); }
+
+int SetupModel::changes() const {
+  int count = budgetDiffers() ? 1 : 0;
+  for (const SettingSpec& spec : bank_.specs()) count += bankDiffers(spec.key) ? 1 : 0;
+  for (const SettingSpec& spec : search_.specs()) count += searchDiffers(spec.key) ? 1 : 0;
+  return count;
+}
+
+void SetupModel::resetBudget() {
+  if (base_) setBudget(base_->budget);
 }
 
 void SetupModel::setBudget(const Budget& budget) {

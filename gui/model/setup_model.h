@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "backend/core/run_spec.h"
@@ -40,6 +41,14 @@ class SetupModel final : public QObject {
   void setModelPath(const std::string& path);
   void setBankDir(const std::string& folder);  ///< The user's choice; empty: the default again.
   void setDefaultBankDir(const std::string& folder);
+  /// What the preset says, as far as it can be read: a run may name one that is gone.
+  const std::optional<Preset>& base() const { return base_; }
+  bool budgetDiffers() const { return base_ && spec_.budget != base_->budget; }
+  bool bankDiffers(const std::string& key) const;
+  bool searchDiffers(const std::string& key) const;
+  int changes() const;  ///< How much differs from the preset: settings, and the budget.
+  void resetBudget();   ///< To the preset's.
+
   /// Values are checked by the settings' table: BadInput or Usage error, and nothing changed.
   void setBank(const std::string& key, const nlohmann::json& value);
   void setSearch(const std::string& key, const nlohmann::json& value);
@@ -54,6 +63,7 @@ class SetupModel final : public QObject {
   RunSpec spec_;
   std::string default_bank_dir_;
   Settings bank_, search_;
+  std::optional<Preset> base_;
 };
 
 }  // namespace interleave::gui

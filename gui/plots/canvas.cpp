@@ -235,7 +235,8 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
     return;
   }
   using Style = Series::Style;
-  const bool points = series.style == Style::Points || series.style == Style::Rings;
+  const bool triangles = series.style == Style::Up || series.style == Style::Down;
+  const bool points = triangles || series.style == Style::Points || series.style == Style::Rings;
   QPen line = pen;
   if (series.style == Style::Dashed || series.style == Style::DashedPoints) line.setDashPattern({4, 3});
   view.graph->setName(series.name);
@@ -244,8 +245,10 @@ void Figure::Canvas::fillSeries(const Series& series, SeriesView& view) {
   view.graph->setAdaptiveSampling(!points);
   if (points || series.style == Style::DashedPoints) {
     const bool ring = series.style == Style::Rings;
-    const QCPScatterStyle::ScatterShape shape =
-        series.style == Style::DashedPoints ? QCPScatterStyle::ssDiamond : QCPScatterStyle::ssCircle;
+    const QCPScatterStyle::ScatterShape shape = series.style == Style::DashedPoints ? QCPScatterStyle::ssDiamond
+                                                : series.style == Style::Up         ? QCPScatterStyle::ssTriangle
+                                                : series.style == Style::Down ? QCPScatterStyle::ssTriangleInverted
+                                                                              : QCPScatterStyle::ssCircle;
     view.graph->setScatterStyle(QCPScatterStyle(shape, QPen(series.color, 1.5),
                                                 QBrush(ring ? theme().card : series.color),
                                                 series.style == Style::DashedPoints ? 6 : 8));

@@ -29,7 +29,8 @@ struct Axis {
 
 /// Points that belong together. NaN values leave a gap.
 struct Series {
-  enum class Style { Line, Dashed, Points, Rings, DashedPoints, Bars };  ///< Bars lie along x at whole y.
+  /// Bars lie along x at whole y; ▲ and ▼ are points.
+  enum class Style { Line, Dashed, Points, Rings, DashedPoints, Bars, Up, Down };
   QString name;
   QColor color;
   Style style = Style::Line;

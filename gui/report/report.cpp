@@ -35,7 +35,7 @@ using namespace Qt::StringLiterals;
 QString sharedStyle() {
   return uR"(
 h1 { font-size: 18pt; } h2 { font-size: 14pt; margin-top: 22px; } h3 { font-size: 10pt; margin-top: 12px; }
-.muted { color: #5f6670; } .bad { color: #c23b00; } .inferred { color: #a66f00; }
+.muted { color: #5f6670; } .good { color: #00805c; } .bad { color: #c23b00; } .inferred { color: #a66f00; }
 td, th { text-align: left; padding: 2px 10px 2px 0; }
 th { color: #5f6670; font-weight: normal; }
 )"_s;

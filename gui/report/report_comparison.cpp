@@ -5,6 +5,7 @@
 
 #include "backend/core/score.h"
 #include "backend/core/tasks.h"
+#include "backend/core/verdict.h"
 #include "gui/report/report_document.h"
 #include "gui/report/report_methods.h"
 #include "gui/report/report_page.h"
@@ -73,7 +74,7 @@ QString scoreText(const Score* score) {
 Cell differenceCell(const std::string& task, const std::vector<Score>& scores, const std::vector<Score>& reference) {
   const ScoreDifference found = differenceOn(task, scores, reference);
   if (!found.paired) return {found.why_not.empty() ? u"–"_s : qt(found.why_not), Look::Muted};
-  return {differenceText(*found.paired), found.paired->carries() ? Look::Strong : Look::Muted};
+  return {differenceText(*found.paired), reportLook(*found.paired)};
 }
 
 /// The interval ends where values do: no share is beyond 0 and 1, no divergence or loss below 0.
@@ -191,8 +192,8 @@ void ReportPage::addDifferences(const Comparison& comparison, const std::string&
   heading(3, reportText("Differences, pair by pair"));
   paragraph(
       reportText("The mean over samples of the placement less the one named under “less”, which keeps as many layers "
-                 "where any does; won: samples on which the placement is better. Bold where the interval leaves 0 out "
-                 "and at least %1 samples differ.")
+                 "where any does; won: samples on which the placement is better. ▲ better and ▼ worse where the "
+                 "interval leaves 0 out and at least %1 samples differ.")
           .arg(kLeastPairs));
   table(std::move(differences));
 }
@@ -263,17 +264,16 @@ void ReportPage::addVerdicts(const Comparison& comparison, const std::string& ma
         if (scoreIn(*found, manner, task->task) == nullptr) continue;
         const ScoreDifference difference = differenceOn(task->task, found->scores.at(manner), even->scores.at(manner));
         if (!difference.paired) continue;
-        const bool lower = taskFacts(task->task).better == Better::Lower;
-        ++(!difference.paired->carries() ? open : (difference.paired->mean < 0) == lower ? better : worse);
+        ++(!difference.paired->carries() ? open : isBetter(*difference.paired) ? better : worse);
       }
       any = any || better + worse + open > 0;
       QStringList words;
-      if (better > 0) words << reportText("%1 better").arg(better);
-      if (worse > 0) words << reportText("%1 worse").arg(worse);
+      if (better > 0) words << reportText("▲ %1 better").arg(better);
+      if (worse > 0) words << reportText("▼ %1 worse").arg(worse);
       if (open > 0) words << reportText("%1 not shown").arg(open);
       const bool all = better > 0 && worse + open == 0;
       row.push_back({words.isEmpty() ? QStringLiteral("–") : words.join(QStringLiteral(", ")),
-                     all                        ? Look::Strong
+                     all                        ? Look::Good
                      : better == 0 && worse > 0 ? Look::Bad
                                                 : Look::Plain});
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gui/report/report_document.h"
+#include "backend/core/verdict.h"
 
 #include <QRegularExpression>
 #include <QStringList>
@@ -18,12 +19,13 @@ QString classOf(Look look) {
   switch (look) {
     case Look::Muted:
       return u"muted"_s;
+    case Look::Good:
+      return u"good"_s;
     case Look::Bad:
       return u"bad"_s;
     case Look::Inferred:
       return u"inferred"_s;
     case Look::Plain:
-    case Look::Strong:
       break;
   }
   return {};
@@ -64,7 +66,6 @@ class Html {
  private:
   static QString styled(const QString& text, Look look) {
     if (text.isEmpty() || look == Look::Plain) return escaped(text);
-    if (look == Look::Strong) return u"<strong>%1</strong>"_s.arg(escaped(text));
     return u"<span class=\"%1\">%2</span>"_s.arg(classOf(look), escaped(text));
   }
   QString content(const ReportDocument::Cell& cell) const {
@@ -116,8 +117,7 @@ class Markdown {
   }
   QString content(const ReportDocument::Cell& cell) const {
     if (cell.figure) return u"`%1`"_s.arg(document_.figures.at(*cell.figure).text);
-    const QString text = plain(cell.text);
-    return cell.look == Look::Strong && !text.isEmpty() ? u"**%1**"_s.arg(text) : text;
+    return plain(cell.text);
   }
   void addRow(QStringList cells, std::size_t columns) {
     while (cells.size() < static_cast<qsizetype>(columns)) cells << QString();
@@ -150,6 +150,10 @@ QString bodyHtml(const ReportDocument& document) {
   Html html(document);
   for (const auto& block : document.blocks) std::visit(html, block);
   return html.take();
+}
+
+ReportDocument::Look reportLook(const PairedDifference& difference) {
+  return !difference.carries() ? Look::Muted : isBetter(difference) ? Look::Good : Look::Bad;
 }
 
 QString markdown(const ReportDocument& document, const QString& figures) {

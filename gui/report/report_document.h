@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "backend/core/statistics.h"
+
 namespace interleave::gui {
 
 /// A text of reports, translated.
@@ -24,7 +26,7 @@ struct ReportFigure {
 
 /// What a report says, before it is HTML, PDF or Markdown. Texts are plain: each form escapes them.
 struct ReportDocument {
-  enum class Look { Plain, Strong, Muted, Bad, Inferred };
+  enum class Look { Plain, Muted, Good, Bad, Inferred };
   struct Heading {
     int level = 2;
     QString text;
@@ -51,6 +53,9 @@ struct ReportDocument {
 
   Cell small(ReportFigure figure);  ///< A cell with a picture, which is kept here.
 };
+
+/// Better, worse, or muted where nothing is shown.
+ReportDocument::Look reportLook(const PairedDifference& difference);
 
 /// Text fit for XML: markup escaped, and characters that XML does not have replaced.
 QString escaped(const QString& text);

@@ -45,7 +45,7 @@ void ReportPage::addTransfer(const TransferTable& table) {
         if (best) text += reportText("; the best");
         if (!best && regret.paired) text += QStringLiteral("; ") + differenceText(*regret.paired);
         const bool carried = regret.paired && regret.paired->carries();
-        cells.push_back({text, carried ? Look::Strong : Look::Plain});
+        cells.push_back({text, carried ? reportLook(*regret.paired) : Look::Plain});
       }
       shown.rows.push_back(std::move(cells));
     }

@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 
+#include "backend/core/verdict.h"
+
 namespace interleave::gui {
 namespace {
 
@@ -97,7 +99,7 @@ QString differenceText(const PairedDifference& difference) {
       .arg(difference.won)
       .arg(difference.lost)
       .arg(difference.tied)
-      .arg(qt(difference.verdict()));
+      .arg(qt(markedVerdict(difference)));
 }
 
 QString fitForXml(const QString& text) {

@@ -22,7 +22,7 @@ QString withError(double value, double standard_error);  ///< "0.66 ± 0.07".
 QString shareText(double share, std::int64_t samples);   ///< "10/10".
 QString percentText(double fraction);                    ///< "−72 %".
 QString signedText(double value);                        ///< "+0.031": numberText() with its sign.
-/// "−0.031 [−0.052, −0.011]; won 12, lost 3, tied 1: better": mean, 95 % interval, pairs, verdict.
+/// "−0.031 [−0.052, −0.011]; won 12, lost 3, tied 1: ▲ better": mean, 95 % interval, pairs, verdict.
 QString differenceText(const PairedDifference& difference);
 
 QString fitForXml(const QString& text);  ///< Characters that XML does not have are replaced.

@@ -86,6 +86,7 @@ QString styleSheet(const Theme& t) {
     QLabel[tone="muted"] { color: @muted; }
     QLabel[tone="inferred"] { color: @inferred; }
     QLabel[tone="bad"] { color: @bad; }
+    QLabel[tone="changed"] { color: @changed; }
     QPushButton, QToolButton#plain { background: @card; border: 1px solid @border; border-radius: 5px;
       padding: 5px 11px; color: @text; }
     QPushButton:hover, QToolButton#plain:hover { border-color: @accent; }
@@ -104,6 +105,7 @@ QString styleSheet(const Theme& t) {
       border-radius: 4px; padding: 2px 6px; color: @text; selection-background-color: @accent;
       selection-color: @on_accent; }
     QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border-color: @accent; }
+    QLineEdit[wrong="true"] { border-color: @bad; color: @bad; }
     QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { background: transparent;
       border-color: transparent; }
     QComboBox::drop-down { border: none; width: 18px; }
@@ -135,16 +137,17 @@ QString styleSheet(const Theme& t) {
     QSlider::handle:horizontal:focus { background: @selection; }
     QSlider::handle:horizontal:disabled { border-color: @track; }
     QTabBar { background: transparent; qproperty-drawBase: 0; }
-    QTabBar::tab { background: transparent; color: @muted; padding: 6px 12px 5px 12px; margin-left: 4px;
+    QTabBar::tab { background: transparent; color: @muted; padding: 6px 9px 5px 9px; margin-left: 3px;
       border: none; border-bottom: 3px solid transparent; }
     QTabBar::tab:selected { color: @text; border-bottom: 3px solid @accent; font-weight: 600; }
     QTabBar::tab:hover { color: @text; }
     QCheckBox { spacing: 6px; }
   )"_s;
   const std::pair<QLatin1String, QColor> colours[] = {
-      {"@on_accent"_L1, t.on_accent}, {"@window"_L1, t.window}, {"@bar"_L1, t.bar},     {"@card"_L1, t.card},
-      {"@border"_L1, t.border},       {"@text"_L1, t.text},     {"@muted"_L1, t.muted}, {"@accent"_L1, t.accent},
-      {"@inferred"_L1, t.inferred},   {"@bad"_L1, t.bad},       {"@track"_L1, t.track}, {"@selection"_L1, t.selection}};
+      {"@on_accent"_L1, t.on_accent}, {"@window"_L1, t.window},   {"@bar"_L1, t.bar},     {"@card"_L1, t.card},
+      {"@border"_L1, t.border},       {"@text"_L1, t.text},       {"@muted"_L1, t.muted}, {"@accent"_L1, t.accent},
+      {"@inferred"_L1, t.inferred},   {"@changed"_L1, t.changed}, {"@bad"_L1, t.bad},     {"@track"_L1, t.track},
+      {"@selection"_L1, t.selection}};
   QString filled = sheet;
   for (const auto& [key, colour] : colours) filled.replace(key, colour.name());
   return filled;

@@ -3,19 +3,46 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QEvent>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QMenu>
 #include <QMessageBox>
 #include <QSaveFile>
+#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "backend/core/error.h"
 #include "gui/plots/export.h"
+#include "gui/style/theme.h"
 #include "gui/widgets/labels.h"
 
 namespace interleave::gui {
+namespace {
+
+constexpr int kLeastViewWidth = 170, kLeastViewHeight = 60;  // of a view, pixels
+
+/// Gives a view the room there is, and asks for what it needs at least. A layout would ask for what its texts would
+/// like to have, as soon as one of them is wrapped.
+class Room final : public QWidget {
+ public:
+  explicit Room(QWidget* view) : view_(view) { view->setParent(this); }
+  QSize sizeHint() const override { return view_->sizeHint(); }
+  QSize minimumSizeHint() const override { return view_->minimumSizeHint(); }
+
+ protected:
+  void resizeEvent(QResizeEvent*) override { view_->setGeometry(rect()); }
+  bool event(QEvent* event) override {
+    if (event->type() == QEvent::LayoutRequest) updateGeometry();
+    return QWidget::event(event);
+  }
+
+ private:
+  QWidget* view_;
+};
+
+}  // namespace
 
 Dock::Dock(Pane* pane, const QString& object_name, QWidget* parent)
     : QDockWidget(pane->title(), parent), pane_(pane), title_(bodyLabel(pane->title(), true)) {
@@ -26,9 +53,11 @@ Dock::Dock(Pane* pane, const QString& object_name, QWidget* parent)
   row->setContentsMargins(11, 5, 5, 5);
   row->setSpacing(4);
   row->addWidget(title_);
-  row->addStretch();
-  auto* hint = mutedLabel(pane->hint());
-  row->addWidget(hint);
+  auto* hint = new ElidedLabel(pane->hint());
+  hint->setFont(textFont(TextSize::Small));
+  hint->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  setTone(*hint, "muted");
+  row->addWidget(hint, 1);
   connect(pane, &Pane::hintChanged, hint, &QLabel::setText);
 
   QToolButton* more = headerButton(QStringLiteral("⋯"), tr("Copy and export %1").arg(pane->title()));
@@ -52,7 +81,17 @@ Dock::Dock(Pane* pane, const QString& object_name, QWidget* parent)
   card->setObjectName(QStringLiteral("card"));
   auto* layout = new QVBoxLayout(card);
   layout->setContentsMargins(1, 0, 1, 1);
-  layout->addWidget(pane);
+  // What a view says never sets how small its dock may be, and so moves no other: it scrolls where it has no room.
+  auto* scroll = new QScrollArea;
+  scroll->setWidgetResizable(true);
+  scroll->setFrameShape(QFrame::NoFrame);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  auto* room = new Room(pane);
+  scroll->setWidget(room);
+  room->setAutoFillBackground(false);
+  scroll->viewport()->setAutoFillBackground(false);
+  scroll->setMinimumSize(kLeastViewWidth, kLeastViewHeight);
+  layout->addWidget(scroll);
   setWidget(card);
 }
 

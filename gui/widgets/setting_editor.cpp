@@ -5,12 +5,11 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLineEdit>
-#include <QLocale>
 #include <QSignalBlocker>
-#include <cmath>
 
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/widgets/number_field.h"
 
 namespace interleave::gui {
 
@@ -38,18 +37,24 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
       line_ = choice_->lineEdit();
       connect(choice_, &QComboBox::textActivated, this,
               [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
-      connect(line_, &QLineEdit::editingFinished, this, [this] {
-        if (line_->isModified()) Q_EMIT edited(typed());
-        line_->setModified(false);
-      });
+      connect(line_, &QLineEdit::editingFinished, this, &SettingEditor::tellText);
       break;
+    case SettingSpec::Type::Integer:
+    case SettingSpec::Type::Real: {
+      const bool whole = spec.type == SettingSpec::Type::Integer;
+      field = number_ =
+          new NumberField(whole ? NumberField::Kind::Whole : NumberField::Kind::Real, spec.least, spec.most);
+      connect(number_, &NumberField::entered, this, [this, whole] {
+        Q_EMIT edited(whole ? nlohmann::json(number_->whole()) : nlohmann::json(number_->real()));
+      });
+      connect(number_, &NumberField::refused, this, &SettingEditor::refused);
+      connect(number_, &QLineEdit::textChanged, this, &SettingEditor::typing);
+      break;
+    }
     default:
       field = line_ = new QLineEdit;
       line_->setAlignment(Qt::AlignRight);
-      connect(line_, &QLineEdit::editingFinished, this, [this] {
-        if (line_->isModified()) Q_EMIT edited(typed());
-        line_->setModified(false);
-      });
+      connect(line_, &QLineEdit::editingFinished, this, &SettingEditor::tellText);
       break;
   }
   field->setFont(textFont(TextSize::Small));
@@ -59,18 +64,12 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
   row->addWidget(field, 1, flag_ != nullptr ? Qt::AlignRight : Qt::Alignment());
 }
 
-nlohmann::json SettingEditor::typed() const {
-  const QString text = line_->text().trimmed();
-  using Type = SettingSpec::Type;
-  if (spec_.type == Type::Text || spec_.type == Type::Path || spec_.type == Type::ChoiceOrPath)
-    return text.toStdString();
-  bool read = false;
-  double value = QLocale().toDouble(text, &read);
-  if (!read) value = QLocale::c().toDouble(text, &read);
-  if (!read) return text.toStdString();
-  if (spec_.type == SettingSpec::Type::Integer && value == std::floor(value)) return static_cast<std::int64_t>(value);
-  return value;
+void SettingEditor::tellText() {
+  if (line_->isModified()) Q_EMIT edited(line_->text().trimmed().toStdString());
+  line_->setModified(false);
 }
+
+QString SettingEditor::whyNot() const { return number_ == nullptr ? QString() : number_->whyNot(); }
 
 void SettingEditor::setValue(const nlohmann::json& value) {
   const QSignalBlocker quiet(this);
@@ -79,13 +78,12 @@ void SettingEditor::setValue(const nlohmann::json& value) {
     flag_->setChecked(value.get<bool>());
   } else if (choice_ != nullptr && line_ == nullptr && value.is_string()) {
     choice_->setCurrentText(qt(value.get<std::string>()));
-  } else if (line_ != nullptr && !(line_->hasFocus() && line_->isModified())) {
-    const QString text = value.is_string() ? qt(value.get<std::string>())
-                         : value.is_number_integer()
-                             ? QLocale().toString(static_cast<qlonglong>(value.get<std::int64_t>()))
-                         : value.is_number() ? QLocale().toString(value.get<double>(), 'g', 6)
-                                             : qt(value.dump());
-    line_->setText(text);
+  } else if (number_ != nullptr && value.is_number()) {
+    if (number_->hasFocus() && number_->isModified()) return;
+    spec_.type == SettingSpec::Type::Integer ? number_->setWhole(value.get<std::int64_t>())
+                                             : number_->setReal(value.get<double>());
+  } else if (line_ != nullptr && value.is_string() && !(line_->hasFocus() && line_->isModified())) {
+    line_->setText(qt(value.get<std::string>()));
     line_->setCursorPosition(0);
   }
 }

@@ -12,6 +12,8 @@ class QLineEdit;
 
 namespace interleave::gui {
 
+class NumberField;
+
 /// A field for one setting, in the form that its type asks for. Says what the user entered; checking is the table's.
 class SettingEditor final : public QWidget {
   Q_OBJECT
@@ -21,17 +23,21 @@ class SettingEditor final : public QWidget {
   const std::string& key() const { return spec_.key; }
   const SettingSpec& spec() const { return spec_; }
   void setValue(const nlohmann::json& value);  ///< Not an edit. Leaves a field alone that the user is typing in.
+  QString whyNot() const;                      ///< What is wrong with the number that stands there; empty: nothing.
 
  Q_SIGNALS:
   void edited(const nlohmann::json& value);
+  void refused(const QString& why);  ///< What was typed is no number; the field is as it was.
+  void typing();
 
  private:
-  nlohmann::json typed() const;
+  void tellText();
 
   const SettingSpec& spec_;
   QCheckBox* flag_ = nullptr;
   QComboBox* choice_ = nullptr;
   QLineEdit* line_ = nullptr;
+  NumberField* number_ = nullptr;
 };
 
 }  // namespace interleave::gui

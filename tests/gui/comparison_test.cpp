@@ -4,12 +4,12 @@
 #include <QLabel>
 #include <QListWidget>
 #include <QPushButton>
-#include <QSpinBox>
 #include <algorithm>
 
 #include "gui/docks/compare_pane.h"
 #include "gui/docks/evaluation_pane.h"
 #include "gui/docks/judging_dialog.h"
+#include "gui/widgets/number_field.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -70,7 +70,7 @@ class ComparisonTest final : public QObject {
     QCOMPARE(lower.series, QStringLiteral("better"));
     QVERIFY(std::abs(lower.x + 1) < 1e-12);
     QVERIFY(lower.low < lower.x && lower.x < lower.high && lower.high < 0);
-    QVERIFY2(lower.readout.contains(QStringLiteral("won 8, lost 0, tied 0: better")), qPrintable(lower.readout));
+    QVERIFY2(lower.readout.contains(QStringLiteral("won 8, lost 0, tied 0: ▲ better")), qPrintable(lower.readout));
     QVERIFY(kl.y.categories[1].endsWith(QStringLiteral("8–0–0")));
     QCOMPARE(equal.series, QStringLiteral("not shown"));
     QVERIFY(equal.low < 0 && equal.high > 0);
@@ -139,7 +139,7 @@ class ComparisonTest final : public QObject {
     QVERIFY(!accept->isEnabled());
     tasks->item(0)->setCheckState(Qt::Checked);
     QVERIFY(accept->isEnabled());
-    dialog.findChild<QSpinBox*>()->setValue(1024);  // the first: tokens of text
+    dialog.findChild<NumberField*>()->setWhole(1024);  // the first: tokens of text
     const Workbench::EvaluationRequest chosen = dialog.request();
     QCOMPARE(chosen.tasks, std::vector<std::string>{"kl"});
     QCOMPARE(chosen.text_tokens, std::int64_t{1024});
@@ -154,7 +154,7 @@ class ComparisonTest final : public QObject {
     QCOMPARE(Store::open(scene.storeFile()).scores(scene.studio.run().record().id).back().manner, known().manner);
   }
 
-  void boldIsWhatTheIntervalCarriesAlone() {
+  void markedIsWhatTheIntervalCarriesAlone() {
     Scene scene;
     QVERIFY(scene.search());
     QTRY_VERIFY(!scene.studio.comparisons().judging().busy() && !scene.studio.jobs().anyRunning());
@@ -163,15 +163,16 @@ class ComparisonTest final : public QObject {
     studio.book().add({}, shown, {eight("kl", 1, 0, "a"), eight("passkey_nll", 1, 2, "a")});
     studio.book().add({}, baseline, {eight("kl", 2, 0, "a"), eight("passkey_nll", 1, 0, "a")});
     scene.window.placement().refreshNow();
-    int bold = 0, plain = 0;
+    int marked = 0, plain = 0;
     for (const QLabel* cell : scene.window.placement().findChildren<QLabel*>()) {
       if (!cell->toolTip().contains(QStringLiteral("won"))) continue;
       const bool carried =
           cell->toolTip().contains(QStringLiteral("better")) || cell->toolTip().contains(QStringLiteral("worse"));
-      QCOMPARE(cell->font().bold(), carried);
-      ++(carried ? bold : plain);
+      QVERIFY(!cell->font().bold());
+      QCOMPARE(cell->text().startsWith(u'▲') || cell->text().startsWith(u'▼'), carried);
+      ++(carried ? marked : plain);
     }
-    QVERIFY(bold > 0 && plain > 0);
+    QVERIFY(marked > 0 && plain > 0);
   }
 
   void runsWhoseLayerScoresAreKnownAreCompared() {

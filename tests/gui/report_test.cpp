@@ -308,8 +308,8 @@ class ReportTest final : public QObject {
     }
     writeReport(workshop_, {store, {}, file("carries.html"), "a"});
     const QString text = read("carries.html");
-    QCOMPARE(text.count(QStringLiteral("<strong>")), 1);
-    QVERIFY(text.contains(QStringLiteral("; won 8, lost 0, tied 0: better</strong>")));
+    QCOMPARE(text.count(QStringLiteral("class=\"good\"")), 1);
+    QVERIFY(text.contains(QStringLiteral("; won 8, lost 0, tied 0: ▲ better</span>")));
     QVERIFY(text.contains(QStringLiteral("; won 4, lost 4, tied 0: no difference shown</span>")));
   }
 

@@ -81,6 +81,7 @@ class StoreTest final : public QObject {
     Studio studio(workshop);
     studio.setup().load("laptop", "dash");
     studio.openModel("mock.gguf");
+    QTRY_VERIFY(studio.model().known());
     QSignalSpy notices(&studio, &Studio::notice);
     const int lines = studio.log().rowCount();
     studio.startRun();

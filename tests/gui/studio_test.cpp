@@ -264,9 +264,10 @@ class StudioTest final : public QObject {
     SetupModel& setup = scene.studio.setup();
     QCOMPARE(setup.bankDir(), bank("mock"));
     scene.studio.openModel("/models/SmolLM2-1.7B/");
-    QCOMPARE(setup.spec().bank_dir, bank("SmolLM2-1.7B"));
+    QTRY_COMPARE(setup.spec().bank_dir, bank("SmolLM2-1.7B"));
     setup.setBankDir("/mine");
     scene.studio.openModel("other.Q8_0.gguf");
+    QTRY_VERIFY(setup.modelPath().ends_with("other.Q8_0.gguf"));
     QCOMPARE(setup.spec().bank_dir, std::string("/mine"));
     setup.setBankDir("");
     QCOMPARE(setup.bankDir(), bank("other.Q8_0"));
@@ -283,7 +284,7 @@ class StudioTest final : public QObject {
     QVERIFY(book.entries().empty());
     book.add(QStringLiteral("all"), Placement(30, MixerKind::Full));
     scene.studio.openModel("another.gguf");
-    QVERIFY(book.entries().empty());
+    QTRY_VERIFY(book.entries().empty());
   }
 
   void evaluationShowsEachScoreUnderItsTitle() {

@@ -21,7 +21,9 @@ struct Scene {
     studio.setup().load("laptop", "dash");
     studio.openStore(storeFile());
     studio.openModel("mock.gguf");
+    window.resize(1440, 900);
     window.show();
+    if (!QTest::qWaitFor([this] { return studio.model().known(); })) throw failure("mock", "it does not open");
   }
   std::filesystem::path storeFile() const { return folder.filePath(QStringLiteral("runs.interleave")).toStdString(); }
   /// Runs a search to its end, jobs included.

@@ -139,9 +139,9 @@ void run(const RunSpec& spec, RunControl& control) {
 
 }  // namespace
 
-std::unique_ptr<Engine> makeEngine() {
+std::unique_ptr<Engine> makeEngine(std::shared_ptr<Turns> turns) {
   return std::make_unique<ThreadEngine>(
-      [](const RunSpec& spec, RunControl& control) { guarded([&] { run(spec, control); }); });
+      [](const RunSpec& spec, RunControl& control) { guarded([&] { run(spec, control); }); }, std::move(turns));
 }
 
 }  // namespace interleave

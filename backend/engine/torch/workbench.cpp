@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <set>
 #include <utility>
 
 #include "backend/core/error.h"
+#include "backend/core/part_progress.h"
 #include "backend/engine/machine.h"
 #include "backend/engine/torch/evaluation_maker.h"
 #include "backend/engine/torch/exporter.h"
@@ -20,6 +22,11 @@
 #include "backend/search/trial_methods.h"
 
 namespace interleave {
+namespace {
+
+constexpr double kLoadingShare = 0.05;  ///< Of an evaluation: what loading counts for in its progress.
+
+}  // namespace
 
 struct Workbench::Impl {
   /// Jobs take turns: a model fills the machine anyway.
@@ -169,22 +176,31 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
   return guarded([&] {
     const std::vector<TaskInfo> tasks = tasksOf(request);
     const std::lock_guard guard(impl_->mutex);
-    impl_->load(request.model, request.execution, progress);
-    const Student student = impl_->student(request.candidates, placement, progress);
+    PartProgress loading(progress, 0, kLoadingShare);
+    impl_->load(request.model, request.execution, loading);
+    const Student student = impl_->student(request.candidates, placement, loading);
     EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(request.chat), progress);
     // All samples are made before the first is judged: what cannot be asked for shows at once.
     std::vector<Evaluation*> evaluations;
+    std::vector<double> work;  // of each, in tokens
     std::set<std::string> wanted;
     for (const TaskInfo& task : tasks) {
       std::unique_ptr<Evaluation>& evaluation = impl_->evaluations[maker.key(task.name)];
       if (!evaluation) evaluation = maker.make(task.name);
-      if (std::ranges::find(evaluations, evaluation.get()) == evaluations.end())
+      if (std::ranges::find(evaluations, evaluation.get()) == evaluations.end()) {
         evaluations.push_back(evaluation.get());
+        const bool text = task.name == "kl" || task.name == "nll";
+        work.push_back(static_cast<double>(text ? request.text_tokens : request.prompts * request.prompt_tokens));
+      }
       for (const TaskInfo::ScoreInfo& score : task.scores) wanted.insert(score.name);
     }
     std::vector<Score> scores;
-    for (Evaluation* evaluation : evaluations) {
-      for (Score& score : evaluation->scores(student, progress)) {
+    const double all = std::max(1.0, std::accumulate(work.begin(), work.end(), 0.0));
+    double done = kLoadingShare;
+    for (std::size_t i = 0; i < evaluations.size(); ++i) {
+      const double end = done + (1 - kLoadingShare) * work[i] / all;
+      PartProgress part(progress, std::exchange(done, end), end);
+      for (Score& score : evaluations[i]->scores(student, part)) {
         if (wanted.contains(score.task)) scores.push_back(std::move(score));
       }
     }
