@@ -21,7 +21,7 @@ struct Call {
 
   bool has(std::size_t i) const { return i < given.size() && !given[i].isMissing(); }
   const Value& at(std::size_t i) const { return given[i]; }
-  Value or_(std::size_t i, Value fallback) const { return has(i) ? given[i] : std::move(fallback); }
+  Value orElse(std::size_t i, const Value& fallback) const { return has(i) ? given[i] : fallback; }
   std::int64_t whole(std::size_t i, std::int64_t fallback = 0) const;  ///< Usage error when it is no whole number.
   const std::string& text(std::size_t i) const;                        ///< Usage error when it is no text.
   bool truth(std::size_t i) const { return has(i) && truthy(given[i]); }
@@ -31,7 +31,7 @@ struct Builtin {
   Value (*run)(Call& call);
   /// The parameters: "old new count?", "?" for one that may be left out, "/" at the end when they have no names for
   /// callers, "*" alone for any arguments.
-  std::string_view parameters = "";
+  std::string_view parameters = {};
 };
 
 /// Built-ins of one kind.

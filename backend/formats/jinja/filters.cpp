@@ -20,7 +20,7 @@ Value printed(Call& call) {
 
 Value filterDefault(Call& call) {
   const bool replaced = call.self.isUndefined() || (call.truth(1) && !truthy(call.self));
-  return replaced ? call.or_(0, "") : call.self;
+  return replaced ? call.orElse(0, "") : call.self;
 }
 
 Value filterString(Call& call) { return printed(call); }

@@ -120,7 +120,7 @@ Value chosen(Call& call) {
 
 template <bool (*Before)(Context&, const Value&, const Value&)>
 Value extreme(Call& call, const char* none) {
-  const Getter key(call.or_(1, {}), {}, !call.truth(0));
+  const Getter key(call.orElse(1, {}), {}, !call.truth(0));
   Value best, best_key;
   const auto iterator = iterate(call.self);
   for (Value element; iterator->next(element);) {
@@ -176,8 +176,8 @@ Value filterItems(Call& call) {
 }
 
 Value filterJoin(Call& call) {
-  const Getter getter(call.or_(1, {}));
-  const Value between = call.or_(0, "");
+  const Getter getter(call.orElse(1, {}));
+  const Value between = call.orElse(0, "");
   std::vector<Value> parts = elementsOf(call.context, call.self);
   for (Value& part : parts) part = getter(call.context, part);
   const auto is_markup = [](const Value& value) { return value.isMarkup(); };
@@ -222,7 +222,7 @@ Value filterSelectattr(Call& call) { return chosen<true, true>(call); }
 Value filterRejectattr(Call& call) { return chosen<true, false>(call); }
 
 Value filterBatch(Call& call) {
-  const Value count = call.at(0), fill = call.or_(1, nullptr);
+  const Value count = call.at(0), fill = call.orElse(1, nullptr);
   const Value source = call.self;
   // Python compares the number of elements with it, whatever it is.
   return generator(source.depth() + 1, [&context = call.context, count, fill, next = stepsThrough(source),
@@ -256,7 +256,7 @@ Value filterBatch(Call& call) {
 Value filterSlice(Call& call) {
   const std::int64_t slices = call.whole(0);
   if (slices > static_cast<std::int64_t>(kParts)) throw tooMuch("a list is too long");
-  const Value fill = call.or_(1, nullptr), source = call.self;
+  const Value fill = call.orElse(1, nullptr), source = call.self;
   return generator(source.depth() + 2, [&context = call.context, slices, fill, source, all = std::vector<Value>(),
                                         number = std::int64_t{0}, begin = std::size_t{0}](Value& result) mutable {
     if (number == 0) {
@@ -279,7 +279,7 @@ Value filterSlice(Call& call) {
 }
 
 Value filterUnique(Call& call) {
-  const Getter key(call.or_(1, {}), {}, !call.truth(0));
+  const Getter key(call.orElse(1, {}), {}, !call.truth(0));
   return generator(call.self.depth(), [&context = call.context, key, seen = Dict(),
                                        next = stepsThrough(call.self)](Value& result) mutable {
     for (Value element; next(element);) {
@@ -299,7 +299,7 @@ Value filterMin(Call& call) { return extreme<isLess>(call, "no aggregated item, 
 Value filterMax(Call& call) { return extreme<isGreater>(call, "no aggregated item, the sequence was empty"); }
 
 Value filterSort(Call& call) {
-  const Value attribute = call.or_(2, nullptr);
+  const Value attribute = call.orElse(2, nullptr);
   std::vector<Getter> getters;
   if (attribute.isText()) {
     for (const std::string_view part : splitFromLeft(attribute.bytes(), ",", -1)) {
@@ -318,7 +318,7 @@ Value filterSort(Call& call) {
 }
 
 Value filterDictsort(Call& call) {
-  const Value by = call.or_(1, "key");
+  const Value by = call.orElse(1, "key");
   if (call.self.isUndefined()) failUndefined(call.self);
   if (!by.isText() || (by.bytes() != "key" && by.bytes() != "value"))
     throw cannot("you can only sort by either 'key' or 'value'");
@@ -334,7 +334,7 @@ Value filterDictsort(Call& call) {
 
 Value filterGroupby(Call& call) {
   const bool folds = !call.truth(2);
-  const Getter key(call.at(0), call.or_(1, {}), folds), output(call.at(0), call.or_(1, {}));
+  const Getter key(call.at(0), call.orElse(1, {}), folds), output(call.at(0), call.orElse(1, {}));
   Keyed pairs;
   for (Value& element : elementsOf(call.context, call.self)) {
     Value own = key(call.context, element);
@@ -355,8 +355,8 @@ Value filterGroupby(Call& call) {
 }
 
 Value filterSum(Call& call) {
-  const Getter getter(call.or_(0, {}));
-  Value sum = call.or_(1, 0);
+  const Getter getter(call.orElse(0, {}));
+  Value sum = call.orElse(1, 0);
   if (sum.isText()) throw cannot("sum() can't sum strings");
   const auto iterator = iterate(call.self);
   for (Value element; iterator->next(element);) {

@@ -120,20 +120,20 @@ Value filterInt(Call& call) {
   if (value.isUndefined()) failUndefined(value);
   if (value.isWhole()) return value.asWhole();
   if (value.isReal()) {
-    if (std::isnan(value.asReal())) return call.or_(0, 0);
+    if (std::isnan(value.asReal())) return call.orElse(0, 0);
     if (std::isinf(value.asReal())) throw cannot("cannot convert float infinity to integer");
     return wholeFrom(value.asReal());
   }
-  if (!value.isText()) return call.or_(0, 0);
+  if (!value.isText()) return call.orElse(0, 0);
   if (const auto number = parsedWhole(value.bytes(), call.whole(1, 10))) return *number;
   const auto real = parsedReal(value.bytes());
-  if (!real || !std::isfinite(*real)) return call.or_(0, 0);
+  if (!real || !std::isfinite(*real)) return call.orElse(0, 0);
   return wholeFrom(*real);
 }
 
 Value filterFloat(Call& call) {
   const auto number = realOf(call.self);
-  return number ? Value(*number) : call.or_(0, 0.0);
+  return number ? Value(*number) : call.orElse(0, 0.0);
 }
 
 Value filterRound(Call& call) {

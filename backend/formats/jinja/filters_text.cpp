@@ -40,8 +40,8 @@ bool beginsWords(char32_t code) {
 Value filterUpper(Call& call) { return methodOfPrinted(call, "upper"); }
 Value filterLower(Call& call) { return methodOfPrinted(call, "lower"); }
 Value filterCapitalize(Call& call) { return methodOfPrinted(call, "capitalize"); }
-Value filterCenter(Call& call) { return methodOfPrinted(call, "center", {{call.or_(0, 80)}}); }
-Value filterTrim(Call& call) { return methodOfPrinted(call, "strip", {{call.or_(0, nullptr)}}); }
+Value filterCenter(Call& call) { return methodOfPrinted(call, "center", {{call.orElse(0, 80)}}); }
+Value filterTrim(Call& call) { return methodOfPrinted(call, "strip", {{call.orElse(0, nullptr)}}); }
 
 Value filterReplace(Call& call) {
   Context& context = call.context;
@@ -102,7 +102,7 @@ Value filterIndent(Call& call) {
 
 Value filterTruncate(Call& call) {
   if (call.has(2) && !call.at(2).isText()) throw cannot("truncate wants a text for its end");
-  const Value end = call.or_(2, "...");
+  const Value end = call.orElse(2, "...");
   const std::int64_t length = call.whole(0, 255), leeway = call.has(3) && call.at(3).isNone() ? 5 : call.whole(3, 5);
   const auto end_length = static_cast<std::int64_t>(end.asText().length);
   if (length < end_length)

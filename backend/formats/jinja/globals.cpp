@@ -20,7 +20,7 @@ class NativeFunction : public Object {
   NativeFunction(std::string name, Run run, int depth) : Object(depth), name_(std::move(name)), run_(std::move(run)) {}
   std::string typeName() const override { return "function"; }
   bool callable() const override { return true; }
-  Value call(Context& context, Arguments arguments) override {
+  Value call(Context& context, Arguments&& arguments) override {
     context.step();
     return context.made(run_(context, std::move(arguments)));
   }
@@ -137,7 +137,7 @@ class Joiner : public Object {
     if (name == "sep") return between_;
     return name == "used" ? Value(used_) : Value();
   }
-  Value call(Context&, Arguments) override { return std::exchange(used_, true) ? between_ : Value(""); }
+  Value call(Context&, Arguments&&) override { return std::exchange(used_, true) ? between_ : Value(""); }
 
  private:
   Value between_;
@@ -221,7 +221,7 @@ Value raise(Context&, Arguments arguments) {
   throw cannot(str(message));
 }
 
-Value lipsum(Context&, Arguments) { throw cannot("lipsum() is random, and equal runs have equal prompts"); }
+Value lipsum(Context&, const Arguments&) { throw cannot("lipsum() is random, and equal runs have equal prompts"); }
 
 }  // namespace
 

@@ -35,7 +35,7 @@ class Loop : public Object {
   std::optional<std::int64_t> length() override { return count(); }
   bool callable() const override { return true; }
 
-  Value call(Context& context, Arguments arguments) override {
+  Value call(Context& context, Arguments&& arguments) override {
     if (!recursion_) throw cannot("the loop must have the 'recursive' marker to be called recursively");
     if (arguments.positional.empty()) {
       if (Value named = arguments.take("iterable"); !named.isMissing())

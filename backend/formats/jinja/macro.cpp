@@ -17,7 +17,7 @@ class Macro : public Object {
     return routine_.name.empty() ? "<Macro anonymous>" : "<Macro " + reprOf(routine_.name) + ">";
   }
   bool callable() const override { return true; }
-  Value call(Context& context, Arguments arguments) override {
+  Value call(Context& context, Arguments&& arguments) override {
     const bool markup = context.autoescape;
     const Context::Level level(context);
     return context.made(Value(routine_.run(context, outer_, std::move(arguments)), markup));

@@ -72,7 +72,7 @@ Value view(Call& call) {
 
 Value get(Call& call) {
   const Value* const found = call.self.asDict().find(call.at(0));
-  return found != nullptr ? *found : call.or_(1, nullptr);
+  return found != nullptr ? *found : call.orElse(1, nullptr);
 }
 
 Value itself(Call& call) { return call.self; }
@@ -81,7 +81,7 @@ Value dictFromKeys(Call& call) {
   Dict dict;
   for (Value& key : elementsOf(call.context, call.at(0))) {
     call.context.lookThrough(key);
-    dict.set(std::move(key), call.or_(1, nullptr));
+    dict.set(std::move(key), call.orElse(1, nullptr));
   }
   return dict;
 }
@@ -205,7 +205,7 @@ class BoundMethod : public Object {
       : Object(self.depth() + 1), self_(std::move(self)), library_(library), name_(std::move(name)) {}
   std::string typeName() const override { return "builtin_function_or_method"; }
   bool callable() const override { return true; }
-  Value call(Context& context, Arguments arguments) override {
+  Value call(Context& context, Arguments&& arguments) override {
     Value result = library_.call(name_, context, self_, std::move(arguments));
     return self_.isMarkup() && &library_ == &textMethods() ? asMarkup(result) : result;
   }

@@ -71,7 +71,8 @@ Value isTitled(Call& call) {
 Value isIdentifier(Call& call) {
   bool first = true;
   return all(self(call), [&](char32_t code) {
-    const bool fits = code == '_' || isAlphabetic(code) || (!first && unicode::isWord(code));
+    const bool letter_number = isNumeric(code) && !isDecimal(code) && unicode::isWord(code);
+    const bool fits = code == '_' || isAlphabetic(code) || letter_number || (!first && unicode::isWord(code));
     first = false;
     return fits;
   });
@@ -92,7 +93,7 @@ Value strip(Call& call) {
 
 template <Sides S>
 Value fill(Call& call) {
-  const Value fill = call.or_(1, " ");
+  const Value fill = call.orElse(1, " ");
   if (!fill.isText()) throw cannot("the fill character must be a unicode character, not " + typeName(fill));
   return filled(self(call), call.whole(0), call.self.isMarkup() ? escapedForHtml(fill).bytes() : fill.bytes(), S);
 }

@@ -312,7 +312,7 @@ std::string Object::repr() const {
 }
 Value Object::attribute(const std::string&) { return {}; }
 Value Object::item(const Value&) { return {}; }
-Value Object::call(Context&, Arguments) { throw cannot("'" + typeName() + "' object is not callable"); }
+Value Object::call(Context&, Arguments&&) { throw cannot("'" + typeName() + "' object is not callable"); }
 
 std::string typeName(const Value& value) {
   switch (value.kind()) {

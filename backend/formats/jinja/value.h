@@ -187,7 +187,7 @@ class Object : public std::enable_shared_from_this<Object> {
   virtual std::unique_ptr<Iterator> iterate() { return nullptr; }  ///< Null when there is nothing to go through.
   virtual std::optional<std::int64_t> length() { return std::nullopt; }  ///< Python's len().
   virtual bool callable() const { return false; }
-  virtual Value call(Context& context, Arguments arguments);
+  virtual Value call(Context& context, Arguments&& arguments);
   virtual bool equals(const Object& other) const { return this == &other; }
   int depth() const { return depth_; }
 
