@@ -39,6 +39,24 @@ install_wheels() {
   sha256sum <"$list" >"$stamp"
 }
 
+# install_transformers VERSION…: packaging/requirements-transformers-VERSION.txt into .deps/transformers-VERSION, an
+# environment that takes everything else, torch first of all, from .deps/python.
+install_transformers() {
+  local version list stamp folder
+  for version in "$@"; do
+    list=$root/packaging/requirements-transformers-$version.txt stamp=$stamps/transformers-$version
+    folder=$root/.deps/transformers-$version
+    [ "$(cat "$stamp" 2>/dev/null)" != "$(sha256sum <"$list")" ] || continue
+    say "Installing Python wheels (transformers $version)"
+    "$python" -m venv --without-pip --clear "$folder"
+    (cd "$folder"/lib/python3*/site-packages && echo ../../../../python/lib/python3*/site-packages >shared.pth)
+    "$python" -m pip --python "$folder/bin/python" install --no-input --disable-pip-version-check --no-deps \
+      --ignore-installed --require-hashes --only-binary :all: -r "$list" </dev/null
+    mkdir -p "$stamps"
+    sha256sum <"$list" >"$stamp"
+  done
+}
+
 # build PRESET [CMake option…]: configures once, then builds what has changed, in build/PRESET.
 build() {
   local preset=$1

@@ -16,6 +16,7 @@ fi
 install_packages "$root/packaging/apt-packages.txt"
 install_wheels run
 install_wheels test
+install_transformers 4.51 4.57 5
 # Beside a CUDA 13 toolkit torch imports as it is; elsewhere it needs NVIDIA's libraries from wheels.
 "$python" -c 'import torch' 2>/dev/null || install_wheels cuda
 build release "$@"

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configuration of a hybrid of softmax attention and Gated DeltaNet, written by Interleave."""
 
+import transformers
+from packaging import version
 from transformers.configuration_utils import PretrainedConfig
+
+LEAST = "4.51.0"  # transformers
+if version.parse(version.parse(transformers.__version__).base_version) < version.parse(LEAST):
+    raise ImportError(f"the code of this model needs transformers {LEAST} or newer; "
+                      f"{transformers.__version__} is installed")
+
+OPERATORS = ("full", "swa", "gdn", "gdn-window")
 
 
 class InterleaveConfig(PretrainedConfig):
@@ -44,6 +53,7 @@ class InterleaveConfig(PretrainedConfig):
         layer_operators=None,
         layer_windows=None,
         layer_local_rope=None,
+        initializer_range=0.02,
         use_cache=True,
         **kwargs,
     ):
@@ -67,8 +77,17 @@ class InterleaveConfig(PretrainedConfig):
         self.layer_operators = layer_operators or ["full"] * num_hidden_layers
         self.layer_windows = layer_windows or [None] * num_hidden_layers
         self.layer_local_rope = layer_local_rope or [False] * num_hidden_layers
+        self.initializer_range = initializer_range
         self.use_cache = use_cache
         for key in ("layer_operators", "layer_windows", "layer_local_rope"):
             if len(getattr(self, key)) != num_hidden_layers:
                 raise ValueError(f"{key} has {len(getattr(self, key))} entries for {num_hidden_layers} layers")
+        for layer, operator in enumerate(self.layer_operators):
+            if operator not in OPERATORS:
+                raise ValueError(f"layer_operators: layer {layer} has the unknown operator {operator!r}")
         super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
+
+    def window_of(self, layer):
+        """(W, S) of a layer with a window, or None."""
+        window = self.layer_windows[layer]
+        return None if window is None else tuple(window)

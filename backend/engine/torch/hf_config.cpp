@@ -148,21 +148,6 @@ std::string activation(const ModelConfig& config) {
   return config.activation == ModelConfig::Activation::Silu ? "silu" : "gelu_pytorch_tanh";
 }
 
-/// The classes of the model code by the Auto classes that open them.
-json autoMap() {
-  json map{{"AutoConfig", "configuration_interleave.InterleaveConfig"}};
-  const std::string_view code = resource("hf/modeling_interleave.py");
-  for (const auto& [opener, name] : {std::pair{"AutoModel", "InterleaveModel"},
-                                     {"AutoModelForCausalLM", "InterleaveForCausalLM"},
-                                     {"AutoModelForSequenceClassification", "InterleaveForSequenceClassification"}}) {
-    if (code.find(std::string("class ") + name + "(InterleavePreTrainedModel") != std::string_view::npos ||
-        code.find(std::string("class ") + name + "(PreTrainedModel") != std::string_view::npos) {
-      map[opener] = std::string("modeling_interleave.") + name;
-    }
-  }
-  return map;
-}
-
 HfConfig customConfig(const Hybrid& hybrid) {
   const ModelConfig& config = hybrid.model.config();
   json operators = json::array(), windows = json::array(), local = json::array();
@@ -179,7 +164,12 @@ HfConfig customConfig(const Hybrid& hybrid) {
                   .output_bias = config.output_bias};
   result.document.update({{"model_type", "interleave_hybrid"},
                           {"architectures", {"InterleaveForCausalLM"}},
-                          {"auto_map", autoMap()},
+                          {"auto_map",
+                           {{"AutoConfig", "configuration_interleave.InterleaveConfig"},
+                            {"AutoModel", "modeling_interleave.InterleaveModel"},
+                            {"AutoModelForCausalLM", "modeling_interleave.InterleaveForCausalLM"},
+                            {"AutoModelForSequenceClassification",
+                             "modeling_interleave.InterleaveForSequenceClassification"}}},
                           {"hidden_act", activation(config)},
                           {"attention_scale", config.attention_scale},
                           {"attention_bias", config.attention_bias},

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 
@@ -15,6 +14,7 @@
 #include "backend/formats/tokenizer.h"
 #include "backend/heal/healed_model.h"
 #include "backend/model/generate.h"
+#include "tests/backend/export/reference_script.h"
 #include "tests/backend/export/tiny_bank.h"
 #include "tests/backend/heal/tiny_heal.h"
 #include "tests/backend/support/tiny_model.h"
@@ -34,20 +34,9 @@ constexpr double kTolerance = 3e-4;
 constexpr int kTokens = 90, kNewTokens = 12;
 const char* const kText = "hello world 1234, naïve ☃ <|im_start|>he\n\n  said";
 
-std::string quoted(const fs::path& path) {
-  std::string text = "'";
-  return text.append(path.string()).append("'");
-}
-
-/// Runs a script of reference/ and returns what it printed, or nothing when it succeeded.
+/// Runs a script of reference/.
 std::string failureOf(const std::string& script, const fs::path& argument) {
-  const fs::path log = argument.string() + ".log";
-  const std::string command = quoted(REFERENCE_PYTHON) + " " + quoted(fs::path(REFERENCE_SCRIPTS) / script) + " " +
-                              quoted(argument) + " > " + quoted(log) + " 2>&1";
-  if (std::system(command.c_str()) == 0) return {};
-  std::ostringstream text;
-  text << script << " failed:\n" << std::ifstream(log).rdbuf();
-  return text.str();
+  return scriptFailure(REFERENCE_PYTHON, fs::path(REFERENCE_SCRIPTS) / script, argument);
 }
 
 std::shared_ptr<const Model> load(const fs::path& path) {
