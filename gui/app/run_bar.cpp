@@ -49,15 +49,15 @@ RunBar::RunBar(Studio& studio, const Actions& actions)
     : Pane(tr("Run"), studio.clock()),
       studio_(studio),
       budget_(new QSlider(Qt::Horizontal)),
-      kept_(line(TextSize::Body, 104, 150, true)),
-      bytes_(line(TextSize::Small, 104, 150)),
-      doing_(line(TextSize::Body, 76, 200)),
-      times_(line(TextSize::Body, 64, 170)),
-      rates_(line(TextSize::Small, 64, 170)),
+      kept_(line(TextSize::Body, 92, 150, true)),
+      bytes_(line(TextSize::Small, 92, 150)),
+      doing_(line(TextSize::Body, 64, 200)),
+      times_(line(TextSize::Body, 56, 170)),
+      rates_(line(TextSize::Small, 56, 170)),
       progress_(new QProgressBar) {
   auto* row = new QHBoxLayout(this);
   row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(8);
+  row->setSpacing(6);
   row->addWidget(button(actions.open_model));
   row->addWidget(button(actions.prepare));
   row->addSpacing(8);
