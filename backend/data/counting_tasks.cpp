@@ -67,12 +67,12 @@ Sample frequentWords(const SampleInput&, Random random, std::int64_t items) {
       .references = {words.begin() + 1, words.begin() + 1 + kFrequentWords}};
 }
 
-constexpr std::array kForms{
+constexpr std::array kCountingForms{
     LongContextForm{{"cwe", "ten common words", "RULER-style"}, 120, 1, commonWords},
     LongContextForm{{"fwe", "three frequent coded words", "RULER-style"}, 50, kLeastCoded, frequentWords}};
 
 }  // namespace
 
-std::span<const LongContextForm> countingForms() { return kForms; }
+std::span<const LongContextForm> countingForms() { return kCountingForms; }
 
 }  // namespace interleave

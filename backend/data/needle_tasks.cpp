@@ -191,7 +191,7 @@ Sample niah(const SampleInput& input, Random random, std::int64_t items) {
 using enum Filler;
 using enum Thing;
 constexpr std::string_view kRuler = "RULER-style";
-constexpr std::array kForms{
+constexpr std::array kNeedleForms{
     LongContextForm{{"niah_single_1", "one needle in noise", kRuler}, 128, 0, niah<Noise, Key, Number>},
     LongContextForm{{"niah_single_2", "one needle in an essay", kRuler}, 128, 0, niah<Essay, Key, Number>},
     LongContextForm{{"niah_single_3", "one UUID in an essay", kRuler}, 128, 0, niah<Essay, Key, Uuid>},
@@ -206,7 +206,7 @@ constexpr std::array kPasskeyForms{
 
 }  // namespace
 
-std::span<const LongContextForm> needleForms() { return kForms; }
+std::span<const LongContextForm> needleForms() { return kNeedleForms; }
 std::span<const LongContextForm> passkeyForms() { return kPasskeyForms; }
 
 }  // namespace interleave

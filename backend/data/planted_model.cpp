@@ -30,7 +30,7 @@ constexpr int kStill = 8;
 // everywhere and the norm's weight can undo it.
 constexpr double kConstant = 100;
 constexpr int kOne = 0, kDigit = 1, kIsDigit = 11, kBefore = 12, kEvidence = 19, kOut = 59, kWord = 69, kTopic = 85,
-              kNoise = 101, kWords = 16;
+              kWeightNoise = 101, kWords = 16;
 constexpr int kDigits = 10, kBack = 7;
 
 // Of the answer: see the header.
@@ -178,7 +178,7 @@ Attention attentionOf(int layer, const PlantedRoles& roles) {
   const auto isAmong = [layer](const std::vector<int>& list) { return std::ranges::find(list, layer) != list.end(); };
   if (layer == roles.digits) lookBack(attention);
   if (layer == roles.text) average(attention, kWord, kTopic, kWords, 1.5);
-  if (isAmong(roles.loud)) average(attention, kWord, kNoise, kWords, 20);
+  if (isAmong(roles.loud)) average(attention, kWord, kWeightNoise, kWords, 20);
   const std::vector<int> evidence{roles.redundant[0], roles.redundant[1], roles.complementary[0],
                                   roles.complementary[1]};
   const auto found = std::ranges::find(evidence, layer);

@@ -30,13 +30,13 @@ Sample documents(const SampleInput& input, Random random, std::int64_t items) {
           .references = question.answers};
 }
 
-constexpr std::array kForms{
+constexpr std::array kQuestionForms{
     LongContextForm{{"qa_1", "a question of SQuAD", "RULER-style", Match::Any, QuestionFile::Squad}, 32, 0, documents},
     LongContextForm{
         {"qa_2", "a question of HotpotQA", "RULER-style", Match::Any, QuestionFile::HotpotQa}, 32, 0, documents}};
 
 }  // namespace
 
-std::span<const LongContextForm> questionForms() { return kForms; }
+std::span<const LongContextForm> questionForms() { return kQuestionForms; }
 
 }  // namespace interleave

@@ -7,14 +7,14 @@
 namespace interleave {
 namespace {
 
-constexpr std::int64_t kTokensAtOnce = 1 << 15;
+constexpr std::int64_t kTokensBeside = 1 << 15;
 
 }  // namespace
 
 void eachSequence(const Model& model, std::int64_t count, std::int64_t longest, Progress& progress,
                   const std::function<void(std::int64_t)>& work, const std::function<void(std::int64_t)>& done) {
   const std::int64_t threads = at::get_num_threads();
-  const bool beside = model.device().is_cpu() && threads * longest <= kTokensAtOnce;
+  const bool beside = model.device().is_cpu() && threads * longest <= kTokensBeside;
   const auto run = [&](std::int64_t from, std::int64_t to) {
     const at::NoGradGuard no_grad;  // of this thread
     for (std::int64_t i = from; i < to; ++i) work(i);

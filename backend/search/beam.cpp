@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& beamTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs =
       trialSettings(8, {inferred(integer("width", 1, 1, 1000, "Placements kept at each size; 1: greedy.")),
@@ -134,11 +134,11 @@ class Beam final : public TrialPlan {
 
 }  // namespace
 
-std::span<const SettingSpec> beamSettings() { return table(); }
+std::span<const SettingSpec> beamSettings() { return beamTable(); }
 
 void runBeam(const MethodInput& input, MethodContext& context) {
   runTrials(input, context,
-            {table(), SearchData::Part::Search,
+            {beamTable(), SearchData::Part::Search,
              [](const MethodInput&, const Selection& selection, const json& state) -> std::unique_ptr<TrialPlan> {
                return std::make_unique<Beam>(selection, state);
              }});

@@ -12,7 +12,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& candidateErrorTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs =
       scoringSettings("full,gdn-window", 16, {.prompt_share = 0.5},
@@ -35,12 +35,12 @@ double errorOf(const TeacherLook& seen, MixerKind other, bool relative) {
 
 }  // namespace
 
-std::span<const SettingSpec> candidateErrorSettings() { return table(); }
+std::span<const SettingSpec> candidateErrorSettings() { return candidateErrorTable(); }
 
 void runCandidateError(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"error of the layer's candidate", ""}},
-              table(),
+              candidateErrorTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 const bool relative = settings.text("error_scale") == "relative";
                 return teacherScorer(in, settings,

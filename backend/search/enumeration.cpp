@@ -23,7 +23,7 @@ using nlohmann::json;
 constexpr std::uint64_t kSamplePurpose = 41;
 constexpr std::size_t kMost = 2'000'000;  // placements of one run
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& enumerationTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs =
       trialSettings(8, {integer("sample", 0, 0, static_cast<double>(kMost),
@@ -174,11 +174,11 @@ std::unique_ptr<TrialPlan> planOf(const MethodInput& input, const Selection& sel
   return std::make_unique<Enumeration>(std::move(*placements), asked, done);
 }
 
-TrialMethod method() { return {table(), SearchData::Part::HeldOut, planOf}; }
+TrialMethod method() { return {enumerationTable(), SearchData::Part::HeldOut, planOf}; }
 
 }  // namespace
 
-std::span<const SettingSpec> enumerationSettings() { return table(); }
+std::span<const SettingSpec> enumerationSettings() { return enumerationTable(); }
 
 void runEnumeration(const MethodInput& input, MethodContext& context) { runTrials(input, context, method()); }
 

@@ -13,7 +13,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& haloTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs = scoringSettings(
       "full,gdn-window", 16, {.prompt_share = 0.5},
@@ -82,14 +82,14 @@ std::vector<double> joined(std::span<const double> means, const Settings& settin
 
 }  // namespace
 
-std::span<const SettingSpec> haloSettings() { return table(); }
+std::span<const SettingSpec> haloSettings() { return haloTable(); }
 
 void runHalo(const MethodInput& input, MethodContext& context) {
   runScoring(
       input, context,
       {.measures = {{"recall lost without the layer's full attention", "share"},
                     {"common sense kept without it", "share"}},
-       .table = table(),
+       .table = haloTable(),
        .scorer = [](const MethodInput& in, const Settings& settings, MixerKind other) -> std::unique_ptr<LayerScorer> {
          return std::make_unique<HaloScorer>(in, settings, other);
        },

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kRandomPurpose = 51;
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& handRuleTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs = [] {
     std::vector<SettingSpec> all = selectionSettings("full,gdn-window");
@@ -66,10 +66,10 @@ StepEvent stepOf(const Selection& selection, const Placement& placement) {
 
 }  // namespace
 
-std::span<const SettingSpec> handRuleSettings() { return table(); }
+std::span<const SettingSpec> handRuleSettings() { return handRuleTable(); }
 
 void runHandRule(const MethodInput& input, MethodContext& context) {
-  Selection selection(input, table());
+  Selection selection(input, handRuleTable());
   if (selection.now.step == 0) {
     selection.takeChanges(context);
     StepEvent event = stepOf(selection, placementOf(input, selection, selection.now.budget));

@@ -9,19 +9,19 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& klLsTable() {
   static const std::vector<SettingSpec> specs = scoringSettings("full,gdn-window", 16, {.prompt_share = 0}, {});
   return specs;
 }
 
 }  // namespace
 
-std::span<const SettingSpec> klLsSettings() { return table(); }
+std::span<const SettingSpec> klLsSettings() { return klLsTable(); }
 
 void runKlLs(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"KL that restoring the layer takes away", "nats"}},
-              table(),
+              klLsTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 return exchangeScorer(in, settings, other, {.base = Exchange::Base::Other});
               }});

@@ -13,7 +13,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& lightTransferTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs =
       scoringSettings("full,swa", 16, {.prompt_share = 1},
@@ -27,12 +27,12 @@ const std::vector<SettingSpec>& table() {
 
 }  // namespace
 
-std::span<const SettingSpec> lightTransferSettings() { return table(); }
+std::span<const SettingSpec> lightTransferSettings() { return lightTransferTable(); }
 
 void runLightTransfer(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"attention beyond sinks and recent tokens", "share"}},
-              table(),
+              lightTransferTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind) {
                 const std::int64_t sinks = settings.integer("lazy_sinks"), recent = settings.integer("lazy_recent"),
                                    last = settings.integer("last_queries");

@@ -8,7 +8,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& nllGuidedTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs = scoringSettings(
       "full,swa", 16, {.prompt_share = 1, .prompt_loss = "ce"},
@@ -24,12 +24,12 @@ const std::vector<SettingSpec>& table() {
 
 }  // namespace
 
-std::span<const SettingSpec> nllGuidedSettings() { return table(); }
+std::span<const SettingSpec> nllGuidedSettings() { return nllGuidedTable(); }
 
 void runNllGuided(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"loss that full attention in the layer takes away", "nats"}, {"the same on short prompts", "nats"}},
-              table(),
+              nllGuidedTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 const bool one_in = settings.text("base") == "one-in";
                 return exchangeScorer(in, settings, other,

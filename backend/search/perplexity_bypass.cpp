@@ -8,7 +8,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& perplexityBypassTable() {
   static const std::vector<SettingSpec> specs =
       scoringSettings("full,gdn-window", 16, {.prompt_share = 0, .text_loss = "ce"}, {});
   return specs;
@@ -16,12 +16,12 @@ const std::vector<SettingSpec>& table() {
 
 }  // namespace
 
-std::span<const SettingSpec> perplexityBypassSettings() { return table(); }
+std::span<const SettingSpec> perplexityBypassSettings() { return perplexityBypassTable(); }
 
 void runPerplexityBypass(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"loss that leaving the layer's attention out costs", "nats"}},
-              table(),
+              perplexityBypassTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind other) {
                 return exchangeScorer(in, settings, other, {.base = Exchange::Base::Full, .bypass = true});
               }});

@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kBest = 16;  // of which p(full) is the share
-const char* const kPlace = "checkpoint";
 
 struct Trial {
   double loss = 0;
@@ -76,10 +75,10 @@ class TrialRun {
       found.at("within").get_to(within_);
       state_ = found.at("plan");
     } catch (const json::exception& problem) {
-      throw badInput(kPlace, {}, problem.what());
+      throw badInput(kCheckpointPlace, {}, problem.what());
     }
     if (with_.size() != layers || without_.size() != layers || count_with_.size() != layers) {
-      throw badInput(kPlace, {}, "it belongs to a run of another shape");
+      throw badInput(kCheckpointPlace, {}, "it belongs to a run of another shape");
     }
     for (const Trial& trial : best_) placementOf(trial);
     for (const auto& [budget, trial] : within_) placementOf(trial);

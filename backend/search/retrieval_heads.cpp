@@ -13,7 +13,7 @@
 namespace interleave {
 namespace {
 
-const std::vector<SettingSpec>& table() {
+const std::vector<SettingSpec>& retrievalHeadsTable() {
   using namespace setting;
   static const std::vector<SettingSpec> specs = scoringSettings(
       "full,gdn-window", 16, {.prompt_share = 1},
@@ -59,12 +59,12 @@ double copied(const TeacherLook& seen, bool sum) {
 
 }  // namespace
 
-std::span<const SettingSpec> retrievalHeadsSettings() { return table(); }
+std::span<const SettingSpec> retrievalHeadsSettings() { return retrievalHeadsTable(); }
 
 void runRetrievalHeads(const MethodInput& input, MethodContext& context) {
   runScoring(input, context,
              {{{"share of the answer that the layer's heads copy", "heads"}},
-              table(),
+              retrievalHeadsTable(),
               [](const MethodInput& in, const Settings& settings, MixerKind) {
                 const bool sum = settings.text("heads") == "sum";
                 return teacherScorer(in, settings, [sum](const TeacherLook& seen) { return copied(seen, sum); });

@@ -14,7 +14,6 @@ namespace interleave {
 namespace {
 
 constexpr int kVersion = 1;
-const char* const kPlace = "checkpoint";
 
 }  // namespace
 
@@ -151,9 +150,9 @@ Checkpoint Selection::checkpoint(nlohmann::json found) const {
 
 void Selection::resume(const Checkpoint& checkpoint) {
   try {
-    found_ = parseJson(checkpoint.state, kPlace);
+    found_ = parseJson(checkpoint.state, kCheckpointPlace);
     if (found_.at("version") != kVersion)
-      throw badInput(kPlace, "version", "it is from another version of this program");
+      throw badInput(kCheckpointPlace, "version", "it is from another version of this program");
     now.step = checkpoint.step;
     now.tokens = found_.at("tokens");
     now.seconds = found_.at("seconds");
@@ -161,19 +160,19 @@ void Selection::resume(const Checkpoint& checkpoint) {
     now.budget = Budget::parse(found_.at("budget"));
     now.text = found_.value("text", std::string());
     now.settings = settings_;
-    now.settings.merge(found_.at("settings"), kPlace);
+    now.settings.merge(found_.at("settings"), kCheckpointPlace);
   } catch (const nlohmann::json::exception& problem) {
-    throw badInput(kPlace, {}, problem.what());
+    throw badInput(kCheckpointPlace, {}, problem.what());
   }
   if (now.settings.text("operators") != settings_.text("operators")) {
     throw badInput(
-        kPlace, "operators",
+        kCheckpointPlace, "operators",
         "it is of a search over " + now.settings.text("operators") + ", not over " + settings_.text("operators"));
   }
   const auto columns = static_cast<int>(operators_.size());
   if (now.pinned.size() != static_cast<std::size_t>(layers()) ||
       std::ranges::any_of(now.pinned, [&](int pin) { return pin < -1 || pin >= columns; })) {
-    throw badInput(kPlace, {}, "it belongs to a search of another shape");
+    throw badInput(kCheckpointPlace, {}, "it belongs to a search of another shape");
   }
 }
 
@@ -183,9 +182,9 @@ std::vector<double> Selection::found(const char* key, std::size_t row) const {
   try {
     values = found_.at(key).get<std::vector<double>>();
   } catch (const nlohmann::json::exception& problem) {
-    throw badInput(kPlace, key, problem.what());
+    throw badInput(kCheckpointPlace, key, problem.what());
   }
-  if (values.size() % row != 0) throw badInput(kPlace, key, "it belongs to a search of another shape");
+  if (values.size() % row != 0) throw badInput(kCheckpointPlace, key, "it belongs to a search of another shape");
   return values;
 }
 

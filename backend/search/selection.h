@@ -14,6 +14,9 @@
 
 namespace interleave {
 
+/// What errors in a checkpoint's contents name.
+inline constexpr const char* kCheckpointPlace = "checkpoint";
+
 /// What every method carries from step to step, beside its own findings: how far it is, and what the user may change
 /// while it goes on.
 struct Progressed {
