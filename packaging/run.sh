@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 usage="usage: packaging/run.sh [--terminal] [--cuda] [--again]
 
-Installs what is missing (Debian packages, with root or sudo; Python wheels, into .deps/), builds Interleave into
+Installs what is missing (Debian packages, with root or sudo; Python wheels, into .deps/), builds the two programs into
 build/release, and opens the studio on the demonstration: SmolLM2-135M-Instruct, public-domain English, and the preset
 \"laptop\", ready to start with one click. A second start installs nothing and builds only what has changed.
 
@@ -33,10 +33,13 @@ for option; do
 done
 . "$(dirname "$0")/setup.sh"
 
+say "Step 1 of 3: Debian packages"
 install_packages "$root/packaging/apt-packages.txt"
+say "Step 2 of 3: Python wheels (LibTorch and the demonstration's model)"
 install_wheels run
 if [ -n "$cuda" ]; then install_wheels cuda; fi
-build release
+say "Step 3 of 3: building the programs"
+build release --target programs
 
 bin=$root/build/release/bin
 demo=$root/demo

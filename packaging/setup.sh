@@ -5,7 +5,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.deps/python/bin/python
 stamps=$root/.deps/stamps
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+# Messages tell the time since the script began.
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+say() { printf '\033[1m==> %s  %s\033[0m\n' "$(clock $SECONDS)" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 as_root() {
@@ -57,11 +59,32 @@ install_transformers() {
   done
 }
 
-# build PRESET [CMake option…]: configures once, then builds what has changed, in build/PRESET.
+# told: ninja's lines, those of $NINJA_STATUS as one that says how far it is, how long it took and what is left at that pace:
+# in place on a terminal, a line every quarter of a minute elsewhere. Everything else passes.
+told() {
+  local line done all elapsed last=-15 ending='\n'
+  if [ -t 2 ]; then ending='\033[K\r'; fi
+  while IFS= read -r line; do
+    if [[ $line != @* ]]; then printf '%s\n' "$line"; continue; fi
+    read -r done all elapsed _ <<<"${line#@}"
+    elapsed=${elapsed%.*}
+    if ((done == 0)) || { [ ! -t 2 ] && ((elapsed < last + 15 && done < all)); }; then continue; fi
+    last=$elapsed
+    printf "    %d of %d built, %s so far, about %s left$ending" "$done" "$all" "$(clock "$elapsed")" \
+      "$(clock $((elapsed * (all - done) / done)))" >&2
+  done
+  if [ -t 2 ]; then printf '\033[K' >&2; fi
+}
+
+# build PRESET [--target NAME] [CMake option…]: configures once, then builds what has changed, in build/PRESET: everything,
+# or one target.
 build() {
-  local preset=$1
+  local preset=$1 target=()
   shift
-  say "Building ($preset)"
+  if [ "${1-}" = --target ]; then
+    target=(--target "$2")
+    shift 2
+  fi
   if [ $# -gt 0 ] || [ ! -e "$root/build/$preset/build.ninja" ]; then (cd "$root" && cmake --preset "$preset" "$@") || return; fi
-  cmake --build "$root/build/$preset"
+  NINJA_STATUS='@%f %t %e ' cmake --build "$root/build/$preset" "${target[@]}" | told
 }

@@ -13,15 +13,18 @@ if [ "${1-}" = --help ] || [ "${1-}" = -h ]; then
 fi
 . "$(dirname "$0")/setup.sh"
 
+say "Step 1 of 4: Debian packages"
 install_packages "$root/packaging/apt-packages.txt"
+say "Step 2 of 4: Python wheels (LibTorch, and what tests compare with)"
 install_wheels run
 install_wheels test
 install_transformers 4.51 4.57 5
 # Beside a CUDA 13 toolkit torch imports as it is; elsewhere it needs NVIDIA's libraries from wheels.
 "$python" -c 'import torch' 2>/dev/null || install_wheels cuda
+say "Step 3 of 4: building everything"
 build release "$@"
 
-say "Testing"
+say "Step 4 of 4: testing"
 cd "$root"
 # As many tests as processors, each with one thread: programs that share processors would wait for each other.
 OMP_NUM_THREADS=1 ctest --preset release -j "$(nproc)"
