@@ -106,8 +106,8 @@ class Workbench {
 
   /// Where a hybrid's operators come from.
   struct Candidates {
-    std::filesystem::path bank;         ///< A finished bank's folder; may be empty or absent where none need training.
-    nlohmann::json bank_settings;       ///< The recipe (windows) of what needs no training where there is no bank.
+    std::filesystem::path bank;    ///< A finished bank's folder; may be empty or absent where none need training.
+    nlohmann::json bank_settings;  ///< The recipe (windows) of what needs no training where there is no bank.
     /// A finished heal's folder, or an exported hybrid's: its weights, for its placement; or empty.
     std::filesystem::path healed = {};
   };
