@@ -50,7 +50,7 @@ class Template::Implementation {
 Template::Template(std::string_view source) : implementation_(std::make_unique<const Implementation>(source)) {}
 Template::~Template() = default;
 
-std::string Template::render(Value variables) const {
+std::string Template::render(const Value& variables) const {
   if (!variables.isDict()) throw jinja::cannot("the variables are no mapping");
   return implementation_->render(variables);
 }

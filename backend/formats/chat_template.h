@@ -23,7 +23,7 @@ class Template {
 
   /// `variables` is a mapping: what the template sees beside Jinja's own globals. Usage error when the template raises
   /// an exception, with its reason, or needs what is not supported. BadInput when it does not end, or makes too much.
-  std::string render(Value variables) const;
+  std::string render(const Value& variables) const;
 
  private:
   class Implementation;
