@@ -180,7 +180,11 @@ json readConfig(const fs::path& dir) {
   if (!isExportedFolder(dir)) {
     throw badInput(dir, {}, "holds no config.json: expected a hybrid that was exported as a Hugging Face folder");
   }
-  return readJson(dir / kConfig);
+  json document = readJson(dir / kConfig);
+  const bool hybrid = document.is_object() &&
+                      (document.value("model_type", json()) == kHybridModelType || document.contains("layer_types"));
+  if (!hybrid) throw badInput(dir / kConfig, "layer_types", "is missing: this is the configuration of no hybrid");
+  return document;
 }
 
 json provenanceIn(const json& document) {

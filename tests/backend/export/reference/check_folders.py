@@ -5,7 +5,7 @@ Usage: check_folders.py CASES. CASES is a JSON list of {folder, source, custom, 
 ".results": {version, cases: [{…}]} with, of each, `tokens` (of the texts, by the folder's AutoTokenizer, which is not allowed to
 run code) and `source_tokens` (by the source's, where there is one), `pad` and `unk` (their ids); `logits` of `ids` (a file of
 float32, row-major) with the `class` and the `dtype` of the model, or `refusal`, why it did not open; `output`, what the README's
-example printed, where `run` says so.
+example printed, where `run` says so. Without ids no model is opened.
 """
 
 import contextlib
@@ -50,6 +50,8 @@ def check(case):
         result["inputs"] = sorted(tokenizer("a b"))
         if case["source"]:
             result["source_tokens"] = tokens(case["source"], case["texts"])[1]
+    if not case["ids"]:
+        return result
     trust = {"trust_remote_code": True} if case["custom"] else {}
     try:
         result["dtype"] = str(AutoModelForCausalLM.from_pretrained(folder, torch_dtype="auto", **trust).dtype)
