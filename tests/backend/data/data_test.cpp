@@ -83,12 +83,12 @@ Tokenizer framed(const nlohmann::json& config) {
 }
 
 TEST(PromptForm, ATemplateWritesAllThatItWants) {
-  const Tokenizer plain = framed(nullptr), own = framed({{"chat_template", "{{ messages[0].content }}\n"}}),
+  const Tokenizer plain = framed(nullptr), own = framed({{"chat_template", "{{ messages[0].content }}"}}),
                   with_bos =
                       framed({{"bos_token", "<s>"}, {"chat_template", "{{ bos_token }}{{ messages[0].content }}"}});
   EXPECT_EQ(asked(plain, "ab", "c"), "ab\nc");
   EXPECT_EQ(promptIds(plain, "ab"), (std::vector<std::int32_t>{256, 'a', 'b'})) << "a text that goes on";
-  EXPECT_EQ(asked(own, "ab", "c"), "ab\nc");
+  EXPECT_EQ(asked(own, "ab", "c"), "abc");
   EXPECT_EQ(promptIds(own, "ab"), (std::vector<std::int32_t>{'a', 'b'})) << "as apply_chat_template";
   EXPECT_EQ(promptIds(with_bos, asked(with_bos, "ab", "c")), (std::vector<std::int32_t>{256, 'a', 'b', 'c'}));
 }
