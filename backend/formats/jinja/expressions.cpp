@@ -192,10 +192,11 @@ Arguments ArgumentList::evaluate(Frame& frame) const {
   for (const auto& [name, value] : more.asDict().entries()) {
     if (!name.isText()) throw cannot("keywords must be strings");
     frame.context.step();
-    const auto same = [&](const auto& argument) { return argument.first == name.bytes(); };
+    const auto& keyword = name.bytes();
+    const auto same = [&](const auto& argument) { return argument.first == keyword; };
     if (std::any_of(arguments.named.begin(), arguments.named.end(), same))
-      throw cannot("the argument '" + name.bytes() + "' is given twice");
-    arguments.named.emplace_back(name.bytes(), value);
+      throw cannot("the argument '" + keyword + "' is given twice");
+    arguments.named.emplace_back(keyword, value);
     if (arguments.named.size() > 1000) throw tooMuch("a call has too many arguments");
   }
   return arguments;

@@ -60,10 +60,10 @@ Keyed sorted(Context& context, Keyed pairs, bool descending) {
   return pairs;
 }
 
-Value valuesOf(Keyed pairs) {
+Value valuesOf(const Keyed& pairs) {
   std::vector<Value> values;
   values.reserve(pairs.size());
-  for (auto& [key, value] : pairs) values.push_back(std::move(value));
+  for (const auto& [key, value] : pairs) values.push_back(value);
   return Value::list(std::move(values));
 }
 
