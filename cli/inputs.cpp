@@ -47,12 +47,12 @@ std::vector<std::string> taskNames() {
   return names;
 }
 
-CLI::Option* chatOption(CLI::App& command, std::function<void(const std::string&)> take) {
+CLI::Option* chatOption(CLI::App& command, const std::function<void(const std::string&)>& take) {
   std::string names;
   for (const std::string& name : ChatForm::choices()) names.append(name).append(", ");
   return command
       .add_option_function(
-          "--chat", std::move(take),
+          "--chat", take,
           "Form of prompts: " + names +
               "or a file with a Jinja template; auto: the model's own template if it has one, and plain "
               "text otherwise")
