@@ -62,7 +62,7 @@ inside pip install -q --no-deps --no-index --find-links /root/wheels -r /root/to
 
 say "Searching a small model"
 inside interleave-cli --version
-inside interleave-cli model plant /root/model --layers 6 --seed 1
+inside interleave-cli model plant /root/model --layers 8 --seed 1
 inside interleave-cli candidates prepare /root/model --bank /root/bank --preset laptop
 inside interleave-cli search /root/model --bank /root/bank --store /root/store.sqlite --budget 2 --preset laptop
 inside interleave-cli export --store /root/store.sqlite --run 1 --format hf --out /root/hybrid --model /root/model --bank /root/bank

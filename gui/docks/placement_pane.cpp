@@ -184,7 +184,11 @@ void PlacementPane::tellDifferences(const Placement& baseline) {
     }
     const QStringList counts = countsBeside(scores);
     for (int column = 0; column < kColumns && !kRowsOfTasks[static_cast<std::size_t>(row)].share; ++column) {
-      cells_[row][column]->setText(cells_[row][column]->text() + counts[column]);
+      if (counts[column].isEmpty()) continue;  // else the error gives way: both would not fit
+      QLabel& cell = *cells_[row][column];
+      const Score& score = *scores[static_cast<std::size_t>(column)];
+      cell.setToolTip(tr("%1, %2").arg(withError(score.value, score.standard_error), cell.toolTip()));
+      cell.setText((column == 0 ? look.mark : QString()) + numberText(score.value) + counts[column]);
     }
     if (found.paired) {
       own.setToolTip(tr("%1\n%2: %3").arg(own.toolTip(), heads_[1]->text(), differenceText(*found.paired)));
