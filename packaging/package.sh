@@ -32,7 +32,7 @@ ls -l "$packages"
 [ "$(id -u)" = 0 ] || die "--check makes a root of its own, which needs root"
 if ! command -v debootstrap >/dev/null; then as_root apt-get install -q -y --no-install-recommends debootstrap </dev/null; fi
 fresh=$(mktemp -d)
-trap 'umount -q "$fresh/proc"; rm -rf --one-file-system "$fresh"' EXIT
+trap 'umount -lq "$fresh/proc" || true; rm -rf --one-file-system "$fresh"' EXIT
 inside() {
   chroot "$fresh" env -i PATH=/opt/torch/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     http_proxy="${http_proxy-}" "$@" </dev/null

@@ -188,7 +188,7 @@ void PlacementPane::tellDifferences(const Placement& baseline) {
       QLabel& cell = *cells_[row][column];
       const Score& score = *scores[static_cast<std::size_t>(column)];
       cell.setToolTip(tr("%1, %2").arg(withError(score.value, score.standard_error), cell.toolTip()));
-      cell.setText((column == 0 ? look.mark : QString()) + numberText(score.value) + counts[column]);
+      cell.setText((column == 0 ? look.mark : QString()) + numberText(score.value, 4) + counts[column]);
     }
     if (found.paired) {
       own.setToolTip(tr("%1\n%2: %3").arg(own.toolTip(), heads_[1]->text(), differenceText(*found.paired)));
