@@ -32,7 +32,7 @@ class TurnRule {
 class Turns {
  public:
   /// Over the whole; a piece of work that cannot be interrupted may take longer, and is made up for.
-  static constexpr double kShare = 0.15;
+  static constexpr double kShare = 0.1;
 
   struct State {
     bool run = false;  ///< A run computes: one goes on, and is not paused.

@@ -194,7 +194,7 @@ void RunBar::refreshProgress() {
   const Turns::State turns = studio_.workshop().turns().state();
   const auto metric = [&](Metric which) { return newest->metrics[static_cast<std::size_t>(which)]; };
   if (running && turns.run && turns.jobs > 0) {
-    rates_->setText(tr("an evaluation has %1 % of the time").arg(fixedText(Turns::kShare * 100, 0)));
+    rates_->setText(tr("%1 % for an evaluation").arg(fixedText(Turns::kShare * 100, 0)));
     rates_->setToolTip(
         tr("What is evaluated meanwhile has its turn between two steps, with at most so much of the time. "
            "While the run is paused it has all of it."));

@@ -57,11 +57,12 @@ Studio::Studio(Workshop& workshop)
       measured_cost_(workshop, jobs_, [this] { return evaluationRequest(); }),
       transfer_(workshop, jobs_, reads_, library_),
       neighbourhood_(reads_, library_),
+      preparation_(workshop, jobs_, run_),
       queue_(workshop, jobs_, library_, controller_,
              [this](const PlannedRun& planned, RunId run, bool goes_on) { launchPlanned(planned, run, goes_on); }) {
   clock_.addSource([this] {
     const bool going_on = controller_.drain();
-    drainPreparation();
+    preparation_.drain();
     jobs_.poll();
     return going_on || jobs_.anyRunning();
   });
@@ -69,6 +70,8 @@ Studio::Studio(Workshop& workshop)
   connect(&jobs_, &JobList::failed, this, &Studio::tellProblem);
   connect(&reads_, &JobList::failed, this, &Studio::tellProblem);
   connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
+  connect(&preparation_, &Preparation::done, this,
+          [this](const QString& text) { log_.add(LogEvent::Level::Info, text); });
   connect(&setup_, &SetupModel::changed, this, &Studio::setupChanged);
   connect(&model_, &OpenModel::opened, this,
           [this](const std::filesystem::path& path) { setup_.setModelPath(path.string()); });
@@ -260,31 +263,7 @@ void Studio::prepareCandidates() {
   if (spec.model_path.empty()) return attempt(tr("Prepare"), [] { throw usageError("model", "open a model first"); });
   // One bank is not trained twice at a time.
   if (controller_.active()) return attempt(tr("Prepare"), [] { throw usageError("run", "a run is going on"); });
-  prepared_ = std::make_shared<RunRecord>();
-  prepared_->spec = spec;
-  prepared_->spec.title = tr("candidates").toStdString();
-  preparing_ = std::make_shared<Mailbox>();
-  run_.show(prepared_);
-  jobs_.start(tr("Prepare candidates"), QStringLiteral("prepare"),
-              [&workshop = workshop_, this, mailbox = preparing_, spec,
-               settings = setup_.bank()](Progress& progress) -> std::function<void()> {
-                const nlohmann::json card = workshop.prepareCandidates(
-                    spec.model_path, spec.bank_dir, settings, spec.chat(), spec.seed, spec.device,
-                    [&](const AlignmentEvent& event) { mailbox->onEvent(event); }, progress);
-                return [this, prompts = card.value("chat", std::string())] {
-                  log_.add(LogEvent::Level::Info, prompts.empty()
-                                                      ? tr("candidates are ready")
-                                                      : tr("candidates are ready; prompts: %1").arg(qt(prompts)));
-                };
-              });
-}
-
-void Studio::drainPreparation() {
-  if (!preparing_) return;
-  MailboxContents contents = preparing_->take();
-  if (contents.empty()) return;
-  prepared_->take(std::move(contents));
-  if (run_.shared() == prepared_) run_.recordChanged();
+  preparation_.start(spec, setup_.bank());
 }
 
 void Studio::launch(Launch what) {

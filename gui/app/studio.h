@@ -15,6 +15,7 @@
 #include "gui/app/frame_clock.h"
 #include "gui/app/neighbourhood.h"
 #include "gui/app/open_model.h"
+#include "gui/app/preparation.h"
 #include "gui/app/run_controller.h"
 #include "gui/app/run_library.h"
 #include "gui/app/run_queue.h"
@@ -91,7 +92,7 @@ class Studio final : public QObject {
   /// Costs of the model of the run shown, else of the open model.
   const std::vector<CostTable>& costs() const;
 
-  bool preparing() const { return jobs_.running(QStringLiteral("prepare")); }
+  bool preparing() const { return preparation_.running(); }
   bool beginning() const { return jobs_.running(QStringLiteral("begin")); }  ///< Loading a run to go on from.
   /// Reads the list of runs anew. What goes wrong is told once until it goes well again: this is done every second.
   void reloadLibrary();
@@ -131,7 +132,6 @@ class Studio final : public QObject {
   Workbench::Candidates candidatesOf(const RunSpec& spec) const;  ///< The same.
   std::string chatOf(const RunSpec& spec) const;                  ///< The same: in which form prompts are written.
   void logMoves();
-  void drainPreparation();
 
   Workshop& workshop_;
   FrameClock clock_;
@@ -146,11 +146,10 @@ class Studio final : public QObject {
   CostMeasurement measured_cost_;
   TransferBoard transfer_;
   Neighbourhood neighbourhood_;
+  Preparation preparation_;
   RunController controller_;  // first to go: its engine records into the library
   RunQueue queue_;            // before that: it watches the controller
   ReportProcess report_;
-  std::shared_ptr<Mailbox> preparing_;  ///< Of the preparation of candidates shown last.
-  std::shared_ptr<RunRecord> prepared_;
   bool searching_ = false;        ///< The run going on, or the last one, is a search, not a replay.
   Placement logged_;              ///< As the log told it last.
   std::size_t told_changes_ = 0;  ///< Changes of the shown record that the log has told.

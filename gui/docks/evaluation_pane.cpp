@@ -195,7 +195,7 @@ void EvaluationPane::refresh() {
         {.x = {.least = 0, .most = 1},
          .y = {.ticks = false, .least = 0, .most = 1},
          .marks = {{.shape = Mark::Shape::Text,
-                    .x = 0.2,
+                    .x = kAuto,
                     .y = 0.6,
                     .text = tr("Scores of the compared placements stand here, with their standard errors."),
                     .color = theme().muted}}});

@@ -178,8 +178,8 @@ void FrontPane::refresh() {
   if (points.empty()) {
     panel.x.least = 0, panel.x.most = 1, panel.y.least = 0, panel.y.most = 1;
     panel.marks.push_back({.shape = Mark::Shape::Text,
-                           .x = 0.12,
-                           .y = 0.55,
+                           .x = kAuto,
+                           .y = 0.5,
                            .text = tr("Judged placements stand here; ± is a standard error."),
                            .color = theme().muted});
   }

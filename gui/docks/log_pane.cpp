@@ -85,6 +85,7 @@ LogPane::LogPane(Studio& studio)
   jobs_->setColumnWidth(JobList::Elapsed, 58);
   jobs_->setColumnWidth(JobList::Remaining, 46);
   jobs_->setColumnWidth(JobList::State, 62);
+  jobs_->setMinimumWidth(340);  // leaves a name some words
   QPushButton* cancel = smallButton(tr("Cancel job"));
   const auto cancelCurrent = [this] { studio_.jobs().cancel(jobs_->currentIndex().row()); };
   connect(cancel, &QPushButton::clicked, this, cancelCurrent);

@@ -109,6 +109,7 @@ LogitsPane::LogitsPane(Studio& studio)
       time_(new QSlider(Qt::Horizontal)) {
   time_->setAccessibleName(tr("Step shown"));
   time_->setToolTip(tr("Go back in time; the end follows the run"));
+  figure_->setMinimumHeight(120);  // layers can be told apart
   auto* grid = new QGridLayout(this);
   grid->setContentsMargins(6, 4, 8, 6);
   grid->setHorizontalSpacing(10);
@@ -147,8 +148,8 @@ void LogitsPane::refresh() {
     figure_->setPanels({Panel{.x = {.label = tr("step"), .whole = true, .least = 0, .most = 60},
                               .y = layerAxis(std::max(record.layers(), 30), true),
                               .marks = {{.shape = Mark::Shape::Text,
-                                         .x = 20,
-                                         .y = 14,
+                                         .x = kAuto,
+                                         .y = (std::max(record.layers(), 30) - 1) / 2.0,
                                          .text = tr("The search draws itself here. Start one, or choose a run."),
                                          .color = theme().muted}}}});
     setHint({});

@@ -146,7 +146,8 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
       const Score* score = table.score(row, column, task);
       if (score == nullptr) continue;
       const ScoreDifference regret = table.regret(row, column, task);
-      const QString mark = lookOf(regret).mark;
+      const VerdictLook look = lookOf(regret);
+      const bool plain = look.mark.isEmpty();
       const auto cell = static_cast<qsizetype>(row) * columns + static_cast<qsizetype>(column);
       grid.values[cell] = static_cast<float>(standing[row]);
       grid.readouts[cell] = tr("%1\n%2: %3, n = %4")
@@ -157,8 +158,11 @@ Panel TransferPane::matrix(const TransferTable& table, const std::string& task) 
       panel.marks.push_back({.shape = Mark::Shape::Centered,
                              .x = static_cast<double>(column),
                              .y = static_cast<double>(row),
-                             .text = mark + cellText(*score) + counts[static_cast<qsizetype>(row)],
-                             .color = standing[row] > 0.55 ? QColor(Qt::black) : QColor(Qt::white)});
+                             .text = look.mark + cellText(*score) + counts[static_cast<qsizetype>(row)],
+                             .color = !plain                 ? look.color
+                                      : standing[row] > 0.55 ? QColor(Qt::black)
+                                                             : QColor(Qt::white),
+                             .ground = plain ? QColor() : theme().card});
     }
   }
   panel.grid = std::move(grid);

@@ -299,6 +299,8 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
   for (QCPAbstractItem* mark : view.marks) plot_->removeItem(mark);
   view.marks.clear();
   view.labels.clear();
+  view.ring_labels.clear();
+  view.notes.clear();
   view.cells.clear();
   QCPAxis *x = view.rect->axis(QCPAxis::atBottom), *y = view.rect->axis(QCPAxis::atLeft);
   const auto keep = [&](QCPAbstractItem* item) {
@@ -344,6 +346,7 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
     if (mark.shape == Mark::Shape::Centered) {
       view.cells.push_back(text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter));
       view.cells.back()->setPadding({});
+      if (mark.ground.isValid()) view.cells.back()->setBrush(mark.ground);
     } else if (std::isnan(mark.x)) {
       QCPItemText* label = text(mark.text, mark.color, 0, mark.y, Qt::AlignCenter);
       label->setPadding({2, 0, 2, 0});
@@ -351,6 +354,7 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       label->position->setAxisRect(view.rect);
       label->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
       label->position->setCoords(0.5, mark.y);
+      view.notes.push_back({label, mark.text});
     } else if (!mark.text.isEmpty()) {
       // The text keeps to the side that has room.
       const QCPRange range = x->range();
@@ -365,7 +369,8 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       label->setBrush(theme().card);
       label->position->setType(QCPItemPosition::ptAbsolute);
       label->position->setParentAnchor(ring->position);
-      label->position->setCoords(left_half ? 6 : -6, 4);
+      label->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
+      view.ring_labels.push_back({label, ring, !left_half});
     }
   }
   for (const Series& series : panel.series) {
@@ -387,6 +392,8 @@ void Figure::Canvas::settle() {
     moved = fitTicks(*view.rect->axis(QCPAxis::atBottom), panels_[i].x) || moved;
     moved = fitTicks(*view.rect->axis(QCPAxis::atLeft), panels_[i].y) || moved;
     placeLabels(view);
+    placeRingLabels(view);
+    breakNotes(view);
     fitCells(view);
   }
   if (moved) plot_->replot(QCustomPlot::rpQueuedReplot);
@@ -440,6 +447,35 @@ void Figure::Canvas::placeLabels(PanelView& view) {
       taken.push_back(box);
       break;
     }
+  }
+}
+
+void Figure::Canvas::placeRingLabels(PanelView& view) const {
+  constexpr double kBeside = 6, kBelow = 4;
+  for (const RingLabel& label : view.ring_labels) {
+    const double at = label.ring->position->pixelPosition().x();
+    const double width = QFontMetricsF(label.text->font()).horizontalAdvance(label.text->text()) + 4;
+    const double wanted = label.before ? at - kBeside - width : at + kBeside;
+    const double left = std::max(std::min(wanted, plot_->viewport().right() - width), double(view.rect->left()));
+    label.text->position->setCoords(left - at, left == wanted ? kBelow : 2 * kBelow);  // else it would cover the ring
+  }
+}
+
+void Figure::Canvas::breakNotes(PanelView& view) {
+  for (const Note& note : view.notes) {
+    const QFontMetricsF metrics(note.text->font());
+    QString lines, line;
+    for (const QString& word : note.words.split(u' ')) {
+      const QString longer = line.isEmpty() ? word : line + u' ' + word;
+      if (line.isEmpty() || metrics.horizontalAdvance(longer) <= view.rect->width() - 8) {
+        line = longer;
+        continue;
+      }
+      lines += line + u'\n';
+      line = word;
+    }
+    note.text->setText(lines + line);
+    note.text->setTextAlignment(Qt::AlignCenter);
   }
 }
 

@@ -40,6 +40,17 @@ class Figure::Canvas final {
     QCPItemText* text;
     double x, y, below, above, y_error;
   };
+  /// A text across a panel, broken into lines as wide as that, once its width is known.
+  struct Note {
+    QCPItemText* text;
+    QString words;
+  };
+  /// A text beside a ring.
+  struct RingLabel {
+    QCPItemText* text;
+    QCPItemTracer* ring;
+    bool before;  ///< To the ring's left.
+  };
   struct PanelView {
     QCPAxisRect* rect = nullptr;
     QCPTextElement* title = nullptr;
@@ -51,6 +62,8 @@ class Figure::Canvas final {
     std::vector<SeriesView> series;
     std::vector<QCPAbstractItem*> marks;
     std::vector<PointLabel> labels;
+    std::vector<RingLabel> ring_labels;
+    std::vector<Note> notes;
     std::vector<QCPItemText*> cells;  ///< Texts in the cells of the map, shown where they fit.
   };
 
@@ -68,6 +81,8 @@ class Figure::Canvas final {
   void settle();
   bool fitTicks(QCPAxis& axis, const Axis& as) const;
   void placeLabels(PanelView& view);
+  void placeRingLabels(PanelView& view) const;
+  static void breakNotes(PanelView& view);
   void fitCells(PanelView& view);
   void shareRange(QCPAxis& from, const QCPRange& range);
   void release(const QMouseEvent& event);

@@ -62,6 +62,7 @@ struct Mark {
   double x = 0, y = 0;  ///< x of a Text may be kAuto: across the panel's middle, over what is drawn there.
   QString text;
   QColor color;
+  QColor ground = {};  ///< Behind a Centered text; none: what is drawn there.
   bool dashed = true;
 };
 

@@ -136,7 +136,7 @@ QString styleSheet(const Theme& t) {
       border: 2px solid @accent; }
     QSlider::handle:horizontal:focus { background: @selection; }
     QSlider::handle:horizontal:disabled { border-color: @track; }
-    QTabBar { background: transparent; qproperty-drawBase: 0; }
+    QTabBar { background: transparent; qproperty-drawBase: 0; qproperty-elideMode: ElideNone; }
     QTabBar::tab { background: transparent; color: @muted; padding: 6px 9px 5px 9px; margin-left: 3px;
       border: none; border-bottom: 3px solid transparent; }
     QTabBar::tab:selected { color: @text; border-bottom: 3px solid @accent; font-weight: 600; }

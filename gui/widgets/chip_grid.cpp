@@ -44,21 +44,34 @@ ChipGrid::ChipGrid(QWidget* parent) : QWidget(parent) {
 
 void ChipGrid::setPlacement(const Placement& placement, const std::vector<MixerKind>& operators,
                             const std::set<int>& pinned) {
-  if (placement.layers() != placement_.layers()) current_ = 0, dragged_ = target_ = -1;
+  const bool others = placement.layers() != placement_.layers();
+  if (others) current_ = 0, dragged_ = target_ = -1;
   placement_ = placement;
   operators_ = operators;
   pinned_ = pinned;
   setAccessibleDescription(qt(placement.line()));
+  if (others) updateGeometry();
   update();
 }
+
+QSize ChipGrid::minimumSizeHint() const {
+  const int rows = (std::max(placement_.layers(), 1) + mostColumns() - 1) / mostColumns();
+  return {180, std::max(120, rows * kLeastHeight)};
+}
+
+void ChipGrid::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  if (event->oldSize().width() != event->size().width()) updateGeometry();
+}
+
+int ChipGrid::mostColumns() const { return std::max(1, width() / (kNumberWidth + kLeastWidth + kGap)); }
 
 int ChipGrid::columns() const {
   const int layers = std::max(placement_.layers(), 1);
   // As few columns as the height allows, but tall chips are no use: at least three where there is room.
   const int by_height = std::max(1, height() / kLeastHeight);
   const int least = (layers + by_height - 1) / by_height;
-  const int most = std::max(1, width() / (kNumberWidth + kLeastWidth + kGap));
-  return std::clamp(std::max(least, 3), 1, std::max(most, 1));
+  return std::clamp(std::max(least, 3), 1, mostColumns());
 }
 
 int ChipGrid::rows() const { return (std::max(placement_.layers(), 1) + columns() - 1) / columns(); }

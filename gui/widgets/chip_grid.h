@@ -23,7 +23,8 @@ class ChipGrid final : public QWidget {
   QRect chip(int layer) const;
 
   QSize sizeHint() const override { return {300, 240}; }
-  QSize minimumSizeHint() const override { return {180, 120}; }
+  QSize minimumSizeHint()
+      const override;  ///< As tall as its letters are legible, in the columns that its width allows.
 
  Q_SIGNALS:
   void changeRequested(int layer, interleave::MixerKind kind);
@@ -39,9 +40,11 @@ class ChipGrid final : public QWidget {
   void focusInEvent(QFocusEvent* event) override;
   void focusOutEvent(QFocusEvent* event) override;
   void contextMenuEvent(QContextMenuEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
   bool event(QEvent* event) override;
 
  private:
+  int mostColumns() const;
   int columns() const;
   int rows() const;
   int layerAt(const QPoint& point) const;

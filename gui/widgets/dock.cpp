@@ -9,9 +9,11 @@
 #include <QHBoxLayout>
 #include <QMenu>
 #include <QMessageBox>
+#include <QResizeEvent>
 #include <QSaveFile>
 #include <QScrollArea>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "backend/core/error.h"
 #include "gui/plots/export.h"
@@ -21,18 +23,27 @@
 namespace interleave::gui {
 namespace {
 
-constexpr int kLeastViewWidth = 170, kLeastViewHeight = 60;  // of a view, pixels
+constexpr int kLeastViewWidth = 220, kLeastViewHeight = 60;  // of a view, pixels
 
-/// Gives a view the room there is, and asks for what it needs at least. A layout would ask for what its texts would
-/// like to have, as soon as one of them is wrapped.
+/// Gives a view the room there is, and asks for what it needs at least: for lines that are wrapped, as many as they
+/// have at the width that there is. A layout would ask for what its texts would like to have, as soon as one of them is
+/// wrapped.
 class Room final : public QWidget {
  public:
   explicit Room(QWidget* view) : view_(view) { view->setParent(this); }
   QSize sizeHint() const override { return view_->sizeHint(); }
-  QSize minimumSizeHint() const override { return view_->minimumSizeHint(); }
+  QSize minimumSizeHint() const override {
+    const QSize least = view_->minimumSizeHint();
+    const QLayout* layout = view_->layout();
+    if (layout == nullptr || !layout->hasHeightForWidth()) return least;
+    return {least.width(), std::max(least.height(), layout->minimumHeightForWidth(std::max(width(), least.width())))};
+  }
 
  protected:
-  void resizeEvent(QResizeEvent*) override { view_->setGeometry(rect()); }
+  void resizeEvent(QResizeEvent* event) override {
+    view_->setGeometry(rect());
+    if (event->oldSize().width() != event->size().width()) updateGeometry();
+  }
   bool event(QEvent* event) override {
     if (event->type() == QEvent::LayoutRequest) updateGeometry();
     return QWidget::event(event);

@@ -6,6 +6,7 @@
 
 #include "gui/plots/export.h"
 #include "gui/plots/figure.h"
+#include "gui/style/theme.h"
 #include "support.h"
 
 namespace interleave::gui {
@@ -104,6 +105,44 @@ class FigureTest final : public QObject {
     figure.resize(100, 100);
     QVERIFY_EXCEPTION_THROWN(exportView(figure, QStringLiteral("picture.bmp")), Error);
     QVERIFY_EXCEPTION_THROWN(exportView(figure, QStringLiteral("/no/such/folder/picture.png")), Error);
+  }
+
+  void textsKeepToTheRoomThereIs() {
+    Figure figure(QStringLiteral("test"));
+    figure.setPanels(
+        {Panel{.x = {.least = 0, .most = 1},
+               .y = {.least = 0, .most = 1},
+               .marks = {{.shape = Mark::Shape::Text,
+                          .x = kAuto,
+                          .y = 0.3,
+                          .text = QStringLiteral("What stands here while there is nothing else to see, and why."),
+                          .color = Qt::red},
+                         {.shape = Mark::Shape::Ring,
+                          .x = 0.45,
+                          .y = 0.9,
+                          .text = QStringLiteral("break-even 230 tokens"),
+                          .color = Qt::blue}}}});
+    figure.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&figure));
+    const int line = QFontMetrics(textFont(TextSize::Tick)).height();
+    for (const int width : {600, 220}) {
+      figure.resize(width, 200);
+      QApplication::processEvents();
+      const QImage picture = figure.grab().toImage();
+      QRect red, blue;
+      for (int y = 0; y < picture.height(); ++y) {
+        for (int x = 0; x < picture.width(); ++x) {
+          const QColor seen = picture.pixelColor(x, y);
+          if (seen.red() > seen.green() + 99 && seen.red() > seen.blue() + 99) red |= QRect(x, y, 1, 1);
+          if (seen.blue() > seen.green() + 99 && seen.blue() > seen.red() + 99) blue |= QRect(x, y, 1, 1);
+        }
+      }
+      for (const QRect& text : {red, blue}) {
+        QVERIFY(text.width() > 90);
+        QVERIFY2(text.left() > 0 && text.right() < width - 1, qPrintable(QString::number(text.right())));
+      }
+      QCOMPARE(red.height() > 1.5 * line, width == 220);  // broken into lines where one does not fit
+    }
   }
 
   void theKeyboardMovesTheCrosshair() {

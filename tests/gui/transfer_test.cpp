@@ -48,6 +48,11 @@ class TransferTest final : public QObject {
     QVERIFY(panel.y.categories.front().startsWith(QStringLiteral("run 1: dash seed 0")));
     QVERIFY(panel.y.categories.back().startsWith(QStringLiteral("run 2: dash seed 5")));
     QCOMPARE(panel.marks.size(), 4);
+    for (const Mark& mark : panel.marks) {  // worse than its column's best: in shape and colour
+      const bool worse = mark.text.startsWith(u'▼');
+      QCOMPARE(mark.ground.isValid(), worse);
+      QCOMPARE(mark.color == theme().bad, worse);
+    }
     QVERIFY(panel.grid->readouts.join(u' ').contains(QStringLiteral("from the best")));
     // The tasks of an evaluation can be chosen; colours tell the better row of a column.
     auto* tasks = scene.window.transfer().findChild<QComboBox*>();

@@ -228,7 +228,7 @@ class WindowTest final : public QObject {
     QTRY_VERIFY(waits());
     settle(window);
     QVERIFY(says(window.placement(), QStringLiteral("between the search's steps")));
-    QVERIFY(says(window, QStringLiteral("an evaluation has 15 % of the time")));
+    QVERIFY(says(window, QStringLiteral("10 % for an evaluation")));
     QTest::qWait(300);
     QVERIFY(waits());
     QVERIFY(studio.book().find(studio.editor().placement()) == nullptr);
@@ -265,6 +265,27 @@ class WindowTest final : public QObject {
     const QRect screen = scene.window.screen()->availableGeometry();
     MainWindow first(scene.studio, false);
     QVERIFY(first.width() <= screen.width() && first.height() <= screen.height());
+  }
+
+  void wrappedLinesDoNotCoverEachOtherInASmallWindow() {
+    Scene scene;
+    QVERIFY(scene.search());
+    scene.window.resize(880, 480);
+    settle(scene.window);
+    int compared = 0;
+    for (Pane* pane : scene.window.findChildren<Pane*>()) {
+      QList<QRect> lines;
+      for (const QLabel* label : pane->findChildren<QLabel*>()) {
+        if (!label->wordWrap() || !label->isVisible() || label->text().isEmpty()) continue;
+        const QRect place(label->mapTo(pane, QPoint()), QSize(label->width(), label->heightForWidth(label->width())));
+        for (const QRect& other : lines) {
+          ++compared;
+          QVERIFY2(!place.intersects(other), qPrintable(label->text()));
+        }
+        lines << place;
+      }
+    }
+    QVERIFY(compared > 0);
   }
 
   void theLayoutDoesNotMoveUnderTheHand() {
