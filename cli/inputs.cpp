@@ -11,7 +11,6 @@
 #include "backend/core/error.h"
 #include "backend/core/setting_differences.h"
 #include "backend/engine/input_checks.h"
-#include "backend/engine/run_catalog.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/mapped_file.h"
 
@@ -133,11 +132,15 @@ void addChatOption(CLI::App& command, std::vector<std::string>& changes) {
   });
 }
 
-std::string tellChat(const std::filesystem::path& model, const std::string& chat, const std::filesystem::path& bank,
-                     Terminal& terminal) {
-  const RunCatalog::Prompts prompts = makeRunCatalog()->prompts(model, chat);
+RunCatalog::Prompts openPrompts(const std::filesystem::path& model, const std::string& chat, Terminal& terminal) {
+  RunCatalog::Prompts prompts = makeRunCatalog()->prompts(model, chat);
+  for (const std::string& line : prompts.warnings) terminal.log(LogEvent::Level::Warning, line);
+  return prompts;
+}
+
+void tellChat(const RunCatalog::Prompts& prompts, const std::filesystem::path& bank, Terminal& terminal) {
   terminal.log(LogEvent::Level::Info, "prompts: " + prompts.words);
-  if (bank.empty() || !std::filesystem::exists(bank / "card.json")) return prompts.words;
+  if (bank.empty() || !std::filesystem::exists(bank / "card.json")) return;
   const nlohmann::json card = readBankCard(bank);
   const nlohmann::json& key = card.at("key");
   if (key.at("settings").value("prompt_share", 0.0) > 0 && key.value("prompts", prompts.earlier) != prompts.form) {
@@ -145,7 +148,6 @@ std::string tellChat(const std::filesystem::path& model, const std::string& chat
                                                " was aligned on prompts in another form: " +
                                                card.value("chat", std::string("as earlier programs wrote them")));
   }
-  return prompts.words;
 }
 
 void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request) {

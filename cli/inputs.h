@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/core/placement.h"
+#include "backend/engine/run_catalog.h"
 #include "backend/engine/workbench.h"
 #include "backend/formats/model_files.h"
 #include "backend/formats/placement_io.h"
@@ -43,9 +44,12 @@ CLI::Option* addChatOption(CLI::App& command, std::string& chat);
 /// The same as one more of `changes` (--set).
 void addChatOption(CLI::App& command, std::vector<std::string>& changes);
 
-/// Tells in which form the prompts of a model are, in words that it returns, and where its bank was aligned on others.
-std::string tellChat(const std::filesystem::path& model, const std::string& chat, const std::filesystem::path& bank,
-                     Terminal& terminal);
+/// How the prompts of a model are written, with the chat form asked for. The warnings of its files and of its tokenizer
+/// go to the terminal's log.
+RunCatalog::Prompts openPrompts(const std::filesystem::path& model, const std::string& chat, Terminal& terminal);
+
+/// Tells in which form they are, and where the bank was aligned on others.
+void tellChat(const RunCatalog::Prompts& prompts, const std::filesystem::path& bank, Terminal& terminal);
 
 /// --prompts, --prompt-tokens, --wording, --chat and --seed: of the pass key prompts.
 void addPromptOptions(CLI::App& command, Workbench::EvaluationRequest& request);

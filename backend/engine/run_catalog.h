@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend/core/placement.h"
 #include "backend/core/run_spec.h"
@@ -28,9 +29,10 @@ class RunCatalog {
   /// How prompts are written for a model when `chat` is asked for; see ChatForm. BadInput: no tokenizer, or no such
   /// file.
   struct Prompts {
-    std::string words;    ///< See ChatForm::words().
-    std::string form;     ///< A digest: equal where prompts are.
-    std::string earlier;  ///< That of runs and banks that do not say their form.
+    std::string words;                       ///< See ChatForm::words().
+    std::string form;                        ///< A digest: equal where prompts are.
+    std::string earlier;                     ///< That of runs and banks that do not say their form.
+    std::vector<std::string> warnings = {};  ///< What the model's files and its tokenizer say that does not hold.
   };
   virtual Prompts prompts(const std::filesystem::path& model, const std::string& chat) = 0;
 

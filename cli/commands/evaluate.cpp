@@ -23,9 +23,10 @@ struct EvaluateOptions {
 };
 
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
-  const ModelFiles files = openModel(options.request.model, terminal);
+  const ModelFiles files = ModelFiles::open(options.request.model);
   const std::vector<Placement> placements = options.hybrid.placements(options.placements, files);
-  openTokenizer(files, terminal);  // what is wrong or odd with it is told before any weight is read
+  // What is wrong or odd with the model is told before any weight is read.
+  const RunCatalog::Prompts prompts = openPrompts(options.request.model, options.request.chat, terminal);
 
   const auto asks = [&](const char* task) {
     return std::ranges::find(options.request.tasks, task) != options.request.tasks.end();
@@ -36,10 +37,8 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     terminal.log(LogEvent::Level::Info, std::string(task) + " is left out of ruler: it needs a file (" + flag + ")");
   }
   const auto isText = [](const std::string& task) { return task == "kl" || task == "nll"; };
-  std::string chat;
-  if (!std::ranges::all_of(options.request.tasks, isText)) {
-    chat = tellChat(options.request.model, options.request.chat, options.hybrid.bank, terminal);
-  }
+  const bool asks_prompts = !std::ranges::all_of(options.request.tasks, isText);
+  if (asks_prompts) tellChat(prompts, options.hybrid.bank, terminal);
   const std::size_t reference = options.against.empty() ? 0 : namedBy(options.against, options.placements);
 
   Workbench workbench;
@@ -64,9 +63,9 @@ void evaluate(const EvaluateOptions& options, Terminal& terminal) {
     document["results"] = std::move(results);
     text += "\n\n" + comparison.text();
   }
-  if (!chat.empty()) {
-    document["chat"] = chat;
-    text += "\nprompts: " + chat;
+  if (asks_prompts) {
+    document["chat"] = prompts.words;
+    text += "\nprompts: " + prompts.words;
   }
   if (!options.out.empty()) writeFileAtomically(options.out, document.dump(2) + "\n");
   terminal.print(document, text);

@@ -63,8 +63,7 @@ void detokenize(const ModelOptions& options, Terminal& terminal) {
 void prompts(const ModelOptions& options, Terminal& terminal) {
   Workbench::EvaluationRequest request = options.evaluation;
   request.model = options.model;
-  openTokenizer(openModel(options.model, terminal), terminal);
-  tellChat(request.model, request.chat, {}, terminal);
+  tellChat(openPrompts(request.model, request.chat, terminal), {}, terminal);
   terminal.printRaw(nlohmann::json(passkeyPrompts(request)).dump() + "\n");
 }
 

@@ -18,15 +18,16 @@ Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library,
     : library_(library),
       run_(run),
       editor_(editor),
+      of_run_(std::move(make_request)),
       judging_(workshop, jobs, book_, {.slot = QStringLiteral("judge")},
-               [this, make_request]() -> std::optional<Workbench::EvaluationRequest> {
-                 const std::optional<Workbench::EvaluationRequest> of = make_request();
+               [this]() -> std::optional<Workbench::EvaluationRequest> {
+                 const std::optional<Workbench::EvaluationRequest> of = of_run_();
                  if (!of) return std::nullopt;
                  Workbench::EvaluationRequest request = judged_by_;
                  request.model = of->model;
                  request.candidates = of->candidates;
                  request.execution = of->execution;
-                 request.chat = of->chat;
+                 if (judged_as_found_) request.chat = of->chat;
                  return request;
                }),
       what_if_(workshop, jobs, book_,
@@ -36,7 +37,7 @@ Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library,
                 .text_tokens = 1024,
                 .prompts = 4,
                 .parts = {{"kl", "nll"}, {"passkey"}}},
-               std::move(make_request)) {
+               of_run_) {
   connect(&judging_, &EvaluationQueue::judged, this, &Comparisons::keepScores);
   connect(&editor_, &PlacementEditor::changed, this, &Comparisons::editorChanged);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,9 +38,15 @@ class Comparisons final : public QObject {
   KnownPlacement baseline() const { return references().front(); }
   Placement teacher() const { return Placement(editor_.placement().layers(), MixerKind::Full); }
 
-  /// Tasks and samples from now on; without model and candidates.
-  void judgeBy(Workbench::EvaluationRequest request) { judged_by_ = std::move(request); }
+  /// Tasks and samples from now on; without model and candidates. `as_found`: prompts in the chat form of the run.
+  void judgeBy(Workbench::EvaluationRequest request, bool as_found) {
+    judged_by_ = std::move(request);
+    judged_as_found_ = as_found;
+  }
   const Workbench::EvaluationRequest& judgedBy() const { return judged_by_; }
+  bool judgedAsFound() const { return judged_as_found_; }
+  /// With the model, candidates, device and chat form of the run shown, or of Setup; nothing where no model is open.
+  std::optional<Workbench::EvaluationRequest> ofRun() const { return of_run_(); }
   void judgeCompared();                   ///< The placements ticked in Compare.
   void judgeShown();                      ///< What Placement shows, and what it is compared with.
   EvaluationQueue::Wanted shown() const;  ///< That placement, by its name, and the run whose result it is.
@@ -70,7 +77,9 @@ class Comparisons final : public QObject {
   const RunModel& run_;
   const PlacementEditor& editor_;
   PlacementBook book_;
+  EvaluationQueue::RequestMaker of_run_;
   Workbench::EvaluationRequest judged_by_;
+  bool judged_as_found_ = true;
   EvaluationQueue judging_, what_if_;
   std::vector<PublishedSelection> published_;  ///< Of the user's files.
   std::size_t collected_ = 0;                  ///< Placements and scores of the shown record that the book has.

@@ -115,6 +115,7 @@ nlohmann::json MockWorkshop::modelInfo(const std::filesystem::path& model) {
   nlohmann::json info{{"name", "Mock model"}, {"path", model.string()},   {"format", "mock"},
                       {"family", "mock"},     {"layers", script_.layers}, {"heads", 9},
                       {"kv_heads", 3},        {"parameters", 134515008}};
+  info["tokenizer"] = {{"chat_form", "none: the model has no chat template"}, {"plain", true}};
   if (!model_warnings_.empty()) info["warnings"] = model_warnings_;
   return info;
 }

@@ -146,8 +146,14 @@ EvaluationPane::EvaluationPane(Studio& studio)
 }
 
 void EvaluationPane::askManner() {
-  JudgingDialog dialog(studio_.workshop(), studio_.comparisons().judgedBy(), this);
-  if (dialog.exec() == QDialog::Accepted) studio_.comparisons().judgeBy(dialog.request());
+  Comparisons& comparisons = studio_.comparisons();
+  JudgingDialog::Prompts prompts{.as_found = comparisons.judgedAsFound()};
+  if (const std::optional<Workbench::EvaluationRequest> of = comparisons.ofRun()) {
+    prompts.found = of->chat;
+    if (of->model == studio_.setup().modelPath()) prompts.model_info = studio_.model().info();
+  }
+  JudgingDialog dialog(studio_.workshop(), comparisons.judgedBy(), prompts, this);
+  if (dialog.exec() == QDialog::Accepted) comparisons.judgeBy(dialog.request(), dialog.asFound());
 }
 
 bool EvaluationPane::differences() const { return mode_->isChecked(); }

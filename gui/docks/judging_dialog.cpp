@@ -28,7 +28,8 @@ NumberField* countField(std::int64_t value) {
 
 }  // namespace
 
-JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::EvaluationRequest& now, QWidget* parent)
+JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::EvaluationRequest& now, const Prompts& prompts,
+                             QWidget* parent)
     : QDialog(parent),
       now_(now),
       tasks_(new QListWidget),
@@ -37,6 +38,7 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
       prompts_(countField(now.prompts)),
       prompt_tokens_(countField(now.prompt_tokens)),
       wording_(new QComboBox),
+      chat_(new ChatField(workshop, prompts.model_info, prompts.found)),
       seed_(new NumberField(NumberField::Kind::Seed, 0, 0)),
       nll_only_(new QCheckBox(tr("Answers by their NLL alone: nothing is generated"))),
       problem_(mutedLabel()) {
@@ -54,6 +56,7 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
   tasks_->setMinimumSize(460, 200);
   for (const std::string& wording : workshop.wordings()) wording_->addItem(qt(wording));
   wording_->setCurrentText(qt(now.wording));
+  if (!prompts.as_found) chat_->setChat(now.chat);
   seed_->setSeed(now.seed);
   seed_->setToolTip(tr("Of all samples: placements are compared on the same ones"));
   nll_only_->setChecked(!now.generate);
@@ -66,6 +69,7 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
   form->addRow(tr("Prompts of each task"), prompts_);
   form->addRow(tr("Tokens a prompt"), prompt_tokens_);
   form->addRow(tr("Wording of pass keys"), wording_);
+  form->addRow(tr("Form of prompts"), chat_);
   form->addRow({}, nll_only_);
   hay_ = fileRow(tr("Text that needles hide in"), now.hay_file, tr("the bundled novel"));
   squad_ = fileRow(tr("Questions of qa_1"), now.squad_file, tr("a SQuAD file"));
@@ -77,13 +81,15 @@ JudgingDialog::JudgingDialog(const Workshop& workshop, const Workbench::Evaluati
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
   form->addRow(buttons);
   const auto check = [this, buttons] {
-    QString why = request().tasks.empty() ? tr("Choose at least one task") : QString();
+    QString why = chat_->whyNot();
+    if (why.isEmpty() && request().tasks.empty()) why = tr("Choose at least one task");
     for (const NumberField* field : numbers()) why = why.isEmpty() ? field->whyNot() : why;
     problem_->setText(why);
     buttons->button(QDialogButtonBox::Ok)->setEnabled(why.isEmpty());
     buttons->button(QDialogButtonBox::Ok)->setToolTip(why);
   };
   connect(tasks_, &QListWidget::itemChanged, this, check);
+  connect(chat_, &ChatField::changed, this, check);
   for (NumberField* field : numbers()) connect(field, &QLineEdit::textChanged, this, check);
   connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
@@ -110,6 +116,8 @@ QLineEdit* JudgingDialog::fileRow(const QString& title, const std::filesystem::p
   return name;
 }
 
+bool JudgingDialog::asFound() const { return !chat_->chat(); }
+
 Workbench::EvaluationRequest JudgingDialog::request() const {
   Workbench::EvaluationRequest request = now_;
   request.tasks.clear();
@@ -122,6 +130,7 @@ Workbench::EvaluationRequest JudgingDialog::request() const {
   request.prompts = prompts_->whole();
   request.prompt_tokens = prompt_tokens_->whole();
   request.wording = wording_->currentText().toStdString();
+  request.chat = chat_->chat().value_or(now_.chat);
   request.seed = seed_->seed();
   request.generate = !nll_only_->isChecked();
   request.hay_file = hay_->text().toStdString();

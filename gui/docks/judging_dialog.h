@@ -5,6 +5,7 @@
 #include <array>
 
 #include "gui/app/workshop.h"
+#include "gui/widgets/chat_field.h"
 
 class QCheckBox;
 class QComboBox;
@@ -20,8 +21,16 @@ class NumberField;
 class JudgingDialog final : public QDialog {
   Q_OBJECT
  public:
-  JudgingDialog(const Workshop& workshop, const Workbench::EvaluationRequest& now, QWidget* parent);
-  Workbench::EvaluationRequest request() const;  ///< `now` with the user's choices.
+  /// In which form prompts are written: as the run has them, or as the request says.
+  struct Prompts {
+    std::string found = "auto";
+    bool as_found = true;
+    nlohmann::json model_info = {};  ///< Of the run's model, where it is open; see autoPrompts().
+  };
+  JudgingDialog(const Workshop& workshop, const Workbench::EvaluationRequest& now, const Prompts& prompts,
+                QWidget* parent);
+  Workbench::EvaluationRequest request() const;  ///< `now` with the user's choices, once accepted.
+  bool asFound() const;
 
  private:
   /// A field for a file's name, with a button to look for it, as a row of the form.
@@ -33,6 +42,7 @@ class JudgingDialog final : public QDialog {
   QListWidget* tasks_;
   NumberField *text_tokens_, *sequence_, *prompts_, *prompt_tokens_;
   QComboBox* wording_;
+  ChatField* chat_;
   NumberField* seed_;
   QLineEdit *hay_, *squad_, *hotpot_;
   QCheckBox* nll_only_;

@@ -83,6 +83,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
       seeds_(new QLineEdit(QString::number(studio.setup().seed()))),
       leave_(new QLineEdit),
       placements_(new QLineEdit),
+      chat_(new ChatField(studio.workshop(), studio.model().info())),
       per_budget_(new QCheckBox(tr("A run for each budget, also where one run answers all"))),
       judge_(new QCheckBox(tr("Judge what is found, and these placements:"))) {
   setWindowTitle(tr("Add runs to the queue"));
@@ -98,6 +99,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   seeds_->setToolTip(tr("Whole numbers and ranges: 0, 3-5"));
   leave_->setPlaceholderText(tr("none: all layers are free"));
   leave_->setToolTip(tr("Layers that no method may give full attention: 0-3, 16"));
+  chat_->setChat(studio.setup().spec().chat());
   placements_->setText(uniformOf(budgets_->text()));
   connect(budgets_, &QLineEdit::textChanged, this, [this](const QString& text) {
     if (!placements_->isModified()) placements_->setText(uniformOf(text));  // else the user's choice stands
@@ -119,6 +121,7 @@ QueueDialog::QueueDialog(Studio& studio, QWidget* parent)
   form->addRow({}, per_budget_);
   form->addRow(tr("Seeds"), seeds_);
   form->addRow(tr("Layers left out"), leave_);
+  form->addRow(tr("Form of prompts"), chat_);
   form->addRow({}, judge_);
   form->addRow({}, placements_);
   form->addRow(buttons);
@@ -140,6 +143,7 @@ Batch QueueDialog::batch() const {
     if (method.name != setup.method()) continue;
     method.preset = setup.preset();
     method.settings = setup.search().json();
+    method.settings[kChatSetting] = *chat_->chat();
   }
   if (grid.methods.empty()) throw usageError("methods", "choose at least one");
   grid.budgets = budgetsFrom(budgets_->text());
@@ -148,10 +152,11 @@ Batch QueueDialog::batch() const {
   const std::string leave = leave_->text().trimmed().toStdString();
   layersListed(leave, "layers left out");  // said here, not when the queue begins
   if (!leave.empty()) grid.settings["leave"] = leave;
-  if (setup.search().json().contains(kChatSetting)) grid.settings[kChatSetting] = setup.spec().chat();
+  grid.settings[kChatSetting] = *chat_->chat();
   batch.runs.push_back(std::move(grid));
   if (!judge_->isChecked()) return batch;
   batch.evaluation = studio_.comparisons().judgedBy();
+  batch.judged_as_found = studio_.comparisons().judgedAsFound();
   for (const QString& word : wordsIn(placements_->text())) batch.placements.push_back(word.toStdString());
   return batch;
 }

@@ -4,6 +4,7 @@
 #include <QDialog>
 
 #include "gui/app/studio.h"
+#include "gui/widgets/chat_field.h"
 #include "sessions/batch.h"
 
 class QCheckBox;
@@ -24,6 +25,7 @@ class QueueDialog final : public QDialog {
   Studio& studio_;
   QListWidget* methods_;
   QLineEdit *budgets_, *seeds_, *leave_, *placements_;
+  ChatField* chat_;
   QCheckBox *per_budget_, *judge_;
 };
 

@@ -18,6 +18,7 @@
 #include "gui/model/typed_number.h"
 #include "gui/style/format.h"
 #include "gui/style/theme.h"
+#include "gui/widgets/chat_field.h"
 #include "gui/widgets/labels.h"
 #include "gui/widgets/number_field.h"
 
@@ -214,6 +215,7 @@ void SetupPane::buildSettings() {
   preset_->clear();
   for (const std::string& name : studio_.workshop().presets(built_for_)) preset_->addItem(qt(name), qt(name));
   delete settings_;
+  prompts_ = nullptr;
   rows_.clear();
   settings_ = new QWidget;
   auto* column = new QVBoxLayout(settings_);
@@ -246,6 +248,13 @@ void SetupPane::addSettings(const QString& title, std::span<const SettingSpec> s
       if (base) edit(key, of_bank, (of_bank ? base->bank : base->search).json().at(key));
     });
     rows_.push_back({mark, editor, of_bank});
+    if (spec.key != kChatSetting || of_bank) continue;
+    prompts_ = new ElidedLabel;
+    prompts_->setFont(textFont(TextSize::Small));
+    prompts_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    prompts_->setFixedHeight(prompts_->fontMetrics().lineSpacing());  // so that what it says moves nothing
+    setTone(*prompts_, "muted");
+    grid->addWidget(prompts_, grid->rowCount(), 0, 1, 2);
   }
 }
 
@@ -317,6 +326,9 @@ void SetupPane::refresh() {
   tell(budget_mark_, setup.budgetDiffers(),
        setup.base() ? tr("back to the preset's: %1").arg(qt(setup.base()->budget.text())) : QString());
   budget_mark_.reset->setEnabled(!running || live());
+  if (prompts_ != nullptr) {
+    prompts_->setText(setup.spec().chat() == "auto" ? autoPrompts(studio_.model().info()) : QString());
+  }
   refreshPreset();
   refreshPins();
   refreshEstimate();

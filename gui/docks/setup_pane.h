@@ -66,6 +66,7 @@ class SetupPane final : public Pane {
   QLineEdit* bank_;
   QPushButton* browse_;
   QLabel* pins_;
+  QLabel* prompts_ = nullptr;  // below the field of the setting `chat`: what "auto" comes to
   Mark budget_mark_, pins_mark_;
   std::vector<Row> rows_;
   std::string built_for_;  // the method whose settings stand there

@@ -74,6 +74,32 @@ TEST_F(Reading, SaysOnStandardErrorHowATokenizerWasTaken) {
   EXPECT_THAT(run({"model", "detokenize", model_, "--ids", writeText(folder_ / "ids", "[5, 257]")}).out, "\x05<t>");
 }
 
+TEST_F(Reading, SaysItOnceWhereATokenizerIsAskedForItsPromptsToo) {
+  json document = tokenizer();
+  document["added_tokens"].push_back(
+      {{"id", 5}, {"content", "<t>"}, {"special", true}, {"normalized", false}, {"lstrip", false}});
+  setTokenizer(document);
+  const auto times = [](const std::string& log, const std::string& line) {
+    int count = 0;
+    for (std::size_t at = log.find(line); at != std::string::npos; at = log.find(line, at + 1)) ++count;
+    return count;
+  };
+  const Words prompts{"model", "prompts", model_, "--prompts", "1", "--prompt-tokens", "300"};
+  const Words evaluate{"evaluate", model_,       "--placement", "all",       "--tasks", "nll,passkey",     "--tokens",
+                       "32",       "--sequence", "32",          "--prompts", "1",       "--prompt-tokens", "300"};
+  Words prepare{"candidates", "prepare", model_, "--bank", folder_ / "made"};
+  for (const char* setting : {"kinds=gdn-window", "tokens=64", "sequence_length=64", "held_out_length=64",
+                              "held_out_sequences=1", "prompt_share=0.5"}) {
+    prepare.insert(prepare.end(), {"--set", setting});
+  }
+  for (const Words& words : {prompts, evaluate, prepare}) {
+    const CommandResult done = run(words);
+    EXPECT_EQ(done.code, 0) << done.log;
+    EXPECT_EQ(times(done.log, "<t> has 257, not 5"), 1) << done.log;
+    EXPECT_EQ(times(done.log, "prompts: none: the model has no chat template"), 1) << done.log;
+  }
+}
+
 TEST_F(Reading, NamesTheTokenizerWhosePatternDoesNotEnd) {
   json document = tokenizer();
   document["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(a|aa)+$"}}}, {"behavior", "Isolated"}};

@@ -9,6 +9,7 @@
 #include "gui/docks/compare_pane.h"
 #include "gui/docks/evaluation_pane.h"
 #include "gui/docks/judging_dialog.h"
+#include "gui/style/format.h"
 #include "gui/widgets/number_field.h"
 #include "support.h"
 
@@ -131,7 +132,7 @@ class ComparisonTest final : public QObject {
     comparisons.judgeShown();
     QVERIFY(!comparisons.judging().busy());  // it was judged so
 
-    JudgingDialog dialog(scene.studio.workshop(), comparisons.judgedBy(), &scene.window);
+    JudgingDialog dialog(scene.studio.workshop(), comparisons.judgedBy(), {}, &scene.window);
     QCOMPARE(dialog.request().tasks, comparisons.judgedBy().tasks);
     auto* tasks = dialog.findChild<QListWidget*>();
     auto* accept = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);
@@ -145,13 +146,52 @@ class ComparisonTest final : public QObject {
     QCOMPARE(chosen.text_tokens, std::int64_t{1024});
     QCOMPARE(chosen.prompts, comparisons.judgedBy().prompts);
 
-    comparisons.judgeBy(chosen);
+    QVERIFY(dialog.asFound());
+
+    comparisons.judgeBy(chosen, dialog.asFound());
     comparisons.judgeShown();
     QTRY_VERIFY(!comparisons.judging().busy() && !scene.studio.jobs().anyRunning());
     QCOMPARE(known().manner, comparisons.judging().manner());
     QCOMPARE(scoreOf(known().scores, "kl")->samples, std::int64_t{2});
     QVERIFY(scoreOf(known().scores, "passkey") != nullptr);  // as it was judged before
     QCOMPARE(Store::open(scene.storeFile()).scores(scene.studio.run().record().id).back().manner, known().manner);
+  }
+
+  void promptsAreJudgedInTheFormOfTheRunOrInAnother() {
+    Scene scene;
+    QTRY_VERIFY(scene.studio.model().known());
+    Comparisons& comparisons = scene.studio.comparisons();
+    scene.studio.setup().setSearch(kChatSetting, "chatml");
+    QVERIFY(scene.search());
+    QTRY_VERIFY(!comparisons.judging().busy() && !scene.studio.jobs().anyRunning());
+    QVERIFY(comparisons.judgedAsFound());
+    QVERIFY(qt(comparisons.judging().manner()).contains(QStringLiteral("chat chatml")));
+
+    JudgingDialog::Prompts prompts{.found = "chatml", .model_info = scene.studio.model().info()};
+    JudgingDialog dialog(scene.studio.workshop(), comparisons.judgedBy(), prompts, nullptr);
+    QVERIFY(dialog.asFound());
+    auto* field = dialog.findChild<ChatField*>();
+    auto* box = field->findChild<QComboBox*>();
+    auto* note = field->findChild<QLabel*>();
+    auto* accept = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);
+    QCOMPARE(box->currentText(), QStringLiteral("as the run's: chatml"));
+    QVERIFY(note->text().isEmpty());
+    field->setChat("auto");
+    QVERIFY(!dialog.asFound() && dialog.request().chat == "auto");
+    QCOMPARE(note->text(), QStringLiteral("no chat template: plain prompts"));
+    for (const char* wrong : {"nome", "", "/no/such.jinja"}) {
+      field->setChat(wrong);
+      QVERIFY2(!accept->isEnabled(), wrong);
+    }
+    field->setChat("none");
+    QVERIFY(accept->isEnabled());
+    comparisons.judgeBy(dialog.request(), dialog.asFound());
+    QVERIFY(qt(comparisons.judging().manner()).contains(QStringLiteral("chat none")));
+
+    prompts.as_found = false;
+    const JudgingDialog again(scene.studio.workshop(), comparisons.judgedBy(), prompts, nullptr);
+    QCOMPARE(again.request().chat, std::string("none"));
+    QVERIFY(!again.asFound());
   }
 
   void markedIsWhatTheIntervalCarriesAlone() {

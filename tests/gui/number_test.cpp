@@ -186,7 +186,7 @@ class NumberTest final : public QObject {
   void aDialogIsNotAcceptedWithANumberThatIsNone() {
     QLocale::setDefault(QLocale(QLocale::German, QLocale::Germany));
     Scene scene;
-    JudgingDialog dialog(scene.workshop, {}, nullptr);
+    JudgingDialog dialog(scene.workshop, {}, {}, nullptr);
     const QList<NumberField*> fields = dialog.findChildren<NumberField*>();
     QCOMPARE(fields.size(), 5);
     auto* accept = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);

@@ -227,7 +227,19 @@ class QueueTest final : public QObject {
     QCOMPARE(made.runs[0].seeds, (std::vector<std::uint64_t>{0, 3, 4, 5}));
     QVERIFY(made.runs[0].methods[0].settings.at("steps") == 99);
     QCOMPARE(made.placements, std::vector<std::string>{"uniform:8"});
-    QVERIFY(made.evaluation.has_value());
+    QVERIFY(made.evaluation.has_value() && made.judged_as_found);
+    QVERIFY(made.runs[0].settings.at(kChatSetting) == "auto");
+    auto* chat = dialog.findChild<ChatField*>();
+    chat->setChat("none");  // whatever Setup says
+    QVERIFY(dialog.batch().runs[0].settings.at(kChatSetting) == "none");
+    QVERIFY(dialog.batch().runs[0].methods[0].settings.at(kChatSetting) == "none");
+    chat->setChat("nome");
+    QVERIFY_EXCEPTION_THROWN(dialog.batch(), Error);
+    chat->setChat("auto");
+    Workbench::EvaluationRequest judged = scene.studio.comparisons().judgedBy();
+    judged.chat = "chatml";
+    scene.studio.comparisons().judgeBy(judged, false);
+    QVERIFY(!dialog.batch().judged_as_found && dialog.batch().evaluation->chat == "chatml");
     lines[0]->setText(QStringLiteral("eight"));
     QVERIFY_EXCEPTION_THROWN(dialog.batch(), Error);
     lines[0]->setText({});

@@ -177,6 +177,16 @@ class StudioTest final : public QObject {
     QCOMPARE(setup.spec().chat(), std::string("/a/own.jinja"));
     setup.setSearch(kChatSetting, "chatml");
     QTRY_COMPARE(box->currentText(), QStringLiteral("chatml"));
+
+    const auto says = [&scene] {
+      const QList<QLabel*> labels = scene.window.findChildren<QLabel*>();
+      return std::ranges::any_of(labels, [](const QLabel* label) {
+        return label->text() == QStringLiteral("no chat template: plain prompts");
+      });
+    };
+    QTRY_VERIFY(!says());
+    setup.setSearch(kChatSetting, "auto");
+    QTRY_VERIFY(says());
   }
 
   void thePlacementShownIsHealedAsARunOfItsOwn() {

@@ -70,8 +70,10 @@ nlohmann::json Workbench::modelInfo(const std::filesystem::path& model) {
   try {
     const Tokenizer tokenizer = Tokenizer::from(files);
     warnings.insert(warnings.end(), tokenizer.warnings().begin(), tokenizer.warnings().end());
-    facts["tokenizer"] = {
-        {"size", tokenizer.size()}, {"chat_form", tokenizer.chatForm().words()}, {"end_ids", tokenizer.endIds()}};
+    facts["tokenizer"] = {{"size", tokenizer.size()},
+                          {"chat_form", tokenizer.chatForm().words()},
+                          {"plain", tokenizer.chatForm().isPlain()},
+                          {"end_ids", tokenizer.endIds()}};
   } catch (const Error& problem) {
     facts["tokenizer"] = {{"problem", problem.what()}};
   }

@@ -39,7 +39,9 @@ class Catalog final : public RunCatalog {
 
   Prompts prompts(const std::filesystem::path& model, const std::string& chat) override {
     const Tokenizer& own = *tokenizer(model, chat);
-    return {own.chatForm().words(), promptDigest(own), promptDigestOfEarlierPrograms(own)};
+    std::vector<std::string> warnings = open(model).warnings();
+    warnings.insert(warnings.end(), own.warnings().begin(), own.warnings().end());
+    return {own.chatForm().words(), promptDigest(own), promptDigestOfEarlierPrograms(own), std::move(warnings)};
   }
 
   Preset preset(const std::string& name, const std::string& method) override {

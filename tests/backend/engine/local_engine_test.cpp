@@ -328,6 +328,46 @@ TEST(LocalEngine, ARunGoesOnWithTheTextItWasBegunWith) {
   EXPECT_NE(refused.reason.find("begun with"), std::string::npos) << refused.reason;
 }
 
+TEST(LocalEngine, ARunGoesOnWithPromptsInTheFormThatItWasBegunWith) {
+  const TemporaryFolder folder;
+  RunSpec spec = plantedSpec(testing::writePlantedModel(folder / "model", kNeeded));
+  spec.search_settings["steps"] = 4;
+  const auto setTemplate = [&](const char* text) { std::ofstream(folder / "model" / "chat_template.jinja") << text; };
+  CollectingSink sink;
+  const auto engine = makeEngine();
+  const auto outcome = [&](const RunSpec& run) {
+    engine->start(run, sink);
+    return engine->wait();
+  };
+  const auto expectRefused = [&](const RunSpec& run) {
+    const Outcome refused = outcome(run);
+    EXPECT_EQ(refused.phase, Phase::Failed);
+    for (const char* part : {"chat", "begun with prompts in another form", "the model's own template"}) {
+      EXPECT_NE(refused.reason.find(part), std::string::npos) << refused.reason;
+    }
+  };
+  ASSERT_EQ(outcome(spec).phase, Phase::Done);
+  const StepEvent second = sink.all<StepEvent>()[1];
+  RunSpec stored = spec;
+  stored.prompt_form = sink.all<EnvironmentEvent>()[0].prompt_form;
+  stored.resume_from = second.checkpoint;
+  RunSpec older = stored;  // of a program that had no setting `chat` and kept no digest
+  older.prompt_form.clear();
+  older.search_settings.erase(kChatSetting);
+  RunSpec fork = stored;
+  fork.forked_from = "1@" + std::to_string(second.checkpoint.step);
+
+  EXPECT_EQ(outcome(stored).phase, Phase::Done) << "as it was";
+  EXPECT_EQ(outcome(older).phase, Phase::Done) << "plain prompts then and now";
+  setTemplate("Q: {{ messages[0].content }}");
+  expectRefused(stored);
+  expectRefused(older);  // without a mark that counted then, its prompts were plain
+  EXPECT_EQ(outcome(fork).phase, Phase::Done) << "a fork takes the form of now";
+  setTemplate("<|im_start|>{{ messages[0].content }}");
+  expectRefused(stored);
+  EXPECT_EQ(outcome(older).phase, Phase::Done) << "a template with that mark was used then too";
+}
+
 TEST(LocalEngine, TheDiscreteLossIsMeasuredAsOftenAsAsked) {
   for (const auto& [share, measured] : {std::pair{0.0, 3}, std::pair{0.5, 6}}) {
     RunSpec spec = LocalEngineCase::spec();  // 30 steps, hard_every 10

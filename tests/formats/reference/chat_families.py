@@ -1,499 +1,434 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Templates in the manner of the families: what they ask of the language, tools, thinking and content in parts included.
 
-Written for these tests; the texts between are not the families' own.
+Written for these tests, from what each family's template has to do; none is a family's own.
 """
 
+# A setting that may be missing, and one line.
 CHATML = (
-    "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}"
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    "{% set opens = add_generation_prompt is defined and add_generation_prompt %}"
+    "{% for turn in messages %}{{ '<|im_start|>' ~ turn.role ~ '\\n' ~ turn['content'] ~ '<|im_end|>\\n' }}{% endfor %}"
+    "{{ '<|im_start|>assistant\\n' if opens }}"
 )
 
-ZEPHYR = """{% for message in messages %}
-{% if message['role'] == 'user' %}
-{{ '<|user|>\\n' + message['content'] + eos_token }}
-{% elif message['role'] == 'system' %}
-{{ '<|system|>\\n' + message['content'] + eos_token }}
-{% elif message['role'] == 'assistant' %}
-{{ '<|assistant|>\\n'  + message['content'] + eos_token }}
-{% endif %}
-{% if loop.last and add_generation_prompt %}
-{{ '<|assistant|>' }}
-{% endif %}
-{% endfor %}"""
+# A system message where there is none, written at the first turn; line ends inside texts.
+SMOLLM2 = """{% for turn in messages %}{% if loop.first %}{% if turn['role'] != 'system' %}{{ '<|im_start|>system
+Small and quick.<|im_end|>
+' }}{% endif %}{% endif %}<|im_start|>{{ turn['role'] + '
+' + turn['content'] }}<|im_end|>{{ '
+' }}{% endfor %}{% if add_generation_prompt is true %}<|im_start|>assistant{{ '
+' }}{% endif %}"""
 
-QWEN3 = """{%- if tools %}
-    {{- '<|im_start|>system\\n' }}
-    {%- if messages[0].role == 'system' %}{{- messages[0].content + '\\n\\n' }}{%- endif %}
-    {{- "# Tools\\n<tools>" }}
-    {%- for tool in tools %}
-        {{- "\\n" }}
-        {{- tool | tojson }}
-    {%- endfor %}
-    {{- "\\n</tools>\\nCall with {\\"name\\": <name>, \\"arguments\\": <object>}<|im_end|>\\n" }}
-{%- elif messages[0].role == 'system' %}
-    {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+# Tags on lines of their own, without signs: trimmed blocks alone keep the text together.
+ZEPHYR = """{% set marks = {'user': '<|user|>', 'system': '<|system|>', 'assistant': '<|assistant|>'} %}
+  {% for turn in messages %}
+    {% if turn['role'] in marks %}
+{{ marks[turn['role']] }}
+{{ turn['content'] + eos_token }}
+    {% endif %}
+    {% if add_generation_prompt and loop.revindex == 1 %}
+{{ marks['assistant'] }}
+    {% endif %}
+  {% endfor %}"""
+
+# Tools as JSON, calls and answers in runs, thoughts cut out of what came before the last question.
+QWEN3 = """{%- macro open(role) %}{{ '<|im_start|>' ~ role ~ '\\n' }}{% endmacro -%}
+{%- set close = '<|im_end|>\\n' -%}
+{%- set begins = messages | length > 0 and messages[0].role == 'system' -%}
+{%- if begins or tools %}
+    {{- open('system') ~ (messages[0].content if begins else '') }}
+    {%- if tools %}
+        {{- '\\n\\n' if begins }}{{ '# What can be called\\n<tools>' }}
+        {%- for tool in tools %}{{ '\\n' ~ (tool | tojson) }}{% endfor %}
+        {{- '\\n</tools>\\nAs {\\"name\\": …, \\"arguments\\": {…}}' }}
+    {%- endif %}
+    {{- close }}
 {%- endif %}
-{%- set ns = namespace(multi_step_tool=true, last_query_index=messages|length - 1) %}
-{%- for message in messages[::-1] %}
-    {%- set index = (messages|length - 1) - loop.index0 %}
-    {%- if ns.multi_step_tool and message.role == "user" and message.content is string and not(message.content.startswith('<tool_response>') and message.content.endswith('</tool_response>')) %}
-        {%- set ns.multi_step_tool = false %}
-        {%- set ns.last_query_index = index %}
+{%- set last = namespace(question=-1, found=false) %}
+{%- for turn in messages[::-1] if not last.found and turn.role == 'user' and turn.content is string %}
+    {%- if not (turn.content.startswith('<tool_response>') and turn.content.endswith('</tool_response>')) %}
+        {%- set last.found = true %}
+        {%- for other in messages %}{% if other is sameas turn %}{% set last.question = loop.index0 %}{% endif %}{% endfor %}
     {%- endif %}
 {%- endfor %}
-{%- for message in messages %}
-    {%- if message.content is string %}
-        {%- set content = message.content %}
-    {%- else %}
-        {%- set content = '' %}
-    {%- endif %}
-    {%- if message.role == "user" or (message.role == "system" and not loop.first) %}
-        {{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' + '\\n' }}
-    {%- elif message.role == "assistant" %}
-        {%- set reasoning_content = '' %}
-        {%- if message.reasoning_content is string %}
-            {%- set reasoning_content = message.reasoning_content %}
-        {%- elif '</think>' in content %}
-            {%- set reasoning_content = content.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') %}
-            {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+{%- for turn in messages %}
+    {%- set said = turn.content if turn.content is string else '' %}
+    {%- if turn.role == 'tool' %}
+        {%- set before, after = messages[loop.index0 - 1], messages[loop.index0 + 1] %}
+        {{- open('user').rstrip() if loop.first or before.role != 'tool' }}
+        {{- '\\n<tool_response>\\n' ~ said ~ '\\n</tool_response>' }}
+        {{- close if loop.last or after.role != 'tool' }}
+    {%- elif turn.role == 'assistant' %}
+        {%- set thought = '' %}
+        {%- if turn.reasoning_content is string %}
+            {%- set thought = turn.reasoning_content %}
+        {%- elif '</think>' in said %}
+            {%- set halves = said.split('</think>') %}
+            {%- set thought = (halves[0].rstrip('\\n').split('<think>') | last).lstrip('\\n') %}
+            {%- set said = halves[-1].lstrip('\\n') %}
         {%- endif %}
-        {%- if loop.index0 > ns.last_query_index and (loop.last or reasoning_content) %}
-            {{- '<|im_start|>' + message.role + '\\n<think>\\n' + reasoning_content.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+        {{- open(turn.role) }}
+        {%- if loop.index0 > last.question and (thought or loop.last) %}
+            {{- '<think>\\n' ~ thought.strip('\\n') ~ '\\n</think>\\n\\n' ~ said.lstrip('\\n') }}
         {%- else %}
-            {{- '<|im_start|>' + message.role + '\\n' + content }}
+            {{- said }}
         {%- endif %}
-        {%- if message.tool_calls %}
-            {%- for tool_call in message.tool_calls %}
-                {%- if (loop.first and content) or (not loop.first) %}{{- '\\n' }}{%- endif %}
-                {%- if tool_call.function %}
-                    {%- set tool_call = tool_call.function %}
-                {%- endif %}
-                {{- '<tool_call>\\n{"name": "' }}
-                {{- tool_call.name }}
-                {{- '", "arguments": ' }}
-                {%- if tool_call.arguments is string %}
-                    {{- tool_call.arguments }}
-                {%- else %}
-                    {{- tool_call.arguments | tojson }}
-                {%- endif %}
-                {{- '}\\n</tool_call>' }}
-            {%- endfor %}
-        {%- endif %}
-        {{- '<|im_end|>\\n' }}
-    {%- elif message.role == "tool" %}
-        {%- if loop.first or (messages[loop.index0 - 1].role != "tool") %}{{- '<|im_start|>user' }}{%- endif %}
-        {{- '\\n<tool_response>\\n' }}
-        {{- content }}
-        {{- '\\n</tool_response>' }}
-        {%- if loop.last or (messages[loop.index0 + 1].role != "tool") %}{{- '<|im_end|>\\n' }}{%- endif %}
+        {%- for call in turn.tool_calls or [] %}
+            {{- '\\n' if said or not loop.first }}
+            {%- if call.function %}{% set call = call.function %}{% endif %}
+            {%- set given = call.arguments %}
+            {{- '<tool_call>\\n{"name": "' ~ call.name ~ '", "arguments": ' ~ (given if given is string else given | tojson) ~ '}\\n</tool_call>' }}
+        {%- endfor %}
+        {{- close }}
+    {%- elif turn.role == 'user' or (turn.role == 'system' and loop.index > 1) %}
+        {{- open(turn.role) ~ said ~ close }}
     {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}
-    {{- '<|im_start|>assistant\\n' }}
-    {%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}
+    {{- open('assistant') }}
+    {%- if enable_thinking is defined and enable_thinking is false %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}
 {%- endif %}"""
 
-LLAMA31 = """{{- bos_token }}
-{%- if custom_tools is defined %}{%- set tools = custom_tools %}{%- endif %}
-{%- if not tools_in_user_message is defined %}{%- set tools_in_user_message = true %}{%- endif %}
-{%- if not date_string is defined %}
-    {%- if strftime_now is defined %}
-        {%- set date_string = strftime_now("%d %b %Y") %}
-    {%- else %}
-        {%- set date_string = "26 Jul 2024" %}
-    {%- endif %}
-{%- endif %}
-{%- if not tools is defined %}{%- set tools = none %}{%- endif %}
+# The whole text kept in a variable, BOS where it begins.
+LLAMA3 = (
+    "{% for turn in messages %}{% set text %}<|start_header_id|>{{ turn['role'] }}<|end_header_id|>\n\n"
+    "{{ turn['content'] | trim }}<|eot_id|>{% endset %}{% if loop.first %}{% set text = bos_token + text %}{% endif %}{{ text }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ ['<|start_header_id|>', 'assistant', '<|end_header_id|>', '\\n\\n'] | join }}{% endif %}"
+)
 
-{#- The system message is taken out first. #}
-{%- if messages[0]['role'] == 'system' %}
-    {%- set system_message = messages[0]['content']|trim %}
+# Settings with defaults, the day, the tools that are built in, one call a turn; `messages` and `tools` set anew.
+LLAMA31 = """{#- Settings first. -#}
+{%- set tools = custom_tools if custom_tools is defined else tools -%}
+{%- if tools is not defined or not tools %}{% set tools = none %}{% endif -%}
+{%- set among_users = tools_in_user_message | default(true) -%}
+{%- if date_string is not defined %}
+    {%- if strftime_now is not defined %}{% set date_string = '26 Jul 2024' %}{% else %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}
+{%- endif -%}
+{%- macro header(role) %}{{ '<|start_header_id|>' + role + '<|end_header_id|>\\n\\n' }}{% endmacro -%}
+{%- set instructions = '' -%}
+{%- if messages and messages[0]['role'] == 'system' %}
+    {%- set instructions = messages[0]['content'] | trim %}
     {%- set messages = messages[1:] %}
-{%- else %}
-    {%- set system_message = "" %}
-{%- endif %}
-{{- "<|start_header_id|>system<|end_header_id|>\\n\\n" }}
-{%- if builtin_tools is defined or tools is not none %}{{- "Environment: ipython\\n" }}{%- endif %}
-{%- if builtin_tools is defined %}
-    {{- "Tools: " + builtin_tools | reject('equalto', 'code_interpreter') | join(", ") + "\\n\\n"}}
-{%- endif %}
-{{- "Today Date: " + date_string + "\\n\\n" }}
-{{- system_message }}
-{{- "<|eot_id|>" }}
-{%- if tools_in_user_message and not tools is none %}
-    {%- if messages | length != 0 %}
-        {%- set first_user_message = messages[0]['content']|trim %}
-        {%- set messages = messages[1:] %}
-    {%- else %}
-        {{- raise_exception("There is no first user message.") }}
-    {%- endif %}
-    {{- '<|start_header_id|>user<|end_header_id|>\\n\\n' -}}
-    {%- for t in tools %}
-        {{- t | tojson(indent=4) }}
-        {{- "\\n\\n" }}
+{%- endif -%}
+
+{{- bos_token + header('system') -}}
+{%- if not (builtin_tools is undefined and tools is none) %}{{ 'A shell is at hand.\\n' }}{% endif -%}
+{%- if builtin_tools is defined %}{{ 'Built in: ' + builtin_tools | reject('equalto', 'code_interpreter') | join(', ') + '.\\n' }}{% endif %}
+{{- 'It is the ' + date_string + '.\\n\\n' + instructions + '<|eot_id|>' -}}
+
+{%- if tools is not none and among_users %}
+    {%- if messages | length == 0 %}{{ raise_exception('Tools need a user.') }}{% endif %}
+    {{- header('user') }}
+    {%- for tool in tools %}
+        {{- tool | tojson(indent=4) + '\\n\\n' }}
     {%- endfor %}
-    {{- first_user_message + "<|eot_id|>"}}
-{%- endif %}
-{%- for message in messages %}
-    {%- if not (message.role == 'ipython' or message.role == 'tool' or 'tool_calls' in message) %}
-        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' }}
-    {%- elif 'tool_calls' in message %}
-        {%- if not message.tool_calls|length == 1 %}{{- raise_exception("One call at a time.") }}{%- endif %}
-        {%- set tool_call = message.tool_calls[0].function %}
-        {%- if builtin_tools is defined and tool_call.name in builtin_tools %}
-            {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n<|python_tag|>' + tool_call.name + ".call(" }}
-            {%- for arg_name, arg_val in tool_call.arguments | items %}
-                {{- arg_name + '="' + arg_val + '"' }}
-                {%- if not loop.last %}{{- ", " }}{%- endif %}
+    {{- messages[0]['content'] | trim + '<|eot_id|>' }}
+    {%- set messages = messages[1:] %}
+{%- endif -%}
+{%- for turn in messages %}
+    {%- if 'tool_calls' in turn %}
+        {%- if turn.tool_calls | length != 1 %}{{ raise_exception('A turn has one call.') }}{% endif %}
+        {%- set called = turn.tool_calls[0].function %}
+        {{- header('assistant') }}
+        {%- if builtin_tools is defined and called.name in builtin_tools %}
+            {{- '<|python_tag|>' + called.name + '(' }}
+            {%- for key, value in called.arguments | items %}
+                {{- key + '="' + value + '"' + ('' if loop.last else ', ') }}
             {%- endfor %}
-            {{- ")" }}
-        {%- else  %}
-            {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n{"name": "' + tool_call.name + '", "parameters": ' }}
-            {{- tool_call.arguments | tojson }}
-            {{- "}" }}
-        {%- endif %}
-        {{- "<|eot_id|>" }}
-    {%- elif message.role == "tool" or message.role == "ipython" %}
-        {{- "<|start_header_id|>ipython<|end_header_id|>\\n\\n" }}
-        {%- if message.content is mapping or message.content is iterable and message.content is not string %}
-            {{- message.content | tojson }}
+            {{- ')' }}
         {%- else %}
-            {{- message.content }}
+            {{- '{"name": "%s", "parameters": %s}' % (called.name, called.arguments | tojson) }}
         {%- endif %}
-        {{- "<|eot_id|>" }}
+    {%- elif turn.role in ['tool', 'ipython'] %}
+        {{- header('ipython') }}
+        {{- turn.content | tojson if turn.content is mapping or (turn.content is iterable and turn.content is not string) else turn.content }}
+    {%- else %}
+        {{- header(turn['role']) + turn['content'] | trim }}
     {%- endif %}
+    {{- '<|eot_id|>' }}
 {%- endfor %}
-{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}
+{{- header('assistant') if add_generation_prompt }}
 """
 
-MISTRAL_NEMO = """{%- if messages[0]["role"] == "system" %}
-    {%- set system_message = messages[0]["content"] %}
-    {%- set loop_messages = messages[1:] %}
-{%- else %}
-    {%- set loop_messages = messages %}
-{%- endif %}
-{%- if not tools is defined %}{%- set tools = none %}{%- endif %}
-{%- set user_messages = loop_messages | selectattr("role", "equalto", "user") | list %}
-{%- for message in loop_messages | rejectattr("role", "equalto", "tool") | rejectattr("role", "equalto", "tool_results") | selectattr("tool_calls", "undefined") %}
-    {%- if (message["role"] == "user") != (loop.index0 % 2 == 0) %}
-        {{- raise_exception("The roles must alternate.") }}
-    {%- endif %}
+# The system message folded into the first question, strip() as a method, one text of three kinds.
+LLAMA2 = (
+    "{% set system = namespace(text=false) %}{% for turn in messages %}"
+    "{% if loop.first and turn['role'] == 'system' %}{% set system.text = turn['content'] %}{% continue %}{% endif %}"
+    "{% if turn['role'] == 'user' %}{% set asked = turn['content'] %}"
+    "{% if system.text != false %}{% set asked = '<<SYS>>\\n' ~ system.text ~ '\\n<</SYS>>\\n\\n' ~ asked %}{% set system.text = false %}{% endif %}"
+    "{{ bos_token + '[INST] ' + asked.strip() + ' [/INST]' }}"
+    "{% elif turn['role'] == 'assistant' %}{{ ' %s %s' | format(turn['content'].strip(), eos_token) }}"
+    "{% else %}{{ raise_exception('Who is ' ~ turn['role'] ~ '?') }}{% endif %}{% endfor %}"
+)
+
+# Strict turns.
+MISTRAL1 = (
+    "{{ bos_token }}{% for turn in messages %}{% set due = 'user' if loop.index is odd else 'assistant' %}"
+    "{% if turn['role'] != due %}{{ raise_exception('Turns must alternate; ' + due + ' is next.') }}{% endif %}"
+    "{{ '[INST] ' + turn['content'] + ' [/INST]' if due == 'user' else turn['content'] + eos_token + ' ' }}{% endfor %}"
+)
+
+# Filters in rows, a mapping's items with a condition, slices of JSON, ids with a fixed length.
+MISTRAL_NEMO = """{%- set talk = messages[1:] if messages and messages[0]["role"] == "system" else messages %}
+{%- set asked = talk | selectattr("role", "equalto", "user") | list %}
+{%- set tools = tools | default(none) %}
+{%- for turn in talk | rejectattr("role", "in", ["tool", "tool_results"]) | selectattr("tool_calls", "undefined") %}
+    {%- if (loop.index0 % 2 == 0) != (turn["role"] == "user") %}{{ raise_exception("Turns must alternate.") }}{% endif %}
 {%- endfor %}
 {{- bos_token }}
-{%- for message in loop_messages %}
-    {%- if message["role"] == "user" %}
-        {%- if tools is not none and (message == user_messages[-1]) %}
+{%- for turn in talk %}
+    {%- set role = turn["role"] %}
+    {%- if role in ("tool", "tool_results") %}
+        {%- set result = turn.content.content if turn.content is defined and turn.content.content is defined else turn.content %}
+        {{- '[TOOL_RESULTS]{"content": ' + result | string + ', "call_id": "' + turn.tool_call_id + '"}[/TOOL_RESULTS]' }}
+    {%- elif turn.tool_calls is defined and turn.tool_calls is not none %}
+        {{- "[TOOL_CALLS][" }}
+        {%- for call in turn.tool_calls %}
+            {%- if call.id is not defined or call.id | length != 9 %}{{ raise_exception("An id has nine characters.") }}{% endif %}
+            {{- (call.function | tojson)[:-1] + ', "id": "' + call.id + '"}' + ("]" + eos_token if loop.last else ", ") }}
+        {%- endfor %}
+    {%- elif role == "user" %}
+        {%- if asked[-1] == turn and tools is not none %}
             {{- "[AVAILABLE_TOOLS][" }}
-            {%- for tool in tools %}
-                {%- set tool = tool.function %}
+            {%- for tool in tools | map(attribute="function") %}
                 {{- '{"type": "function", "function": {' }}
-                {%- for key, val in tool.items() if key != "return" %}
-                    {%- if val is string %}
-                        {{- '"' + key + '": "' + val + '"' }}
-                    {%- else %}
-                        {{- '"' + key + '": ' + val|tojson }}
-                    {%- endif %}
-                    {%- if not loop.last %}{{- ", " }}{%- endif %}
+                {%- for name, value in tool.items() if name != "return" %}
+                    {{- '"' + name + '": ' + ('"' + value + '"' if value is string else value | tojson) }}
+                    {{- ", " if not loop.last }}
                 {%- endfor %}
-                {{- "}}" }}
-                {%- if not loop.last %}{{- ", " }}{%- else %}{{- "]" }}{%- endif %}
+                {{- "}}" + ("]" if loop.last else ", ") }}
             {%- endfor %}
             {{- "[/AVAILABLE_TOOLS]" }}
         {%- endif %}
-        {%- if loop.last and system_message is defined %}
-            {{- "[INST]" + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
-        {%- else %}
-            {{- "[INST]" + message["content"] + "[/INST]" }}
-        {%- endif %}
-    {%- elif (message.tool_calls is defined and message.tool_calls is not none) %}
-        {{- "[TOOL_CALLS][" }}
-        {%- for tool_call in message.tool_calls %}
-            {%- set out = tool_call.function|tojson %}
-            {{- out[:-1] }}
-            {%- if not tool_call.id is defined or tool_call.id|length != 9 %}
-                {{- raise_exception("Ids have nine characters.") }}
-            {%- endif %}
-            {{- ', "id": "' + tool_call.id + '"}' }}
-            {%- if not loop.last %}{{- ", " }}{%- else %}{{- "]" + eos_token }}{%- endif %}
-        {%- endfor %}
-    {%- elif message["role"] == "assistant" %}
-        {{- message["content"] + eos_token}}
-    {%- elif message["role"] == "tool_results" or message["role"] == "tool" %}
-        {%- if message.content is defined and message.content.content is defined %}
-            {%- set content = message.content.content %}
-        {%- else %}
-            {%- set content = message.content %}
-        {%- endif %}
-        {{- '[TOOL_RESULTS]{"content": ' + content|string + ", " }}
-        {{- '"call_id": "' + message.tool_call_id + '"}[/TOOL_RESULTS]' }}
+        {{- "[INST]" }}
+        {%- if loop.last and talk != messages %}{{ messages[0]["content"] + "\\n\\n" }}{% endif %}
+        {{- turn["content"] + "[/INST]" }}
+    {%- elif role == "assistant" %}
+        {{- turn["content"] + eos_token }}
     {%- else %}
-        {{- raise_exception("An unknown role.") }}
+        {{- raise_exception("Nobody is called " ~ role) }}
     {%- endif %}
 {%- endfor %}
 """
 
-GEMMA3 = """{{ bos_token }}
-{%- if messages[0]['role'] == 'system' -%}
-    {%- if messages[0]['content'] is string -%}
-        {%- set first_user_prefix = messages[0]['content'] + '
+# No system role at all.
+GEMMA2 = (
+    "{% if (messages | first | default({})).role == 'system' %}{{ raise_exception('There is no system role.') }}{% endif %}{{ bos_token }}"
+    "{% for turn in messages %}{% if loop.previtem is defined and loop.previtem['role'] == turn['role'] or loop.first and turn['role'] != 'user' %}"
+    "{{ raise_exception('Turns must alternate.') }}{% endif %}"
+    "<start_of_turn>{{ {'assistant': 'model'}.get(turn['role'], turn['role']) }}\n{{ turn['content'] | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
+)
 
-' -%}
-    {%- else -%}
-        {%- set first_user_prefix = messages[0]['content'][0]['text'] + '
+# Content in parts, signs on both sides of every tag, line ends inside texts.
+GEMMA3 = """{%- macro written(content) -%}
+    {%- if content is not string and content is not iterable -%}{{ raise_exception("Neither text nor parts") }}{%- endif -%}
+    {%- for part in ([{"type": "text", "text": content}] if content is string else content) -%}
+        {%- if part["type"] == "text" -%}{{ part["text"] | trim }}
+        {%- elif part["type"] == "image" -%}{{ "<start_of_image>" }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro -%}
+{{ bos_token -}}
+{%- set prefix, talk = "", messages -%}
+{%- if messages | length and messages[0]["role"] == "system" -%}
+    {%- set content = messages[0]["content"] -%}
+    {%- set prefix = (content if content is string else content[0]["text"]) ~ "
 
-' -%}
-    {%- endif -%}
-    {%- set loop_messages = messages[1:] -%}
-{%- else -%}
-    {%- set first_user_prefix = "" -%}
-    {%- set loop_messages = messages -%}
+" -%}
+    {%- set talk = messages[1:] -%}
 {%- endif -%}
-{%- for message in loop_messages -%}
-    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
-        {{ raise_exception("Conversation roles must alternate") }}
+{%- for turn in talk -%}
+    {%- set expected = loop.cycle("user", "assistant") -%}
+    {%- if turn["role"] == "user" and expected != "user" or turn["role"] != "user" and expected == "user" -%}
+        {{ raise_exception("Not the turn of " ~ turn["role"]) }}
     {%- endif -%}
-    {%- set role = "model" if message['role'] == 'assistant' else message['role'] -%}
-    {{ '<start_of_turn>' + role + '
-' + (first_user_prefix if loop.first else "") }}
-    {%- if message['content'] is string -%}
-        {{ message['content'] | trim }}
-    {%- elif message['content'] is iterable -%}
-        {%- for item in message['content'] -%}
-            {%- if item['type'] == 'image' -%}
-                {{ '<start_of_image>' }}
-            {%- elif item['type'] == 'text' -%}
-                {{ item['text'] | trim }}
-            {%- endif -%}
-        {%- endfor -%}
-    {%- else -%}
-        {{ raise_exception("Invalid content type") }}
-    {%- endif -%}
-    {{ '<end_of_turn>
-' }}
+    {{ "<start_of_turn>" ~ ("model" if turn["role"] == "assistant" else turn["role"]) ~ "
+" }}
+    {%- if loop.first -%}{{ prefix }}{%- endif -%}
+    {{ written(turn["content"]) }}{{ "<end_of_turn>
+" }}
 {%- endfor -%}
-{%- if add_generation_prompt -%}
-    {{'<start_of_turn>model
-'}}
-{%- endif -%}
+{%- if add_generation_prompt -%}{{ "<start_of_turn>model
+" -}}{%- endif -%}
 """
 
+# An empty system message counts as none; EOS closes what is not to be continued.
 PHI3 = (
-    "{% for message in messages %}{% if message['role'] == 'system' and message['content'] %}{{'<|system|>\\n' + message['content'] + '<|end|>\\n'}}"
-    "{% elif message['role'] == 'user' %}{{'<|user|>\\n' + message['content'] + '<|end|>\\n'}}"
-    "{% elif message['role'] == 'assistant' %}{{'<|assistant|>\\n' + message['content'] + '<|end|>\\n'}}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"
+    "{% for turn in messages if turn['role'] in ('system', 'user', 'assistant') and (turn['content'] or turn['role'] != 'system') %}"
+    "{{ '<|%s|>\\n%s<|end|>\\n' % (turn['role'], turn['content']) }}{% endfor %}"
+    "{{ '<|assistant|>\\n' if add_generation_prompt else eos_token }}"
 )
 
+# Tools that a message brings along.
 PHI4_MINI = (
-    "{% for message in messages %}{% if message['role'] == 'system' and 'tools' in message and message['tools'] is not none %}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|tool|>' + message['tools'] + '<|/tool|>' + '<|end|>' }}"
-    "{% else %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}"
+    "{% for turn in messages %}<|{{ turn['role'] }}|>{{ turn['content'] }}"
+    "{% if turn['role'] == 'system' and 'tools' in turn and turn['tools'] is not none %}<|tool|>{{ turn['tools'] }}<|/tool|>{% endif %}<|end|>"
+    "{% endfor %}{% if not add_generation_prompt %}{{ eos_token }}{% else %}{{ '<|assistant|>' }}{% endif %}"
 )
 
+# State in a namespace across turns; calls, their results, and the answer that closes them.
 DEEPSEEK = (
-    "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}"
-    "{% set ns = namespace(is_first=false, is_tool=false, is_output_first=true, system_prompt='') %}"
-    "{%- for message in messages %}{%- if message['role'] == 'system' %}{% set ns.system_prompt = message['content'] %}{%- endif %}{%- endfor %}"
-    "{{bos_token}}{{ns.system_prompt}}"
-    "{%- for message in messages %}{%- if message['role'] == 'user' %}{%- set ns.is_tool = false -%}{{'<｜User｜>' + message['content']}}{%- endif %}"
-    "{%- if message['role'] == 'assistant' and message['content'] is none %}{%- set ns.is_tool = false -%}"
-    "{%- for tool in message['tool_calls']%}{%- if not ns.is_first %}"
-    "{{'<｜Assistant｜><｜calls｜>' + tool['type'] + '<｜sep｜>' + tool['function']['name'] + '\\n' + '```json' + '\\n' + tool['function']['arguments']|tojson + '\\n' + '```'}}"
-    "{%- set ns.is_first = true -%}{%- else %}{{'\\n' + tool['function']['name']}}{%- endif %}{%- endfor %}{%- endif %}"
-    "{%- if message['role'] == 'assistant' and message['content'] is not none %}{%- if ns.is_tool %}"
-    "{{'<｜outputs-end｜>' + message['content'] + '<｜end｜>'}}{%- set ns.is_tool = false -%}{%- else %}"
-    "{% set content = message['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}"
-    "{{'<｜Assistant｜>' + content + '<｜end｜>'}}{%- endif %}{%- endif %}"
-    "{%- if message['role'] == 'tool' %}{%- set ns.is_tool = true -%}{%- if ns.is_output_first %}{{'<｜outputs｜>' + message['content']}}"
-    "{%- set ns.is_output_first = false %}{%- else %}{{'\\n' + message['content']}}{%- endif %}{%- endif %}{%- endfor -%}"
-    "{% if ns.is_tool %}{{'<｜outputs-end｜>'}}{% endif %}{% if add_generation_prompt and not ns.is_tool %}{{'<｜Assistant｜><think>\\n'}}{% endif %}"
+    "{%- set state = namespace(calls=0, results=0, system='') -%}"
+    "{%- for turn in messages | selectattr('role', 'eq', 'system') -%}{%- set state.system = state.system ~ turn['content'] -%}{%- endfor -%}"
+    "{{ bos_token ~ state.system }}"
+    "{%- for turn in messages -%}{%- set role, content = turn['role'], turn['content'] -%}"
+    "{%- if role == 'user' -%}{%- set state.results = 0 -%}{{ '<｜User｜>' ~ content }}"
+    "{%- elif role == 'tool' -%}{{ '<｜results｜>' if state.results == 0 else '\\n' }}{{ content }}{%- set state.results = state.results + 1 -%}"
+    "{%- elif role == 'assistant' and content is none -%}"
+    "{%- for call in turn['tool_calls'] -%}{%- set state.calls = state.calls + 1 -%}{%- set state.results = 0 -%}"
+    "{{ '<｜Assistant｜>' if loop.first else '\\n' }}{{ call['type'] + '<｜sep｜>' + call['function']['name'] }}"
+    "{{ '\\n```json\\n' + call['function']['arguments'] | tojson + '\\n```' }}{%- endfor -%}"
+    "{%- elif role == 'assistant' -%}{{ '<｜results-end｜>' if state.results else '<｜Assistant｜>' }}"
+    "{{ (content.split('</think>') | last if '</think>' in content else content) + '<｜end｜>' }}{%- set state.results = 0 -%}"
+    "{%- endif -%}{%- endfor -%}"
+    "{% if state.results %}{{ '<｜results-end｜>' }}{% elif add_generation_prompt is defined and add_generation_prompt %}"
+    "{{ '<｜Assistant｜><think>\\n' }}{% endif %}"
 )
 
-HERMES = """{%- macro json_to_python_type(json_spec) %}
-{%- set basic_type_map = {"string": "str", "number": "float", "integer": "int", "boolean": "bool"} %}
-{%- if basic_type_map[json_spec.type] is defined %}
-{{- basic_type_map[json_spec.type] }}
-{%- elif json_spec.type == "array" %}
-{{- "list[" +  json_to_python_type(json_spec['items']) + "]"}}
-{%- elif json_spec.type == "object" %}
-{%- if json_spec.additionalProperties is defined %}
-{{- "dict[str, " + json_to_python_type(json_spec.additionalProperties) + ']'}}
-{%- else %}
-{{- "dict" }}
-{%- endif %}
-{%- elif json_spec.type is iterable %}
-{{- "Union[" }}
-{%- for t in json_spec.type %}
-{{- json_to_python_type({"type": t}) }}
-{%- if not loop.last %}{{- "," }}{%- endif %}
-{%- endfor %}
-{{- "]" }}
-{%- else %}
-{{- "Any" }}
+# A macro that calls itself over a schema; the turns before and after.
+HERMES = """{%- set simple = {"boolean": "bool", "integer": "int", "string": "str", "number": "float"} %}
+{%- macro python(schema) %}
+{%- set kind = schema.type %}
+{%- if kind is string and kind in simple %}{{ simple[kind] }}
+{%- elif kind == "array" %}{{ "list[" ~ python(schema["items"]) ~ "]" }}
+{%- elif kind == "object" %}{{ "dict" ~ ("[str, " ~ python(schema.additionalProperties) ~ "]" if schema.additionalProperties is defined else "") }}
+{%- elif kind is iterable %}
+{%- set names = namespace(all=[]) %}
+{%- for one in kind %}{% set names.all = names.all + [python({"type": one})] %}{% endfor %}
+{{- "Union[" ~ names.all | join(",") ~ "]" }}
+{%- else %}{{ "Any" }}
 {%- endif %}
 {%- endmacro %}
-{{- bos_token }}
-{{- '<|im_start|>system
+{{- bos_token + '<|im_start|>system
 ' }}
 {%- for tool in tools or [] %}
-{%- set tool = tool.function if tool.function is defined else tool %}
-{{- '{"type": "function", "function": {"name": "' + tool.name + '", "description": "' + tool.name + '(' }}
-{%- for param_name, param_fields in tool.parameters.properties|items %}
-{{- param_name + ": " + json_to_python_type(param_fields) }}
-{%- if not loop.last %}{{- ", " }}{%- endif %}
+{%- set made = tool.function if tool.function is defined else tool %}
+{%- set given = made.parameters.properties %}
+{{- '{"type": "function", "function": {"name": "' ~ made.name ~ '", "description": "' ~ made.name ~ "(" }}
+{%- for name, schema in given | items %}
+{{- ("" if loop.first else ", ") ~ name ~ ": " ~ python(schema) }}
 {%- endfor %}
-{{- ")" }}
-{%- if tool.return is defined %}{{- " -> " + json_to_python_type(tool.return) }}{%- endif %}
-{{- " - " + tool.description + "\\n\\n" }}
-{%- for param_name, param_fields in tool.parameters.properties|items %}
-{%- if loop.first %}{{- "    Args:\\n" }}{%- endif %}
-{{- "        " + param_name + "(" + json_to_python_type(param_fields) + "): " + (param_fields.description | default('') | trim) }}
+{{- ")" ~ (" -> " ~ python(made.return) if made.return is defined else "") ~ " - " ~ made.description ~ "\\n\\n" }}
+{%- for name, schema in given | items %}
+{%- if loop.first %}{{ "    Takes:\\n" }}{% endif %}
+{{- "        " + name + "(" + python(schema) + "): " + schema.description | default('') | trim }}
 {%- endfor %}
-{{- '", "parameters": ' }}
-{%- if tool.parameters.properties | length == 0 %}{{- "{}" }}{%- else %}{{- tool.parameters|tojson }}{%- endif %}
-{{- "}" }}
-{%- if not loop.last %}{{- "\\n" }}{%- endif %}
+{{- '", "parameters": ' + ('{}' if given | length == 0 else made.parameters | tojson) + '}' }}
+{{- "\\n" if not loop.last }}
 {%- endfor %}
 {{- '<|im_end|>
 ' }}
-{%- for message in messages %}
-{%- if message.role in ("user", "system") or (message.role == "assistant" and message.tool_calls is not defined) %}
-{{- '<|im_start|>' + message.role + '
-' + message.content|string + '<|im_end|>' + '
-' }}
-{%- elif message.role == "assistant" %}
-{{- '<|im_start|>' + message.role }}
-{%- for tool_call in message.tool_calls %}
+{%- for turn in messages %}
+{%- if turn.role == "tool" %}
+{%- if loop.previtem and loop.previtem.role != "tool" %}{{ '<|im_start|>tool
+' }}{% endif %}
+{{- '<tool_response>
+' + turn.content + '
+</tool_response>' }}
+{{- '
+' if not loop.last }}
+{%- if loop.nextitem is not defined or loop.nextitem.role != "tool" %}{{ '<|im_end|>' }}{% endif %}
+{%- elif turn.role == "assistant" and turn.tool_calls is defined %}
+{{- '<|im_start|>assistant' }}
+{%- for call in turn.tool_calls %}
+{%- set call = call.function if call.function is defined else call %}
 {{- '
 <tool_call>
-' }}
-{%- if tool_call.function is defined %}{%- set tool_call = tool_call.function %}{%- endif %}
-{{- '{"name": "' + tool_call.name + '", "arguments": ' + tool_call.arguments|tojson + '}
+{"name": "' + call.name + '", "arguments": ' + call.arguments | tojson + '}
 </tool_call>' }}
 {%- endfor %}
 {{- '<|im_end|>
 ' }}
-{%- elif message.role == "tool" %}
-{%- if loop.previtem and loop.previtem.role != "tool" %}{{- '<|im_start|>tool
-' }}{%- endif %}
-{{- '<tool_response>
-' + message.content }}
-{%- if not loop.last %}{{- '
-</tool_response>
-' }}{%- else %}{{- '
-</tool_response>' }}{%- endif %}
-{%- if not loop.last and loop.nextitem.role != "tool" %}{{- '<|im_end|>' }}{%- elif loop.last %}{{- '<|im_end|>' }}{%- endif %}
+{%- elif turn.role in ("user", "system", "assistant") %}
+{{- '<|im_start|>' + turn.role + '
+' + turn.content | string + '<|im_end|>
+' }}
 {%- endif %}
 {%- endfor %}
-{%- if add_generation_prompt %}{{- '<|im_start|>assistant
-' }}{%- endif %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant
+' }}{% endif %}
 """
 
+# Documents with whatever keys they have.
 COMMAND_R = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}"
-    "{% elif false == true %}{% set loop_messages = messages %}{% set system_message = 'You are Command-R.' %}"
-    "{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}"
-    "{% if system_message != false %}{{ '<|START|><|SYSTEM|>' + system_message + '<|END|>' }}{% endif %}"
-    "{% if documents %}{% for document in documents %}{{ '\\nDocument: ' }}{{ loop.index0 }}\n"
-    "{% for key, value in document.items() %}{{ key }}: {{ value }}\n{% endfor %}{% endfor %}{% endif %}"
-    "{% for message in loop_messages %}{% set content = message['content'] %}"
-    "{% if message['role'] == 'user' %}{{ '<|START|><|USER|>' + content.strip() + '<|END|>' }}"
-    "{% elif message['role'] == 'assistant' %}{{ '<|START|><|BOT|>'  + content.strip() + '<|END|>' }}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% set system = false %}{% set talk = messages %}"
+    "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set talk = talk[1:] %}{% endif %}"
+    "{% if system is not false %}{{ '<|START|><|SYSTEM|>' + system + '<|END|>' }}{% endif %}"
+    "{% for document in documents or () %}{{ '\\nNumber ' ~ loop.index0 }}\n{% for key, value in document.items() %}{{ key }} is {{ value }}\n{% endfor %}{% endfor %}"
+    "{% for turn in talk %}{% set who = {'user': '<|USER|>', 'assistant': '<|BOT|>'}[turn['role']] %}"
+    "{% if who %}{{ '<|START|>' + who + turn['content'].strip() + '<|END|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|START|><|BOT|>' }}{% endif %}"
 )
 
-GRANITE = """{%- if messages[0]['role'] == 'system' %}
-     {%- set system_message = messages[0]['content'] %}
-     {%- set loop_messages = messages[1:] %}
+# A system message put together from what is there; controls in the header of the answer; lines that begin with a space.
+GRANITE = """{%- macro turn(role, text) %}{{ '<|start_of_role|>' + role + '<|end_of_role|>' + text + '<|end_of_text|>\\n' }}{% endmacro %}
+ {%- set own = messages and messages[0]['role'] == 'system' %}
+ {%- if own %}
+     {%- set system = messages[0]['content'] %}
  {%- else %}
-     {%- set system_message = "Today is " + strftime_now('%B %d, %Y') + "." %}
-     {%- if tools and documents %}
-         {%- set system_message = system_message + " Tools and documents." %}
-     {%- elif tools %}
-         {%- set system_message = system_message + " Tools." %}
-     {%- elif documents %}
-         {%- set system_message = system_message + " Documents." %}
-     {%- elif thinking %}
-         {%- set system_message = system_message + " Think." %}
-     {%- endif %}
-     {%- if 'citations' in controls and documents %}
-         {%- set system_message = system_message + '\\n\\nCite.' %}
-     {%- endif %}
-     {%- set loop_messages = messages %}
+     {%- set at_hand = [] %}
+     {%- if tools %}{% set at_hand = at_hand + ['tools'] %}{% endif %}
+     {%- if documents %}{% set at_hand = at_hand + ['documents'] %}{% endif %}
+     {%- set system = strftime_now('%B %d, %Y') + ': ' + (at_hand | join(' and ') or ('thought' if thinking else 'nothing')) + '.' %}
+     {%- if documents and 'citations' in controls %}{% set system = system + '\\n\\nSay where it stands.' %}{% endif %}
  {%- endif %}
- {{- '<|start_of_role|>system<|end_of_role|>' + system_message + '<|end_of_text|>\\n' }}
+ {{- turn('system', system) }}
  {%- if tools %}
-     {{- '<|start_of_role|>tools<|end_of_role|>' }}
-     {{- tools | tojson(indent=4) }}
-     {{- '<|end_of_text|>\\n' }}
+     {{- turn('tools', tools | tojson(indent=4)) }}
  {%- endif %}
  {%- if documents %}
-     {{- '<|start_of_role|>documents<|end_of_role|>' }}
-     {%- for document in documents %}
-         {{- 'Document ' + loop.index0 | string + '\\n' }}
-         {{- document['text'] }}
-         {%- if not loop.last %}{{- '\\n\\n'}}{%- else %}{{- '<|end_of_text|>\\n' }}{%- endif %}
-     {%- endfor %}
+     {%- set pages %}
+         {%- for document in documents %}
+             {{- 'Page ' + loop.index0 | string + '\\n' + document['text'] }}
+             {{- '\\n\\n' if not loop.last }}
+         {%- endfor %}
+     {%- endset %}
+     {{- turn('documents', pages) }}
  {%- endif %}
- {%- for message in loop_messages %}
-     {{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] | string + '<|end_of_text|>\\n' }}
-     {%- if loop.last and add_generation_prompt %}
-         {{- '<|start_of_role|>assistant' }}
-         {%- if controls %}{{- ' ' + controls | tojson()}}{%- endif %}
-         {{- '<|end_of_role|>' }}
+ {%- for said in messages[own | int:] %}
+     {{- turn(said['role'], said['content'] | string) }}
+     {%- if add_generation_prompt and loop.last %}
+         {{- '<|start_of_role|>assistant' ~ (' ' ~ controls | tojson() if controls else '') ~ '<|end_of_role|>' }}
      {%- endif %}
  {%- endfor %}"""
 
+# Line ends within the tags' own texts; the last answer without one.
 OLMO2 = (
-    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + '\n' }}"
-    "{% elif message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}{% elif message['role'] == 'assistant' %}"
-    "{% if not loop.last %}{{ '<|assistant|>\n'  + message['content'] + eos_token + '\n' }}{% else %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}"
-    "{% endif %}{% endif %}{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% for turn in messages %}{% if turn['role'] != 'tool' %}{{ '<|' + turn['role'] + '|>\n' + turn['content'] }}"
+    "{% if turn['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' if turn['role'] != 'assistant' or not loop.last }}{% endif %}"
+    "{% if add_generation_prompt and loop.last %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}"
 )
 
-SMOLLM3 = """{# Defaults #}
-{%- if enable_thinking is not defined -%}{%- set enable_thinking = true -%}{%- endif -%}
-{%- if enable_thinking -%}{%- set reasoning_mode = "/think" -%}{%- else -%}{%- set reasoning_mode = "/no_think" -%}{%- endif -%}
-{{- "<|im_start|>system\\n" -}}
-{%- if messages[0].role == "system" -%}
-  {%- set system_message = messages[0].content -%}
-  {%- if "/no_think" in system_message -%}{%- set reasoning_mode = "/no_think" -%}
-  {%- elif "/think" in system_message -%}{%- set reasoning_mode = "/think" -%}{%- endif -%}
-  {%- set custom_instructions = system_message.replace("/no_think", "").replace("/think", "").rstrip() -%}
+# A switch in the system message, {% generation %}, tools as Python prints them.
+SMOLLM3 = """{#- The switch: a setting, unless the system message says otherwise. -#}
+{%- set thinks = enable_thinking | default(true) -%}
+{%- set own = "" -%}
+{%- if messages and messages[0].role == "system" -%}
+  {%- set own = messages[0].content -%}
+  {%- if "/no_think" in own -%}{%- set thinks = false -%}
+  {%- elif "/think" in own -%}{%- set thinks = true -%}{%- endif -%}
+  {%- set own = (own.split("/no_think") | join).replace("/think", "").rstrip() -%}
 {%- endif -%}
-{%- set today = strftime_now("%d %B %Y") -%}
-{{- "Today Date: " ~ today ~ "\\n" -}}
-{{- "Reasoning Mode: " + reasoning_mode + "\\n\\n" -}}
-{%- if custom_instructions -%}{{- custom_instructions + "\\n\\n" -}}{%- endif -%}
-{%- if xml_tools or python_tools or tools -%}
-  {%- set ns = namespace(xml_tool_string="<tools>\\n") -%}
-  {%- for tool in tools[:] -%}
-    {%- set ns.xml_tool_string = ns.xml_tool_string ~ (tool | string) ~ "\\n" -%}
-  {%- endfor -%}
-  {{- ns.xml_tool_string + "</tools>\\n" -}}
+{%- set empty = "" if thinks else "<think>\\n\\n</think>\\n" -%}
+<|im_start|>system{{ "\\n" ~ strftime_now("%d %B %Y") ~ ("; thinking" if thinks else "; not thinking") ~ "\\n\\n" }}
+{%- if own -%}{{ own ~ "\\n\\n" }}{%- endif -%}
+{%- if tools or xml_tools or python_tools -%}
+  {%- set shown = namespace(text="") -%}
+  {%- for tool in tools[:] -%}{%- set shown.text = shown.text ~ tool | string ~ "\\n" -%}{%- endfor -%}
+  {{ "<tools>\\n" + shown.text + "</tools>\\n" -}}
 {%- endif -%}
-{{- "<|im_end|>\\n" -}}
-{%- for message in messages -%}
-    {%- set content = message.content if message.content is string else "" -%}
-    {%- if message.role == "user" -%}
-        {{ "<|im_start|>" + message.role + "\\n"  + content + "<|im_end|>\\n" }}
-    {%- elif message.role == "assistant" -%}
-        {% generation %}
-        {%- if reasoning_mode == "/think" -%}
-            {{ "<|im_start|>assistant\\n" + content.lstrip("\\n") + "<|im_end|>\\n" }}
-        {%- else -%}
-            {{ "<|im_start|>assistant\\n" + "<think>\\n\\n</think>\\n" + content.lstrip("\\n") + "<|im_end|>\\n" }}
-        {%- endif -%}
-        {% endgeneration %}
-    {%- elif message.role == "tool" -%}
-        {{ "<|im_start|>" + "user\\n"  + content + "<|im_end|>\\n" }}
+<|im_end|>{{ "\\n" -}}
+{%- for turn in messages if turn.role != "system" -%}
+    {%- set text = turn.content if turn.content is string else "" -%}
+    {%- if turn.role != "assistant" -%}
+        {{ "<|im_start|>user\\n" + text + "<|im_end|>\\n" }}
+    {%- else -%}
+        {{ "<|im_start|>assistant\\n" -}}
+        {% generation %}{{ empty + text.lstrip("\\n") + "<|im_end|>" }}{% endgeneration %}
+        {{- "\\n" }}
     {%- endif -%}
 {%- endfor -%}
-{%- if add_generation_prompt -%}
-    {%- if reasoning_mode == "/think" -%}{{ "<|im_start|>assistant\\n" }}{%- else -%}{{ "<|im_start|>assistant\\n" + "<think>\\n\\n</think>\\n"  }}{%- endif -%}
-{%- endif -%}"""
+{%- if add_generation_prompt -%}{{ "<|im_start|>assistant\\n" + empty }}{%- endif -%}"""
 
 FAMILIES = {name: text for name, text in globals().items() if name.isupper() and isinstance(text, str)}
