@@ -72,13 +72,13 @@ std::string taskTable() {
 
 ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal) {
   ModelFiles model = ModelFiles::open(path);
-  for (const std::string& line : model.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  for (const std::string& line : model.warnings()) terminal.warn(line);
   return model;
 }
 
 Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal, const std::string& chat) {
   Tokenizer tokenizer = Tokenizer::from(model, chat);
-  for (const std::string& line : tokenizer.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  for (const std::string& line : tokenizer.warnings()) terminal.warn(line);
   return tokenizer;
 }
 

@@ -169,9 +169,9 @@ std::string layers(const Hybrid& hybrid) {
     text += ", w sliding window of " + windowText(hybrid.windows.sliding);
   }
   text += ".\n\n    " + hybrid.placement.line() + "\n";
-  if (hybrid.healed != nullptr && hybrid.healed->isExport()) {
+  if (hybrid.stored != nullptr && hybrid.stored->kind() == StoredHybrid::Kind::Export) {
     text += "\nIts weights are those of a folder exported before, with what was trained there.\n";
-  } else if (hybrid.healed != nullptr) {
+  } else if (hybrid.stored != nullptr) {
     text += "\nIts weights were healed: trained towards the original model's predictions.\n";
   }
   return text;

@@ -92,7 +92,8 @@ class Catalog final : public RunCatalog {
 
   std::shared_ptr<const Tokenizer> tokenizer(const std::filesystem::path& model, const std::string& chat) {
     std::shared_ptr<const Tokenizer>& known = tokenizers_[{model, chat}];
-    if (!known) known = tokenizerOf(open(model), chat);
+    NoProgress none;
+    if (!known) known = tokenizerOf(open(model), chat, none);
     return known;
   }
 
