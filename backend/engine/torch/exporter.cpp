@@ -60,6 +60,7 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     throw usageError(std::string(kHuggingFace), "writes weights: the model is needed (--model)");
   std::optional<ModelFiles> model;
   nlohmann::json provenance = request.provenance.is_null() ? nlohmann::json::object() : request.provenance;
+  if (!request.scores.empty()) provenance["scores"] = scoresJson(request.scores);
   if (!request.model.empty()) {
     model = ModelFiles::open(request.model);
     for (const std::string& line : model->warnings()) progress.warn(line);

@@ -352,6 +352,9 @@ TEST_F(HfFolder, TheCardSaysWhatItIs) {
                           HasSubstr("| kl | 0.25 nats | 0.01 | 12 |"), Not(HasSubstr("evil")),
                           HasSubstr("`transformers` 4.51 or newer"), HasSubstr("GPL-3.0-or-later"),
                           HasSubstr("see LICENSE, Notice.txt"), HasSubstr("| 512 |"), Not(HasSubstr("license: mit"))));
+  EXPECT_THAT(card, AllOf(HasSubstr("2 of 3 layers keep the model's attention"),
+                          HasSubstr("w sliding window over the last 5 tokens and the first 2.\n"),
+                          HasSubstr("nothing was trained")));
   EXPECT_EQ(textOf(out / "LICENSE"), "the model's licence");
   EXPECT_EQ(textOf(out / "additional_chat_templates" / "tools.jinja"), "{{ messages }}");
   const json generation = readJson(out / "generation_config.json");

@@ -24,6 +24,11 @@ fs::path referencePython(const std::string& version) {
          "python";
 }
 
+bool hasModule(const fs::path& python, const std::string& module) {
+  const std::string command = quoted(python) + " -c " + quoted("import " + module) + " > /dev/null 2>&1 < /dev/null";
+  return std::system(command.c_str()) == 0;
+}
+
 std::string scriptFailure(const fs::path& python, const std::string& script, const std::vector<std::string>& arguments,
                           const fs::path& log) {
   std::ostringstream whole;

@@ -11,6 +11,9 @@ namespace interleave::testing {
 /// (""); whether it is there or not. INTERLEAVE_ENVIRONMENTS is a folder of such environments, in place of .deps.
 std::filesystem::path referencePython(const std::string& version = {});
 
+/// Whether that Python can import a module.
+bool hasModule(const std::filesystem::path& python, const std::string& module);
+
 /// Runs a script of reference/ and returns what it printed, which is kept in `log`, or nothing when it succeeded.
 std::string scriptFailure(const std::filesystem::path& python, const std::string& script,
                           const std::vector<std::string>& arguments, const std::filesystem::path& log);
