@@ -71,13 +71,13 @@ std::string taskTable() {
 
 ModelFiles openModel(const std::filesystem::path& path, Terminal& terminal) {
   ModelFiles model = ModelFiles::open(path);
-  for (const std::string& line : model.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  for (const std::string& line : model.warnings()) terminal.warn(line);
   return model;
 }
 
 Tokenizer openTokenizer(const ModelFiles& model, Terminal& terminal, const std::string& chat) {
   Tokenizer tokenizer = Tokenizer::from(model, chat);
-  for (const std::string& line : tokenizer.warnings()) terminal.log(LogEvent::Level::Warning, line);
+  for (const std::string& line : tokenizer.warnings()) terminal.warn(line);
   return tokenizer;
 }
 
@@ -130,12 +130,6 @@ void addChatOption(CLI::App& command, std::vector<std::string>& changes) {
   chatOption(command, [&changes](const std::string& asked) {
     changes.push_back(std::string(kChatSetting).append("=").append(asked));
   });
-}
-
-RunCatalog::Prompts openPrompts(const std::filesystem::path& model, const std::string& chat, Terminal& terminal) {
-  RunCatalog::Prompts prompts = makeRunCatalog()->prompts(model, chat);
-  for (const std::string& line : prompts.warnings) terminal.log(LogEvent::Level::Warning, line);
-  return prompts;
 }
 
 void tellChat(const RunCatalog::Prompts& prompts, const std::filesystem::path& bank, Terminal& terminal) {

@@ -44,11 +44,7 @@ CLI::Option* addChatOption(CLI::App& command, std::string& chat);
 /// The same as one more of `changes` (--set).
 void addChatOption(CLI::App& command, std::vector<std::string>& changes);
 
-/// How the prompts of a model are written, with the chat form asked for. The warnings of its files and of its tokenizer
-/// go to the terminal's log.
-RunCatalog::Prompts openPrompts(const std::filesystem::path& model, const std::string& chat, Terminal& terminal);
-
-/// Tells in which form they are, and where the bank was aligned on others.
+/// Tells in which form prompts are, and where the bank was aligned on others.
 void tellChat(const RunCatalog::Prompts& prompts, const std::filesystem::path& bank, Terminal& terminal);
 
 /// --prompts, --prompt-tokens, --wording, --chat and --seed: of the pass key prompts.

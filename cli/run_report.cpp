@@ -35,14 +35,6 @@ json toJson(const PlacementEvent& event) {
   return object;
 }
 
-/// What a score's task must be called beside its name: "RULER-style"; "" for most.
-std::string labelOf(const Score& score) {
-  for (const TaskInfo& task : evaluationTasks()) {
-    if (std::ranges::find(task.scores, score.task, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
-  }
-  return {};
-}
-
 }  // namespace
 
 json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
@@ -75,18 +67,7 @@ json toJson(const RunSummary& run) {
           {"deleted", run.deleted}};
 }
 
-json toJson(const std::vector<Score>& scores) {
-  json tasks = json::object();
-  for (const Score& score : scores) {
-    json per_sample = json::array();
-    for (const double value : score.per_sample) per_sample.push_back(number(value));
-    tasks[score.task] = {{"value", number(score.value)}, {"standard_error", number(score.standard_error)},
-                         {"samples", score.samples},     {"unit", score.unit},
-                         {"per_sample", per_sample},     {"samples_id", score.samples_id}};
-    if (const std::string label = labelOf(score); !label.empty()) tasks[score.task]["label"] = label;
-  }
-  return tasks;
-}
+json toJson(const std::vector<Score>& scores) { return scoresJson(scores); }
 
 json toJson(const MeasuredCost& cost) {
   json points = json::array();
@@ -189,7 +170,7 @@ std::string scoreHeader() {
 std::string scoreRows(const std::string& label, const Placement& placement, const std::vector<Score>& scores) {
   std::string text;
   for (const Score& score : scores) {
-    const std::string task_label = labelOf(score);
+    const std::string task_label = taskLabel(score.task);
     text += fmt::format("\n{:<28} {:>2}  {:<22} {:>10.4f} ± {:<8.4f} {:<6} {:>8}{}{}", label, placement.fullCount(),
                         score.task, score.value, score.standard_error, score.unit, score.samples,
                         task_label.empty() ? "" : "  ", task_label);

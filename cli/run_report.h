@@ -30,8 +30,7 @@ std::string chatOf(const Store& store, RunId run);
 nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
 nlohmann::json toJson(const RunSummary& run);
-/// By task: value, standard_error, samples, unit, per_sample, samples_id, and a label where the task must be called so.
-nlohmann::json toJson(const std::vector<Score>& scores);
+nlohmann::json toJson(const std::vector<Score>& scores);  ///< scoresJson().
 
 /// Its points: times, their samples, bytes and FLOPs.
 nlohmann::json toJson(const MeasuredCost& cost);

@@ -111,6 +111,14 @@ void Terminal::log(LogEvent::Level level, const std::string& text) {
   spdlog::log(spdlogLevel(level), "{}", text);
 }
 
+void Terminal::warn(const std::string& line) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!warned_.insert(line).second) return;
+  }
+  log(LogEvent::Level::Warning, line);
+}
+
 void Terminal::setHeadline(const std::string& text) {
   const std::lock_guard lock(mutex_);
   headline_ = text;

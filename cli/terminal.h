@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,8 @@ class Terminal final : public Progress, public EventSink {
   /// Bytes as they are.
   void printRaw(std::string_view text);
   void log(LogEvent::Level level, const std::string& text);
+  /// To the log, once: a model may be opened several times for one command.
+  void warn(const std::string& line) override;
   /// Stands before every line of progress: which of several jobs this is.
   void setHeadline(const std::string& text);
 
@@ -47,6 +50,7 @@ class Terminal final : public Progress, public EventSink {
   const bool on_terminal_;
   bool json_ = false;
   std::mutex mutex_;  ///< Guards all below.
+  std::set<std::string> warned_;
   std::string headline_, title_, detail_;
   std::string work_ = "Searching";  ///< What a run's steps are called.
   Clock::time_point began_{}, shown_{};

@@ -175,7 +175,8 @@ class Planner {
     spec.device = batch_.device;
     spec.model_fingerprint = model_.fingerprint;
     const std::vector<Budget> budgets = grid.budgets.empty() ? std::vector{preset.budget} : grid.budgets;
-    const RunCatalog::Prompts prompts = catalog_.prompts(batch_.model, spec.chat());
+    NoProgress quiet;  // each run tells what is odd about the model
+    const RunCatalog::Prompts prompts = catalog_.prompts(batch_.model, spec.chat(), quiet);
     spec.prompt_form = prompts.form;
     for (const Budget& budget : budgets) {
       spec.budget = budget;

@@ -219,14 +219,15 @@ std::string StoredBank::tensorName(int layer, const std::string& label) {
   return "layers." + std::to_string(layer) + "." + label;
 }
 
-std::unique_ptr<GatedDeltaNet> readCandidate(const SafetensorsFile& file, const std::shared_ptr<const Model>& model,
-                                             int layer, MixerKind kind, const Window& window) {
+std::unique_ptr<GatedDeltaNet> readCandidate(const std::function<at::Tensor(const std::string&)>& tensor,
+                                             const std::shared_ptr<const Model>& model, int layer, MixerKind kind,
+                                             const Window& window, const std::filesystem::path& place) {
   GdnParameters values;
   for (const auto& [label, into] : values.slots()) {
-    const std::string full = StoredBank::tensorName(layer, label);
-    if (file.has(full)) *into = readTensor(file, full).to(model->device());
+    const at::Tensor stored = tensor(StoredBank::tensorName(layer, label));
+    if (stored.defined()) *into = stored.to(model->device());
   }
-  return GatedDeltaNet::withParameters(model, layer, kind, window, std::move(values), file.path().string());
+  return GatedDeltaNet::withParameters(model, layer, kind, window, std::move(values), place.string());
 }
 
 std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::path& dir,
@@ -237,8 +238,9 @@ std::shared_ptr<const CandidateBank> CandidateBank::load(const std::filesystem::
   bank->card_ = stored.card();
   for (MixerKind kind : stored.kinds()) {
     const SafetensorsFile& file = stored.file(kind);
+    const auto tensor = [&](const std::string& name) { return file.has(name) ? readTensor(file, name) : at::Tensor(); };
     for (int layer = 0; layer < model->config().layers; ++layer) {
-      bank->mixers_[kind].push_back(readCandidate(file, model, layer, kind, bank->windows_.gdn));
+      bank->mixers_[kind].push_back(readCandidate(tensor, model, layer, kind, bank->windows_.gdn, file.path()));
     }
   }
   return bank;

@@ -51,9 +51,11 @@ class StoredBank {
   std::map<MixerKind, SafetensorsFile> files_;
 };
 
-/// One layer's candidate out of a file that names its tensors as StoredBank does. BadInput naming the tensor.
-std::unique_ptr<GatedDeltaNet> readCandidate(const SafetensorsFile& file, const std::shared_ptr<const Model>& model,
-                                             int layer, MixerKind kind, const Window& window);
+/// One layer's candidate out of tensors that are named as StoredBank does; `tensor` gives one that is not defined where
+/// there is none. BadInput naming the tensor and `place`, where they lie.
+std::unique_ptr<GatedDeltaNet> readCandidate(const std::function<at::Tensor(const std::string&)>& tensor,
+                                             const std::shared_ptr<const Model>& model, int layer, MixerKind kind,
+                                             const Window& window, const std::filesystem::path& place);
 
 /// For each layer and operator kind, a mixer aligned to the teacher; made once, reused by methods, budgets and runs.
 /// On disk: a folder with card.json (what it is, its key, its quality) and one safetensors file a trained kind.

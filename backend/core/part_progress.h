@@ -13,6 +13,7 @@ class PartProgress final : public Progress {
     whole_.report(title, fraction < 0 ? from_ : from_ + (to_ - from_) * fraction);
   }
   bool stopRequested() const override { return whole_.stopRequested(); }
+  void warn(const std::string& line) override { whole_.warn(line); }
 
  private:
   Progress& whole_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "backend/core/error.h"
@@ -14,6 +15,8 @@ class Progress {
   virtual ~Progress() = default;
   virtual void report(std::string_view title, double fraction) = 0;  ///< fraction in [0, 1]; below 0: unknown.
   virtual bool stopRequested() const = 0;
+  /// Something is odd and the job goes on all the same; the same line may come again. Who keeps no log lets it go.
+  virtual void warn(const std::string& line) { static_cast<void>(line); }
   void throwIfStopped() const {
     if (stopRequested()) throw stopped();
   }

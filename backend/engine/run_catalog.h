@@ -29,12 +29,11 @@ class RunCatalog {
   /// How prompts are written for a model when `chat` is asked for; see ChatForm. BadInput: no tokenizer, or no such
   /// file.
   struct Prompts {
-    std::string words;                       ///< See ChatForm::words().
-    std::string form;                        ///< A digest: equal where prompts are.
-    std::string earlier;                     ///< That of runs and banks that do not say their form.
-    std::vector<std::string> warnings = {};  ///< What the model's files and its tokenizer say that does not hold.
+    std::string words;    ///< See ChatForm::words().
+    std::string form;     ///< A digest: equal where prompts are.
+    std::string earlier;  ///< That of runs and banks that do not say their form.
   };
-  virtual Prompts prompts(const std::filesystem::path& model, const std::string& chat) = 0;
+  virtual Prompts prompts(const std::filesystem::path& model, const std::string& chat, Progress& progress) = 0;
 
   /// Usage error or BadInput. An empty name is the preset that the method starts from.
   virtual Preset preset(const std::string& name, const std::string& method) = 0;

@@ -27,6 +27,7 @@ class RunControl final : public Progress {
   void enter(Phase phase, std::string title);
   void report(std::string_view title, double fraction) override;
   bool stopRequested() const override;
+  void warn(const std::string& line) override { emit(LogEvent{LogEvent::Level::Warning, line}); }
 
   /// Between two steps: lets jobs have their turn, and holds while the run is paused; a Stopped error when it shall
   /// stop.

@@ -77,6 +77,7 @@ class TurnProgress final : public Progress {
 
   void report(std::string_view title, double fraction) override;
   bool stopRequested() const override;
+  void warn(const std::string& line) override { inner_.warn(line); }
 
  private:
   void hold(double grace) const;

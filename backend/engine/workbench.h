@@ -86,6 +86,11 @@ struct TaskInfo {
   std::vector<ScoreInfo> scores;  ///< None: the name stands for several tasks ("ruler").
 };
 std::vector<TaskInfo> evaluationTasks();
+/// What the task of a score must be called beside its name: "RULER-style"; "" for most.
+std::string taskLabel(const std::string& score);
+/// What files say of scores, by task: value, standard_error, samples, unit, per_sample, samples_id, and a label where
+/// the task must be called so. What was not measured is null.
+nlohmann::json scoresJson(std::span<const Score> scores);
 
 /// Where a placement comes from on a command line: a JSON file, layers:I,J,… (those kept), uniform:K[:OFFSET], first:K,
 /// last:K, random:K:SEED, all, none, published:NAME[:K] (backend/formats/published.h), healed:DIR, the placement that a
@@ -191,7 +196,8 @@ class Workbench {
     std::filesystem::path out;
     std::string format;  ///< See exportFormats().
     Placement placement;
-    nlohmann::json provenance;  ///< Run, seed, settings, scores: written with the files.
+    nlohmann::json provenance;       ///< Run, seed, settings: written with the files.
+    std::vector<Score> scores = {};  ///< What the placement was judged with these weights: the same.
   };
   /// Writes the files and returns their names. Usage error, with the reason, for what the format cannot express.
   std::vector<std::string> exportPlacement(const ExportRequest& request, Progress& progress);

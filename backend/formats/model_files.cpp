@@ -100,36 +100,74 @@ json readOptional(const fs::path& path, JsonRepeats* repeats = nullptr) {
   return isThere(path) ? readJson(path, kTokenizerJson, repeats) : json();
 }
 
-/// Where the decoder's tensors, and its head, stand in a checkpoint.
-struct Naming {
-  std::string prefix, head;
-
-  std::string inFile(const std::string& name) const {
-    constexpr std::string_view kModel = "model.";
-    return name.starts_with(kModel) ? prefix + name.substr(kModel.size()) : head + name;
-  }
-};
-
-/// Checkpoints differ in what stands before "embed_tokens": the decoder in a causal model, in a multimodal one, alone,
-/// or in one "model." too many, which `transformers` takes off.
-Naming namingOf(const ModelShards& shards) {
-  constexpr auto kPrefixes =
-      std::to_array<std::pair<const char*, const char*>>({{"model.", ""},
-                                                          {"language_model.model.", "language_model."},
-                                                          {"model.language_model.", ""},
-                                                          {"model.model.", "model."},
-                                                          {"", ""}});
-  for (const char* tensor : {"embed_tokens.weight", "layers.0.input_layernorm.weight"}) {
-    for (const auto& [prefix, head] : kPrefixes) {
-      if (!shards.has(std::string(prefix) + tensor)) continue;
-      const bool own_head = shards.has(std::string(head) + "lm_head.weight");
-      return {prefix, own_head ? head : ""};
+/// Where the decoder's tensors, and its head, stand in a checkpoint. Checkpoints differ in what stands before
+/// "embed_tokens": the decoder in a causal model, in a multimodal one, alone, or in one "model." too many. As in
+/// `transformers` 5 a checkpoint may mix them.
+class Naming {
+ public:
+  explicit Naming(const ModelShards& shards) : shards_(shards) {
+    for (const char* tensor : {"embed_tokens.weight", "layers.0.input_layernorm.weight"}) {
+      const auto found = std::ranges::find_if(
+          kPrefixes, [&](std::string_view prefix) { return shards.has(std::string(prefix).append(tensor)); });
+      if (found == kPrefixes.end()) continue;
+      prefix_ = *found;
+      return;
     }
+    throw badInput(shards.placeOf("model.embed_tokens.weight"), "tensor 'model.embed_tokens.weight'",
+                   "is missing, under every prefix that is known; the first tensor there is " +
+                       inQuotes(shards.names().empty() ? "" : shards.names().front()));
   }
-  throw badInput(shards.placeOf("model.embed_tokens.weight"), "tensor 'model.embed_tokens.weight'",
-                 "is missing, under every prefix that is known; the first tensor there is " +
-                     inQuotes(shards.names().empty() ? "" : shards.names().front()));
-}
+
+  /// What the checkpoint calls a tensor; where it does not have it, what it should. BadInput: two that differ.
+  std::string inFile(const std::string& name) const {
+    std::string found;
+    for (const std::string& there : spellings(name)) {
+      const SafetensorsFile* const file = shards_.holderOf(there);
+      if (file == nullptr) continue;
+      if (found.empty()) {
+        found = there;
+      } else if (!alike(*file, there, found)) {
+        throw badInput(file->path(), "tensor " + inQuotes(there),
+                       "is there as " + inQuotes(found) + " too, with other values, and the model has one of them");
+      }
+    }
+    return found.empty() ? spellings(name).front() : found;
+  }
+
+  /// All that a tensor may be called, that of most first.
+  std::vector<std::string> spellings(const std::string& name) const {
+    std::vector<std::string> all;
+    if (!name.starts_with(kModel)) {
+      for (const std::string_view head : kHeads) all.push_back(std::string(head).append(name));
+      return all;
+    }
+    const std::string rest = name.substr(kModel.size());
+    all.push_back(prefix_ + rest);
+    for (const std::string_view prefix : kPrefixes) {
+      if (prefix != prefix_) all.push_back(std::string(prefix).append(rest));
+    }
+    return all;
+  }
+
+  static bool isInLayers(const std::string& in_file) {
+    return std::ranges::any_of(
+        kPrefixes, [&](std::string_view prefix) { return in_file.starts_with(std::string(prefix).append("layers.")); });
+  }
+
+ private:
+  static constexpr std::string_view kModel = "model.";
+  static constexpr std::array<std::string_view, 5> kPrefixes{"model.", "language_model.model.", "model.language_model.",
+                                                             "model.model.", ""};
+  static constexpr std::array<std::string_view, 3> kHeads{"", "language_model.", "model."};
+
+  bool alike(const SafetensorsFile& file, const std::string& one, const std::string& other) const {
+    const TensorView a = file.view(one), b = shards_.holderOf(other)->view(other);
+    return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+  }
+
+  const ModelShards& shards_;
+  std::string prefix_;
+};
 
 }  // namespace
 
@@ -146,7 +184,7 @@ struct ModelFiles::Impl {
   void openFolder();
   void openGguf();
   void decideHead(const Naming& naming);
-  void refuseUnknownTensors(const std::string& prefix) const;
+  void tellUnusual(const Naming& naming);
   void add(const TensorShape& expected, Stored stored);
   const Stored& stored(const std::string& name) const;
 };
@@ -161,19 +199,33 @@ void ModelFiles::Impl::add(const TensorShape& expected, Stored stored) {
   tensors.emplace(expected.name, std::move(stored));
 }
 
-void ModelFiles::Impl::refuseUnknownTensors(const std::string& prefix) const {
-  std::set<std::string_view> known;
-  for (const auto& [name, stored] : tensors) known.insert(stored.view.name);
-  for (const std::string& name : shards->names()) {
-    if (!name.starts_with(prefix + "layers.") || isDerivedBuffer(name) || known.contains(name)) continue;
-    throw badInput(shards->holderOf(name)->path(), "tensor " + inQuotes(name),
-                   "has no place in the " + familyName(config.family) + " model that config.json describes");
+/// As in `transformers` 5 tensors count under any prefix that is known, and those that have no place do not.
+void ModelFiles::Impl::tellUnusual(const Naming& naming) {
+  std::set<std::string> known;
+  std::vector<std::string> elsewhere, unread;
+  for (const auto& [name, stored] : tensors) {
+    const std::vector<std::string> spellings = naming.spellings(name);
+    known.insert(spellings.begin(), spellings.end());
+    const bool is_odd = std::find(spellings.begin() + 1, spellings.end(), stored.view.name) != spellings.end();
+    if (name != "lm_head.weight" && is_odd) elsewhere.push_back(stored.view.name);
   }
+  for (const std::string& name : shards->names()) {
+    if (Naming::isInLayers(name) && !isDerivedBuffer(name) && !known.contains(name)) unread.push_back(name);
+  }
+  const auto warn = [&](const std::vector<std::string>& odd, const std::string& what) {
+    if (!odd.empty()) warnings.push_back(badInput(shards->holderOf(odd.front())->path(), "", what).what());
+  };
+  warn(elsewhere, "has tensors under several prefixes, which are read all the same, as in `transformers` 5: " +
+                      firstFew(elsewhere));
+  warn(unread, "has tensors that have no place in the " + familyName(config.family) +
+                   " model that config.json describes; they are left unread, as `transformers` leaves them, and where "
+                   "the model was trained with them it gives other logits: " +
+                   firstFew(unread));
 }
 
 /// As `transformers`: a head that is stored beside an embedding of other values is not tied, whatever is said.
 void ModelFiles::Impl::decideHead(const Naming& naming) {
-  const std::string head = naming.inFile("lm_head.weight"), embedding = naming.prefix + "embed_tokens.weight";
+  const std::string head = naming.inFile("lm_head.weight"), embedding = naming.inFile("model.embed_tokens.weight");
   if (!config.tied_head || !shards->has(head) || !shards->has(embedding)) return;
   const TensorView stored = shards->holderOf(head)->view(head), embedded = shards->holderOf(embedding)->view(embedding);
   config.tied_head = stored.dtype == embedded.dtype && std::ranges::equal(stored.bytes, embedded.bytes);
@@ -190,7 +242,7 @@ void ModelFiles::Impl::openFolder() {
   config = configFromHuggingFace(readJson(config_path), config_path);
   if (config.name.empty()) config.name = nameOf(path, true);
   shards = ModelShards::open(path);
-  const Naming naming = namingOf(*shards);
+  const Naming naming(*shards);
   decideHead(naming);
   for (const TensorShape& expected : expectedTensors(config)) {
     std::string name = naming.inFile(expected.name);
@@ -205,7 +257,7 @@ void ModelFiles::Impl::openFolder() {
     if (file == nullptr) throw badInput(shards->placeOf(name), "tensor " + inQuotes(name), "is missing");
     add(expected, {.view = file->view(name), .file = file->path()});
   }
-  refuseUnknownTensors(naming.prefix);
+  tellUnusual(naming);
   warnings.insert(warnings.end(), shards->warnings().begin(), shards->warnings().end());
   JsonRepeats repeats{.object = "model.vocab", .keys = {}};
   tokenizer = readOptional(path / "tokenizer.json", &repeats);

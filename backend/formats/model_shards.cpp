@@ -106,6 +106,14 @@ ModelShards ModelShards::open(const fs::path& folder) {
   return shards;
 }
 
+ModelShards ModelShards::ofFile(const fs::path& file) {
+  ModelShards shards;
+  shards.list_ = file;
+  shards.files_.push_back(SafetensorsFile::open(file));
+  shards.gather(shards.files_.front());
+  return shards;
+}
+
 void ModelShards::openShards(const fs::path& folder) {
   placed_ = placesIn(list_);
   std::set<std::string> names;

@@ -17,6 +17,8 @@ class ModelShards {
   /// BadInput: no such file in the folder, an index that is none, a shard that is missing or malformed, two tensors of
   /// one name that differ.
   static ModelShards open(const std::filesystem::path& folder);
+  /// One safetensors file, whatever it is called. BadInput as above.
+  static ModelShards ofFile(const std::filesystem::path& file);
 
   /// BadInput, with what to do about it, where weights lie in the folder in a form that is not read.
   static void refuseOtherFiles(const std::filesystem::path& folder);

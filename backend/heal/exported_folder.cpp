@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -24,7 +23,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kConfig = "config.json";
-constexpr std::size_t kMostShards = 10'000;
 
 /// What each layer holds: the operator that is named, or a sliding window where it has one that is not the model's own.
 Placement placementOf(const HybridConfig& hybrid, const json& provenance) {
@@ -70,40 +68,13 @@ OperatorWindows windowsOf(const HybridConfig& hybrid, const Placement& placement
   return windows;
 }
 
-/// The folder's safetensors files, and which of them has a tensor.
-std::map<std::string, std::size_t> openFiles(const fs::path& dir, HybridWeights& weights) {
-  std::set<std::string> names;
-  const fs::path index = dir / "model.safetensors.index.json";
-  if (fs::is_regular_file(index)) {
-    const json document = readJson(index, {.bytes = 64 << 20, .values = 2'000'000, .depth = 8});
-    const json map = document.is_object() ? document.value("weight_map", json()) : json();
-    if (!map.is_object()) throw badInput(index, "weight_map", "is missing");
-    for (const auto& [tensor, shard] : map.items()) {
-      const std::string name = shard.is_string() ? shard.get<std::string>() : std::string();
-      if (!name.ends_with(".safetensors") || fs::path(name).filename() != name) {
-        throw badInput(index, "weight_map." + inQuotes(tensor), "is not the plain name of a .safetensors file");
-      }
-      names.insert(name);
-    }
-    if (names.size() > kMostShards) throw badInput(index, "weight_map", "names more than 10000 files");
-  } else {
-    names.insert("model.safetensors");
-  }
-  std::map<std::string, std::size_t> where;
-  for (const std::string& name : names) {
-    SafetensorsFile file = SafetensorsFile::open(dir / name);
-    const std::vector<std::string> tensors = file.names();
-    const std::size_t number = weights.add(std::move(file));
-    for (const std::string& tensor : tensors) where.emplace(tensor, number);
-  }
-  return where;
-}
-
 /// Gives the folder's tensors our names.
 class Placing {
  public:
-  Placing(const ModelConfig& config, const Placement& placement, const fs::path& dir, HybridWeights& weights)
-      : config_(config), placement_(placement), dir_(dir), weights_(weights), where_(openFiles(dir, weights)) {}
+  Placing(const ModelConfig& config, const Placement& placement, HybridWeights& weights)
+      : config_(config), placement_(placement), weights_(weights) {
+    for (std::string& tensor : weights.files().names()) unplaced_.insert(std::move(tensor));
+  }
 
   void run() {
     for (const TensorShape& tensor : expectedTensors(config_)) placeModels(tensor);
@@ -144,21 +115,19 @@ class Placing {
   }
 
   void place(const std::string& name, const std::string& there, const std::vector<std::int64_t>& shape) {
-    const auto found = where_.find(there);
-    if (found == where_.end()) throw badInput(dir_, "tensor " + inQuotes(there), "is missing");
-    const SafetensorsFile& file = weights_.file(found->second);
+    weights_.place(name, there);
+    const SafetensorsFile& file = *weights_.files().holderOf(there);
     if (file.view(there).shape != shape) {
       throw badInput(file.path(), "tensor " + inQuotes(there), "has another shape than the model's");
     }
-    weights_.place(name, found->second, there);
-    where_.erase(found);
+    unplaced_.erase(there);
   }
 
   /// Stock classes have biases, of zero unless they were trained, where the model has none.
   void refuseOthers() {
-    for (const auto& [tensor, file] : where_) {
-      if (tensor.ends_with("rotary_emb.inv_freq")) continue;
-      const SafetensorsFile& holder = weights_.file(file);
+    for (const std::string& tensor : unplaced_) {
+      if (isDerivedBuffer(tensor)) continue;
+      const SafetensorsFile& holder = *weights_.files().holderOf(tensor);
       if (config_.tied_head && tensor == "lm_head.weight" &&
           at::equal(readTensor(holder, tensor), weights_.read("model.embed_tokens.weight"))) {
         continue;
@@ -171,9 +140,8 @@ class Placing {
 
   const ModelConfig& config_;
   const Placement& placement_;
-  const fs::path& dir_;
   HybridWeights& weights_;
-  std::map<std::string, std::size_t> where_;
+  std::set<std::string> unplaced_;
 };
 
 json readConfig(const fs::path& dir) {
@@ -223,10 +191,10 @@ ExportedFolder ExportedFolder::open(const fs::path& dir, const ModelConfig& conf
   checkHybridOf(hybrid, config, file);
   ExportedFolder folder{.placement = placementOf(hybrid, provenance),
                         .windows = {},
-                        .weights = HybridWeights(dir),
+                        .weights = HybridWeights(dir, ModelShards::open(dir)),
                         .provenance = std::move(provenance)};
   folder.windows = windowsOf(hybrid, folder.placement, config, file);
-  Placing(config, folder.placement, dir, folder.weights).run();
+  Placing(config, folder.placement, folder.weights).run();
   return folder;
 }
 

@@ -14,7 +14,7 @@
 #include "backend/evaluation/evaluate.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/heal/heal_folder.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/heal/trainee.h"
 #include "backend/search/search_data.h"
 
@@ -144,7 +144,7 @@ class Healing {
   void run() {
     if (!input_.spec.resume_from) judge(ScoreEvent::kBeforeHealing, hybrid_);
     if (!folder_.finished()) train();
-    const auto healed = HealedModel::load(folder_.path(), input_.model, context_.progress());
+    const auto healed = HybridModel::load(folder_.path(), input_.model, context_.progress());
     judge(ScoreEvent::kAfterHealing, healed->student(placement_));
   }
 

@@ -12,7 +12,7 @@ namespace interleave {
 /// arXiv 2505.17272, of KL-LS, arXiv 2512.20569, and of most others), by KL(teacher ‖ hybrid) of the next-token
 /// distributions on text and, if asked for, at the answers of retrieval prompts. A run as those of methods are, with a
 /// cost of its own; it selects nothing, and is not among methods(). What it makes is a folder: see HealFolder and
-/// StoredHealed.
+/// StoredHybrid.
 const Method& healing();
 
 /// A method, or healing. Usage error with the nearest known name.

@@ -11,7 +11,7 @@
 #include "backend/core/error.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/safetensors.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 
 namespace interleave {
 namespace {

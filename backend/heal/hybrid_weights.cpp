@@ -6,21 +6,17 @@
 #include <utility>
 
 #include "backend/candidates/tensor_file.h"
+#include "backend/core/error.h"
+#include "backend/formats/checked.h"
 
 namespace interleave {
 
-std::size_t HybridWeights::add(SafetensorsFile file) {
-  files_.push_back(std::move(file));
-  return files_.size() - 1;
-}
+HybridWeights::HybridWeights(std::filesystem::path folder, ModelShards files)
+    : folder_(std::move(folder)), files_(std::move(files)) {}
 
-void HybridWeights::place(const std::string& name, std::size_t file, const std::string& tensor) {
-  files_[file].view(tensor);
-  parts_[name].push_back({file, tensor});
-}
-
-void HybridWeights::placeAll(std::size_t file) {
-  for (const std::string& tensor : files_[file].names()) place(tensor, file, tensor);
+void HybridWeights::place(const std::string& name, const std::string& tensor) {
+  if (!files_.has(tensor)) throw badInput(files_.placeOf(tensor), "tensor " + inQuotes(tensor), "is missing");
+  parts_[name].push_back(tensor);
 }
 
 std::vector<std::string> HybridWeights::names() const {
@@ -31,8 +27,8 @@ std::vector<std::string> HybridWeights::names() const {
 
 std::vector<std::int64_t> HybridWeights::shape(const std::string& name) const {
   std::vector<std::int64_t> whole;
-  for (const Part& part : parts_.at(name)) {
-    const std::vector<std::int64_t> shape = files_[part.file].view(part.tensor).shape;
+  for (const std::string& part : parts_.at(name)) {
+    const std::vector<std::int64_t> shape = view(part).shape;
     if (whole.empty()) {
       whole = shape;
     } else if (!shape.empty()) {
@@ -44,16 +40,14 @@ std::vector<std::int64_t> HybridWeights::shape(const std::string& name) const {
 
 std::vector<DType> HybridWeights::types(const std::string& name) const {
   std::vector<DType> types;
-  for (const Part& part : parts_.at(name)) types.push_back(files_[part.file].view(part.tensor).dtype);
+  for (const std::string& part : parts_.at(name)) types.push_back(view(part).dtype);
   return types;
 }
 
 at::Tensor HybridWeights::read(const std::string& name) const {
-  const std::vector<Part>& parts = parts_.at(name);
-  if (parts.size() == 1) return readTensor(files_[parts[0].file], parts[0].tensor);
   std::vector<at::Tensor> rows;
-  for (const Part& part : parts) rows.push_back(readTensor(files_[part.file], part.tensor));
-  return at::cat(rows);
+  for (const std::string& part : parts_.at(name)) rows.push_back(readTensor(*files_.holderOf(part), part));
+  return rows.size() == 1 ? rows.front() : at::cat(rows);
 }
 
 std::vector<GdnTensors> gdnTensorsInFolder(const ModelConfig& config, MixerKind kind) {

@@ -10,7 +10,7 @@
 
 #include "backend/core/placement.h"
 #include "backend/formats/model_config.h"
-#include "backend/formats/safetensors.h"
+#include "backend/formats/model_shards.h"
 
 namespace interleave {
 
@@ -19,14 +19,12 @@ namespace interleave {
 /// one at a time; safe to read from any thread.
 class HybridWeights {
  public:
-  explicit HybridWeights(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Has no tensor until place() names one. `folder` is what messages name.
+  HybridWeights(std::filesystem::path folder, ModelShards files);
 
-  std::size_t add(SafetensorsFile file);  ///< The file's number.
-  const SafetensorsFile& file(std::size_t number) const { return files_[number]; }
-  /// `name` is made of these tensors of a file's; more rows follow where it is named again. BadInput: no such tensor.
-  void place(const std::string& name, std::size_t file, const std::string& tensor);
-  /// All tensors of a file under their own names.
-  void placeAll(std::size_t file);
+  const ModelShards& files() const { return files_; }
+  /// `name` is made of this tensor; more rows follow where it is named again. BadInput: there is no such tensor.
+  void place(const std::string& name, const std::string& tensor);
 
   bool has(const std::string& name) const { return parts_.contains(name); }
   std::vector<std::string> names() const;
@@ -36,13 +34,11 @@ class HybridWeights {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
-  struct Part {
-    std::size_t file;
-    std::string tensor;
-  };
+  TensorView view(const std::string& tensor) const { return files_.holderOf(tensor)->view(tensor); }
+
   std::filesystem::path folder_;
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::vector<Part>> parts_;
+  ModelShards files_;
+  std::map<std::string, std::vector<std::string>> parts_;
 };
 
 /// A parameter of a Gated DeltaNet (gdnParameterShapes), and the tensors that an exported folder has for it, below

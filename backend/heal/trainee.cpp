@@ -9,7 +9,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/model/finite_watch.h"
 
 namespace interleave {

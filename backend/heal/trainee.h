@@ -53,7 +53,7 @@ class Trainee {
 
   /// What moves and its moments, by name, sharing storage: all that the next step depends on.
   NamedTensors state() const;
-  /// The weights as they are now, LoRA's pairs added, by the names that StoredHealed reads.
+  /// The weights as they are now, LoRA's pairs added, by the names that StoredHybrid reads.
   NamedTensors weights() const;
   std::int64_t parameters() const;  ///< How many numbers move.
 

@@ -30,7 +30,7 @@ void printCard(const nlohmann::json& card, Terminal& terminal) {
 void prepare(const CandidateOptions& options, Terminal& terminal) {
   Preset preset = loadPreset(options.preset.name(), options.preset.method);
   for (const std::string& change : options.preset.changes) assignSetting(preset.bank, change);
-  const RunCatalog::Prompts prompts = openPrompts(options.model, options.chat, terminal);
+  const RunCatalog::Prompts prompts = makeRunCatalog()->prompts(options.model, options.chat, terminal);
   if (preset.bank.real("prompt_share") > 0) tellChat(prompts, {}, terminal);
   printCard(Workbench().prepareCandidates(
                 options.model, options.bank, preset.bank, options.chat, options.seed, options.device,

@@ -23,10 +23,10 @@ struct EvaluateOptions {
 };
 
 void evaluate(const EvaluateOptions& options, Terminal& terminal) {
-  const ModelFiles files = ModelFiles::open(options.request.model);
+  const ModelFiles files = openModel(options.request.model, terminal);
   const std::vector<Placement> placements = options.hybrid.placements(options.placements, files);
   // What is wrong or odd with the model is told before any weight is read.
-  const RunCatalog::Prompts prompts = openPrompts(options.request.model, options.request.chat, terminal);
+  const RunCatalog::Prompts prompts = makeRunCatalog()->prompts(options.request.model, options.request.chat, terminal);
 
   const auto asks = [&](const char* task) {
     return std::ranges::find(options.request.tasks, task) != options.request.tasks.end();

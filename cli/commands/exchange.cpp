@@ -68,11 +68,14 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
                         {"budget", found.budget.text()},
                         {"search_settings", spec.search_settings},
                         {"bank_settings", spec.bank_settings}};
-  nlohmann::json scores = nlohmann::json::object();
   for (const ScoreEvent& event : store.scores(options.run)) {
-    if (event.placement == found.placement) scores.update(toJson(event.scores));
+    const bool healed = event.label == ScoreEvent::kAfterHealing;
+    if (event.placement != found.placement || healed != spec.isHeal()) continue;
+    for (const Score& score : event.scores) {  // of a task the newest
+      std::erase_if(request.scores, [&](const Score& older) { return older.task == score.task; });
+      request.scores.push_back(score);
+    }
   }
-  if (!scores.empty()) request.provenance["scores"] = std::move(scores);
   if (request.model.empty() && std::filesystem::exists(spec.model_path)) request.model = spec.model_path;
   request.candidates.bank_settings = spec.bank_settings;
   if (request.candidates.bank.empty() && std::filesystem::exists(spec.bank_dir))

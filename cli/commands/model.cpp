@@ -63,7 +63,7 @@ void detokenize(const ModelOptions& options, Terminal& terminal) {
 void prompts(const ModelOptions& options, Terminal& terminal) {
   Workbench::EvaluationRequest request = options.evaluation;
   request.model = options.model;
-  tellChat(openPrompts(request.model, request.chat, terminal), {}, terminal);
+  tellChat(makeRunCatalog()->prompts(request.model, request.chat, terminal), {}, terminal);
   terminal.printRaw(nlohmann::json(passkeyPrompts(request)).dump() + "\n");
 }
 

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "backend/formats/model_files.h"
 #include "backend/formats/published.h"
 #include "cli/commands/commands.h"
+#include "cli/inputs.h"
 
 namespace interleave::cli {
 namespace {
@@ -42,7 +42,7 @@ std::string countsOf(const PublishedSelection& selection) {
 }
 
 void listPublished(const PlacementOptions& options, Terminal& terminal) {
-  const int layers = options.model.empty() ? options.layers : ModelFiles::open(options.model).config().layers;
+  const int layers = options.model.empty() ? options.layers : openModel(options.model, terminal).config().layers;
   nlohmann::json found = nlohmann::json::array();
   std::string text = fmt::format("{:<38} {:>6}  {:<12} {:<26} {}", "name", "layers", "K", "of", "source");
   for (const PublishedSelection& selection : options.file.empty() ? bundledPublished() : readPublished(options.file)) {

@@ -55,6 +55,11 @@ Actions makeActions(MainWindow& window) {
     studio->attempt(MainWindow::tr("Published placements"),
                     [&] { studio->comparisons().openPublished(file.toStdString()); });
   });
+  a.open_hybrid = make(*w, tr("Open e&xported hybrid…"), tr("Exported…"), {}, w, [w, studio] {
+    const QString folder = QFileDialog::getExistingDirectory(w, MainWindow::tr("Open exported hybrid"));
+    if (folder.isEmpty()) return;
+    studio->attempt(MainWindow::tr("Exported hybrid"), [&] { studio->comparisons().openHybrid(folder.toStdString()); });
+  });
   a.prepare = make(*w, tr("Prepare &candidates"), tr("Candidates"), Qt::CTRL | Qt::Key_B, w,
                    [studio] { studio->prepareCandidates(); });
   a.start_pause =

@@ -15,7 +15,9 @@ std::string healedBy(const RunSpec& spec) { return spec.search_settings.value("f
 
 Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library, const RunModel& run,
                          const PlacementEditor& editor, EvaluationQueue::RequestMaker make_request)
-    : library_(library),
+    : workshop_(workshop),
+      make_request_(make_request),
+      library_(library),
       run_(run),
       editor_(editor),
       of_run_(std::move(make_request)),
@@ -165,6 +167,18 @@ void Comparisons::openPublished(const std::filesystem::path& file) {
   }
   std::ranges::move(found, std::back_inserter(published_));
   offerPublished(shown);
+}
+
+void Comparisons::openHybrid(const std::filesystem::path& folder) {
+  const std::optional<Workbench::EvaluationRequest> request = make_request_();
+  if (!request || editor_.placement().layers() == 0) {
+    throw usageError("hybrid", "open a model and show a run first: the hybrid stands beside it");
+  }
+  const Placement placement =
+      workshop_.makeCatalog()->placement("hybrid:" + folder.string(), request->model, MixerKind::SlidingWindow);
+  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  const std::filesystem::path named = whole.has_filename() ? whole : whole.parent_path();
+  book_.add(tr("%1, exported").arg(qt(named.filename().string())), placement, {}, true, named.string());
 }
 
 void Comparisons::offerPublished(const Placement& beside) {

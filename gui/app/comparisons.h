@@ -59,6 +59,9 @@ class Comparisons final : public QObject {
   /// Offers the placements of a user's file (docs/formats.md) beside the bundled ones, here and for every run shown
   /// afterwards. BadInput naming the place in it; and the depths that it is for, where the placement shown has another.
   void openPublished(const std::filesystem::path& file);
+  /// Adds the hybrid of an exported folder (docs/formats.md), with the weights that are in it now, ticked to be judged.
+  /// Usage error: no model is open, or no run is shown. BadInput: the folder holds no hybrid, or one of another depth.
+  void openHybrid(const std::filesystem::path& folder);
 
  Q_SIGNALS:
   void recorded(RunId run);  ///< A score; it is on its way into the store.
@@ -73,6 +76,8 @@ class Comparisons final : public QObject {
   /// Into the book: what others have published for models of as many layers, with as many of them kept, or nearly.
   void offerPublished(const Placement& beside);
 
+  Workshop& workshop_;
+  EvaluationQueue::RequestMaker make_request_;
   RunLibrary& library_;
   const RunModel& run_;
   const PlacementEditor& editor_;

@@ -239,7 +239,8 @@ void MainWindow::buildMenus() {
     themes->addAction(action);
   }
   QMenu* compare = menuBar()->addMenu(tr("&Compare"));
-  compare->addActions({actions_.add_to_compare, actions_.open_published, actions_.evaluate, actions_.transfer});
+  compare->addActions(
+      {actions_.add_to_compare, actions_.open_published, actions_.open_hybrid, actions_.evaluate, actions_.transfer});
   QMenu* window = menuBar()->addMenu(tr("&Window"));
   connect(window, &QMenu::aboutToShow, this, [this, window] { buildLayoutMenu(*window); });
   buildLayoutMenu(*window);

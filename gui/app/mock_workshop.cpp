@@ -77,7 +77,9 @@ class MockCatalog final : public RunCatalog {
   std::optional<Settings> bankRecipe(const std::filesystem::path&, const std::filesystem::path&) override {
     return std::nullopt;
   }
-  Prompts prompts(const std::filesystem::path&, const std::string& chat) override { return {chat, chat, "auto"}; }
+  Prompts prompts(const std::filesystem::path&, const std::string& chat, Progress&) override {
+    return {chat, chat, "auto"};
+  }
   void check(const RunSpec& run) override {
     if (run.budget.unit == Budget::Unit::FullLayers && run.budget.amount > layers_) {
       throw badInput(run.model_path, "budget", "keeps more layers than the mock has");
@@ -85,6 +87,11 @@ class MockCatalog final : public RunCatalog {
   }
   void check(const Workbench::EvaluationRequest&) override {}
   Placement placement(const std::string& text, const std::filesystem::path&, MixerKind rest) override {
+    if (text.starts_with("hybrid:")) {
+      const std::filesystem::path config = std::filesystem::path(text.substr(7)) / "config.json";
+      if (!std::filesystem::exists(config)) throw badInput(config.string(), {}, "there is no such file");
+      return Placement::uniform(layers_, 1, 0, rest);
+    }
     if (!text.starts_with("uniform:")) throw usageError("placement", "\"" + text + "\": the mock knows uniform:K");
     return Placement::uniform(layers_, std::atoi(text.c_str() + 8), 0, rest);
   }
@@ -245,7 +252,8 @@ std::vector<TrialEvent> MockWorkshop::tryPlacements(const RunSpec&, std::span<co
 
 std::vector<std::string> MockWorkshop::exportPlacement(const Workbench::ExportRequest& request, Progress&) {
   std::filesystem::create_directories(request.out);
-  std::ofstream(request.out / "placement.json") << nlohmann::json{{"line", request.placement.line()}}.dump();
+  std::ofstream(request.out / "placement.json")
+      << nlohmann::json{{"line", request.placement.line()}, {"scores", request.scores.size()}}.dump();
   return {"placement.json"};
 }
 

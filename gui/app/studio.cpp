@@ -498,6 +498,8 @@ void Studio::exportShown(const std::string& format, const std::filesystem::path&
   if (record.spec.isHeal() && !editor_.edited()) request.candidates.healed = healedBy(record.spec);
   request.provenance["run"] = record.id;
   request.provenance["edited_by_hand"] = editor_.edited();
+  const KnownPlacement* known = book().find(request.placement, request.candidates.healed.string());
+  if (known != nullptr && known->thorough) request.scores = known->scores;
   jobs_.start(tr("Export as %1").arg(qt(format)), QStringLiteral("export"),
               [this, &workshop = workshop_, request, id = record.id,
                store = library_.file()](Progress& progress) -> std::function<void()> {

@@ -19,9 +19,9 @@ std::vector<KnownPlacement>::iterator PlacementBook::entryOf(const Placement& pl
       entries_, [&](const KnownPlacement& entry) { return entry.placement == placement && entry.healed == healed; });
 }
 
-const KnownPlacement* PlacementBook::find(const Placement& placement) const {
+const KnownPlacement* PlacementBook::find(const Placement& placement, const std::string& healed) const {
   const auto found = std::ranges::find_if(
-      entries_, [&](const KnownPlacement& entry) { return entry.placement == placement && entry.healed.empty(); });
+      entries_, [&](const KnownPlacement& entry) { return entry.placement == placement && entry.healed == healed; });
   return found == entries_.end() ? nullptr : &*found;
 }
 

@@ -22,7 +22,8 @@ struct KnownPlacement {
   QString source;             ///< Of one that was published: by whom, and what they say of it.
   /// Of the run that proposed it, at its end: fullAdvantages(). Empty: not known.
   std::vector<double> layer_scores = {};
-  std::string healed = {};  ///< The folder of its weights where they were healed; empty: they are as the bank has them.
+  /// The folder of its weights where they were healed, or exported and trained elsewhere; empty: as the bank has them.
+  std::string healed = {};
 };
 
 /// The placements that the windows compare: teacher, baselines, what runs found, what the user made, what others have
@@ -35,7 +36,8 @@ class PlacementBook final : public QObject {
 
   const std::vector<KnownPlacement>& entries() const { return entries_; }
   std::vector<const KnownPlacement*> compared() const;
-  const KnownPlacement* find(const Placement& placement) const;  ///< The entry that is not healed.
+  /// The entry with the weights in this folder; "": with the bank's.
+  const KnownPlacement* find(const Placement& placement, const std::string& healed = {}) const;
 
   /// Says which model and candidates the book is of; when they are others than before, it starts afresh: true.
   bool setSubject(const std::string& model, const std::string& candidates);

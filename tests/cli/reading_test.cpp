@@ -131,6 +131,56 @@ TEST_F(Reading, OpensShardsBesideAnIndexThatIsWrong) {
   EXPECT_THAT(broken.log, AllOf(HasSubstr("model-1-of-1.safetensors: tensor"), HasSubstr("not finite")));
 }
 
+TEST_F(Reading, EveryCommandThatOpensAModelSaysOnceWhatIsOdd) {
+  json document = tokenizer();
+  document["added_tokens"].push_back(
+      {{"id", 5}, {"content", "<t>"}, {"special", true}, {"normalized", false}, {"lstrip", false}});
+  setTokenizer(document);
+  writeText(std::filesystem::path(model_) / "model.safetensors.index.json", "{}");
+  const std::string store = folder_ / "s.sqlite", ids = writeText(folder_ / "ids", "[1, 2]");
+  const Words few{"--sequence", "32", "--tokens", "64", "--tasks", "kl"};
+  const auto search = [&](const std::string& method, const Words& more) {
+    Words words{"search", model_, "--bank", folder_ / "bank", "--store", store, "--method", method};
+    for (const char* setting :
+         {"operators=full,swa", "sliding_window=8", "text_tokens=48", "extract=", "prompt_share=0"}) {
+      words.insert(words.end(), {"--set", setting});
+    }
+    words.insert(words.end(), {"--budget", "2"});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const auto judged = [&](Words words) {
+    words.insert(words.end(), few.begin(), few.end());
+    return words;
+  };
+  const std::vector<std::pair<Words, bool>> commands{
+      // and whether each needs the tokenizer
+      {search("hand-rule", {"--set", "rule=first"}), true},
+      {search("enumeration", {"--set", "sample=1", "--set", "batches=2", "--seed", "3"}), true},
+      {{"regret", "2", "--store", store, "--judge"}, true},
+      {judged({"transfer", "1", "--store", store}), true},
+      {judged({"evaluate", model_, "--placement", "first:2"}), true},
+      {{"bench", model_, "--tokens", "8", "--repeats", "1", "--parts", "forward"}, false},
+      {{"cost", model_, "--placement", "first:2"}, false},
+      {{"generate", model_, "--prompts", writeText(folder_ / "prompts", "[[1, 2]]"), "--most", "1"}, true},
+      {{"model", "logits", model_, "--ids", ids, "--out", folder_ / "logits.safetensors"}, false},
+      {{"placement", "published", "--model", model_}, false},
+      {{"export", "--model", model_, "--placement", "all", "--format", "hf", "--out", folder_ / "out"}, false}};
+  for (const auto& [command, tokenises] : commands) {
+    const CommandResult result = run(command);
+    EXPECT_EQ(result.code, 0) << command[0] << '\n' << result.log;
+    const auto times = [&](const std::string& words) {
+      std::size_t count = 0;
+      for (std::size_t at = 0; (at = result.log.find(words, at)) != std::string::npos; ++at) ++count;
+      return count;
+    };
+    EXPECT_EQ(times("model.safetensors beside it counts"), 1) << command[0] << '\n' << result.log;
+    if (tokenises) {
+      EXPECT_EQ(times("<t> has 257, not 5"), 1) << command[0] << '\n' << result.log;
+    }
+  }
+}
+
 TEST_F(Reading, NamesAMissingPlacementBeforeTheBank) {
   const std::string other = writeModelWithTokenizer(folder_ / "other", 1);
   const std::string bank = bankOf(other), absent = folder_ / "none.json";

@@ -132,6 +132,57 @@ TEST(ModelFolder, FindsTheDecoderUnderItsPrefixes) {
                  {"model.safetensors: tensor 'model.embed_tokens.weight'", "'module.lm_head.weight'"});
 }
 
+TEST(ModelFolder, FindsTensorsUnderSeveralPrefixes) {
+  const TemporaryFolder folder;
+  const fs::path m = folder / "m";
+  writeModelFolder(folder / "plain", tinyConfig());
+  const ModelFiles plain = ModelFiles::open(folder / "plain");
+  writeModelFolder(m, tinyConfig());
+  rewrite(m, [&](const std::string& name) {
+    const bool bare = name.find("layers.1.") != std::string::npos;
+    return std::pair(std::string("model.safetensors"), bare                       ? name.substr(6)
+                                                       : name == "lm_head.weight" ? "model." + name
+                                                                                  : name);
+  });
+  const ModelFiles mixed = ModelFiles::open(m);
+  for (const std::string& name : plain.tensorNames()) EXPECT_EQ(values(mixed, name), values(plain, name)) << name;
+  EXPECT_EQ(mixed.fingerprint(), plain.fingerprint());
+  EXPECT_THAT(mixed.warnings(), testing::ElementsAre(testing::AllOf(testing::HasSubstr("several prefixes"),
+                                                                    testing::HasSubstr("'layers.1.input_layernorm"))));
+
+  // One tensor under two prefixes: where they are alike it is one.
+  const auto twice = [&](float change) {
+    const fs::path whole = m / "whole.safetensors";
+    writeModelFolder(m, tinyConfig());
+    fs::rename(m / "model.safetensors", whole);
+    const SafetensorsFile file = SafetensorsFile::open(whole);
+    std::vector<TensorView> all;
+    for (const std::string& name : file.names()) all.push_back(file.view(name));
+    std::vector<float> copy(64);
+    dequantise(DType::F32, file.view(kQ).bytes, copy);
+    copy[7] += change;
+    all.push_back({"layers.0.self_attn.q_proj.weight", DType::F32, {8, 8}, std::as_bytes(std::span(copy))});
+    writeSafetensors(m / "model.safetensors", all);
+    return ModelFiles::open(m);
+  };
+  EXPECT_THAT(twice(0).warnings(), testing::IsEmpty());
+  expectBadInput([&] { twice(1); }, {"'layers.0.self_attn.q_proj.weight'", kQ, "with other values"});
+}
+
+TEST(ModelFolder, LeavesTensorsWithoutAPlaceUnreadAndSaysSo) {
+  const TemporaryFolder folder;
+  const fs::path m = folder / "m";
+  writeModelFolder(m, tinyConfig());
+  json config = tinyConfig();
+  config["num_hidden_layers"] = 1;
+  std::ofstream(m / "config.json") << config.dump();
+  const ModelFiles files = ModelFiles::open(m);
+  EXPECT_EQ(files.config().layers, 1);
+  EXPECT_THAT(files.warnings(), testing::ElementsAre(testing::AllOf(
+                                    testing::HasSubstr("model.safetensors: "), testing::HasSubstr("no place in the"),
+                                    testing::HasSubstr("other logits"), testing::HasSubstr("'model.layers.1."))));
+}
+
 TEST(ModelFolder, TiesTheHeadOnlyWhereTheFileAgrees) {
   const TemporaryFolder folder;
   json config = tinyConfig();
@@ -316,7 +367,6 @@ TEST(ModelFolder, NamesWhatDisagreesWithTheConfiguration) {
   refused({{"intermediate_size", 13}}, {"gate_proj", "shape [12, 8]", "asks for [13, 8]"});
   refused({{"num_key_value_heads", 2}}, {"k_proj", "shape [4, 8]", "asks for [8, 8]"});
   refused({{"num_hidden_layers", 3}}, {"'model.layers.2.input_layernorm.weight'", "is missing"});
-  refused({{"num_hidden_layers", 1}}, {"'model.layers.1.", "has no place"});
   refused({{"attention_bias", true}}, {"q_proj.bias", "is missing"});
   refused({{"model_type", "qwen3"}, {"head_dim", 4}}, {"q_norm", "is missing"});
 }

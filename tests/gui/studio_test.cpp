@@ -11,6 +11,7 @@
 #include <QTreeWidget>
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "backend/formats/published.h"
@@ -405,6 +406,57 @@ class StudioTest final : public QObject {
     scene.studio.setup().setBankDir("another");  // the book starts afresh
     QVERIFY(scene.search());
     QVERIFY(offered());
+  }
+
+  void anExportedHybridIsJudgedWithItsOwnWeights() {
+    Scene scene;
+    Comparisons& comparisons = scene.studio.comparisons();
+    const std::filesystem::path folder = scene.storeFile().parent_path() / "mine";
+    const auto refusal = [&] {
+      try {
+        comparisons.openHybrid(folder);
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+      return std::string();
+    };
+    QVERIFY(refusal().find("show a run") != std::string::npos);
+    QVERIFY(scene.search());
+    QVERIFY(refusal().find("config.json") != std::string::npos);
+    const std::size_t before = scene.studio.book().entries().size();
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "config.json") << "{}";
+    QCOMPARE(refusal(), std::string());
+    QCOMPARE(scene.studio.book().entries().size(), before + 1);
+    const Placement placement = Placement::uniform(30, 1, 0, MixerKind::SlidingWindow);
+    const auto hybrid = [&] { return scene.studio.book().find(placement, folder.string()); };
+    QVERIFY(hybrid() != nullptr);
+    QVERIFY(hybrid()->compared);
+    QCOMPARE(hybrid()->label, QStringLiteral("mine, exported"));
+    comparisons.judgeCompared();
+    QTRY_VERIFY(!hybrid()->scores.empty());
+    QVERIFY2(scene.studio.book().find(placement) == nullptr, "its scores are not those of the bank's operators");
+  }
+
+  void whatIsExportedCarriesItsScores() {
+    Scene scene;
+    QVERIFY(scene.search());
+    const std::filesystem::path out = scene.storeFile().parent_path() / "out";
+    const auto scoresWritten = [&] {
+      std::filesystem::remove_all(out);
+      scene.studio.exportShown("interleave", out);
+      for (int waited = 0; waited < 5000 && scene.studio.jobs().anyRunning(); waited += 20) QTest::qWait(20);
+      return nlohmann::json::parse(std::ifstream(out / "placement.json")).at("scores").get<std::size_t>();
+    };
+    const auto known = [&] { return scene.studio.book().find(scene.studio.editor().placement()); };
+    QVERIFY2(known() != nullptr && known()->thorough && !known()->scores.empty(), "the run judges what it found");
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    QCOMPARE(scoresWritten(), known()->scores.size());
+    const int layer = scene.studio.editor().placement().kept().front();
+    scene.studio.editor().set(layer, MixerKind::GdnWindow);
+    QTRY_VERIFY(known() != nullptr && !known()->scores.empty());  // of few samples
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    QCOMPARE(scoresWritten(), std::size_t{0});
   }
 
   void nothingPublishedIsOfferedToAnotherDepth() {

@@ -34,7 +34,9 @@ class FakeCatalog final : public RunCatalog {
   }
 
   Model model(const std::filesystem::path&) override { return {"Fake", "fake", 30}; }
-  Prompts prompts(const std::filesystem::path&, const std::string& chat) override { return {chat, chat, earlier}; }
+  Prompts prompts(const std::filesystem::path&, const std::string& chat, Progress&) override {
+    return {chat, chat, earlier};
+  }
   Preset preset(const std::string& name, const std::string& method) override {
     return {name.empty() ? "laptop" : name, "", Settings(bankSpecs()), Settings(searchSpecs(method)),
             Budget::layers(8)};

@@ -78,7 +78,7 @@ class Benchmark {
   Benchmark(const BenchRequest& request, Progress& progress)
       : request_(request),
         progress_(progress),
-        files_(openModel(request.model)),
+        files_(openModel(request.model, progress)),
         model_(loadModel(files_, request.execution, progress)),
         bank_(request.bank.empty() ? CandidateBank::untrained(model_, {}) : CandidateBank::load(request.bank, model_)) {
     if (bank_->has(MixerKind::Gdn)) other_ = MixerKind::Gdn;
@@ -149,8 +149,9 @@ class Benchmark {
     prompts.model = request_.model;
     prompts.prompts = request_.prompts;
     prompts.prompt_tokens = request_.tokens;
-    PasskeyEvaluation evaluation(
-        judgedPasskeys(tokenizerOf(*files_), prompts.prompt_tokens, prompts.wording, prompts.seed), request_.prompts);
+    PasskeyEvaluation evaluation(judgedPasskeys(tokenizerOf(*files_, std::string(ChatForm::kAuto), progress_),
+                                                prompts.prompt_tokens, prompts.wording, prompts.seed),
+                                 request_.prompts);
     const std::vector<std::vector<std::int32_t>> questions = passkeyPrompts(prompts);
     std::int64_t tokens = 0;
     for (const auto& question : questions) tokens += std::ssize(question);

@@ -2,6 +2,7 @@
 #include "backend/engine/torch/evaluation_maker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -53,6 +54,28 @@ std::vector<TaskInfo> evaluationTasks() {
       {"passkey", "a pass key hidden in text", "", {scoreInfo("passkey", "share"), scoreInfo("passkey_nll", "nats")}},
       {kRuler, "those of RULER: qa_1 and qa_2 only with their files", "RULER-style", {}}};
   for (const LongContextInfo& info : LongContextTask::all()) tasks.push_back(row(info));
+  return tasks;
+}
+
+std::string taskLabel(const std::string& score) {
+  for (const TaskInfo& task : evaluationTasks()) {
+    if (std::ranges::find(task.scores, score, &TaskInfo::ScoreInfo::name) != task.scores.end()) return task.label;
+  }
+  return {};
+}
+
+nlohmann::json scoresJson(std::span<const Score> scores) {
+  const auto number = [](double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); };
+  nlohmann::json tasks = nlohmann::json::object();
+  for (const Score& score : scores) {
+    nlohmann::json per_sample = nlohmann::json::array();
+    for (const double value : score.per_sample) per_sample.push_back(number(value));
+    nlohmann::json& task = tasks[score.task];
+    task = {{"value", number(score.value)}, {"standard_error", number(score.standard_error)},
+            {"samples", score.samples},     {"unit", score.unit},
+            {"per_sample", per_sample},     {"samples_id", score.samples_id}};
+    if (const std::string label = taskLabel(score.task); !label.empty()) task["label"] = label;
+  }
   return tasks;
 }
 

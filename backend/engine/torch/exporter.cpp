@@ -13,7 +13,7 @@
 #include "backend/engine/torch/loaded_model.h"
 #include "backend/formats/atomic_file.h"
 #include "backend/formats/placement_io.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 
 namespace interleave {
 namespace {
@@ -60,8 +60,10 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     throw usageError(std::string(kHuggingFace), "writes weights: the model is needed (--model)");
   std::optional<ModelFiles> model;
   nlohmann::json provenance = request.provenance.is_null() ? nlohmann::json::object() : request.provenance;
+  if (!request.scores.empty()) provenance["scores"] = scoresJson(request.scores);
   if (!request.model.empty()) {
     model = ModelFiles::open(request.model);
+    for (const std::string& line : model->warnings()) progress.warn(line);
     checkLayers(request.placement, model->config());
     provenance["model_name"] = model->config().name;
     provenance["model_fingerprint"] = model->fingerprint();
@@ -72,18 +74,18 @@ std::vector<std::string> exportFiles(const Workbench::ExportRequest& request, Pr
     bank = StoredBank::open(request.candidates.bank, model->config(), model->fingerprint());
   }
   if (!folder) return exportList(request, model, std::move(provenance));
-  std::optional<StoredHealed> healed;
+  std::optional<StoredHybrid> stored;
   if (!request.candidates.healed.empty()) {
-    healed = StoredHealed::open(request.candidates.healed, model->config(), model->fingerprint());
-    healed->checkPlacement(request.placement);
-    provenance[healed->isExport() ? "hybrid" : "healed"] = healed->origin();
+    stored = StoredHybrid::open(request.candidates.healed, model->config(), model->fingerprint(), progress);
+    stored->checkPlacement(request.placement);
+    provenance[stored->kind() == StoredHybrid::Kind::Export ? "hybrid" : "healed"] = stored->origin();
   }
-  if (bank && !healed) provenance["bank"] = bank->card().at("key");
+  if (bank && !stored) provenance["bank"] = bank->card().at("key");
   return exportHuggingFace(
       {.model = *model,
        .bank = bank ? &*bank : nullptr,
-       .windows = healed ? healed->windows() : windowsOf(request.candidates).value_or(OperatorWindows{}),
-       .healed = healed ? &*healed : nullptr,
+       .windows = stored ? stored->windows() : windowsOf(request.candidates).value_or(OperatorWindows{}),
+       .stored = stored ? &*stored : nullptr,
        .placement = request.placement,
        .provenance = std::move(provenance),
        .dtype = request.format.starts_with(kTyped) ? request.format.substr(kTyped.size()) : std::string()},

@@ -153,26 +153,34 @@ std::string header(const Hybrid& hybrid, const Origin& origin) {
 }
 
 std::string windowText(const Window& window) {
-  return std::to_string(window.tokens) + " tokens and " + std::to_string(window.sinks) + " sinks";
+  const std::string last = "the last " + std::to_string(window.tokens) + " tokens";
+  return window.sinks == 0 ? last : last + " and the first " + std::to_string(window.sinks);
 }
 
 std::string layers(const Hybrid& hybrid) {
-  std::string text = "One glyph a layer: F full attention";
+  std::string text = std::to_string(hybrid.placement.fullCount()) + " of " + std::to_string(hybrid.placement.layers()) +
+                     " layers keep the model's attention. One glyph a layer: F full attention";
   if (std::ranges::any_of(hybrid.model.config().native_sliding, [](bool slides) { return slides; })) {
     text += " (or the model's own window of " + std::to_string(hybrid.model.config().window) + " tokens)";
   }
   if (holds(hybrid.placement, MixerKind::GdnWindow)) {
-    text += ", · Gated DeltaNet with a window of " + windowText(hybrid.windows.gdn);
+    text += ", · Gated DeltaNet with exact attention over " + windowText(hybrid.windows.gdn);
   }
   if (holds(hybrid.placement, MixerKind::Gdn)) text += ", g Gated DeltaNet";
   if (holds(hybrid.placement, MixerKind::SlidingWindow)) {
-    text += ", w sliding window of " + windowText(hybrid.windows.sliding);
+    text += ", w sliding window over " + windowText(hybrid.windows.sliding);
   }
   text += ".\n\n    " + hybrid.placement.line() + "\n";
-  if (hybrid.healed != nullptr && hybrid.healed->isExport()) {
+  if (hybrid.stored != nullptr && hybrid.stored->kind() == StoredHybrid::Kind::Export) {
     text += "\nIts weights are those of a folder exported before, with what was trained there.\n";
-  } else if (hybrid.healed != nullptr) {
+  } else if (hybrid.stored != nullptr) {
     text += "\nIts weights were healed: trained towards the original model's predictions.\n";
+  } else if (std::ranges::any_of(hybrid.placement.kinds(), isTrained)) {
+    text +=
+        "\nEach Gated DeltaNet was aligned by itself to what the model's attention gives in its layer; the hybrid as a "
+        "whole was not trained. All other weights are the model's.\n";
+  } else {
+    text += "\nIts weights are the model's: nothing was trained.\n";
   }
   return text;
 }
@@ -198,9 +206,10 @@ std::string needs(const HfConfig& config, const HfType& type) {
   }
   const std::string torch = torchName(type.type);
   text += "\nAll tensors are " + torch + (type.reason.empty() ? "" : ": " + type.reason) +
-          ". Version 5 loads them so, "
-          "version 4 in fp32 unless `torch_dtype=\"auto\"` is asked for; in fp32 the logits are those "
-          "that Interleave computes from these tensors.\n";
+          (type.type == DType::F32
+               ? "."
+               : ". Version 5 loads them so, version 4 in fp32 unless `torch_dtype=\"auto\"` is asked for.") +
+          " In fp32 the logits are those that Interleave computes from these tensors.\n";
   return text;
 }
 
@@ -229,8 +238,8 @@ std::string example(const HfConfig& config, const std::string& no_tokenizer, con
   return text;
 }
 
-std::string scores(const json& provenance) {
-  const json all = provenance.is_object() ? provenance.value("scores", json()) : json();
+std::string scores(const Hybrid& hybrid) {
+  const json all = hybrid.provenance.is_object() ? hybrid.provenance.value("scores", json()) : json();
   std::string rows;
   for (const auto& [task, score] : all.items()) {
     if (!isWord(task, "_-.") || !score.is_object()) continue;
@@ -245,7 +254,9 @@ std::string scores(const json& provenance) {
     rows.append(" | ").append(number("standard_error")).append(" | ").append(number("samples")).append(" |\n");
   }
   if (rows.empty()) return {};
-  return "\n## Scores\nAs Interleave measured them, with the bank's operators, before any training elsewhere.\n\n"
+  const char* const weights = hybrid.stored != nullptr ? "with these weights" : "with the bank's operators";
+  return std::string("\n## Scores\nAs Interleave measured them, ") + weights +
+         ", before any training elsewhere.\n\n"
          "| task | value | standard error | samples |\n|---|---|---|---|\n" +
          rows;
 }
@@ -291,8 +302,8 @@ std::vector<std::string> writeHfCard(const Hybrid& hybrid, const HfConfig& confi
   std::vector<std::string> names = copyLicences(hybrid.model, folder);
   const std::string title = model.name.empty() ? "a " + familyName(model.family) + " model" : model.name;
   std::string text = header(hybrid, origin) + "\n# Hybrid of " + title + "\n\nWritten by Interleave. " +
-                     layers(hybrid) + needs(config, type) + example(config, no_tokenizer, name) +
-                     scores(hybrid.provenance) + cost(hybrid) + licences(config, origin, names) +
+                     layers(hybrid) + needs(config, type) + example(config, no_tokenizer, name) + scores(hybrid) +
+                     cost(hybrid) + licences(config, origin, names) +
                      "\n`placement.json` is the placement in Interleave's own format; `provenance.json` says where it "
                      "came from. Interleave judges the folder, also after it was trained: `interleave-cli evaluate "
                      "MODEL --placement hybrid:FOLDER`.\n";

@@ -56,7 +56,7 @@ void checkTarget(const fs::path& out) {
 void checkOperators(const Hybrid& hybrid) {
   for (int layer = 0; layer < hybrid.placement.layers(); ++layer) {
     const MixerKind kind = hybrid.placement[layer];
-    if (!isTrained(kind) || hybrid.healed != nullptr) continue;
+    if (!isTrained(kind) || hybrid.stored != nullptr) continue;
     if (hybrid.bank == nullptr) {
       throw usageError("hf", "layer " + std::to_string(layer) + " holds \"" + std::string(name(kind)) +
                                  "\", which is trained: the bank is needed (--bank)");

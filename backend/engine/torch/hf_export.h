@@ -10,7 +10,7 @@
 #include "backend/core/placement.h"
 #include "backend/core/progress.h"
 #include "backend/formats/model_files.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/mixers/cost.h"
 
 namespace interleave {
@@ -20,8 +20,8 @@ struct Hybrid {
   const ModelFiles& model;
   const StoredBank* bank = nullptr;  ///< Null: every layer holds an operator that needs no training.
   OperatorWindows windows;           ///< The bank's, or those of its recipe.
-  const StoredHealed* healed =
-      nullptr;  ///< Weights that stand in for those of model and bank, which it is then whole without.
+  /// Weights that stand in for those of model and bank, without which it is then whole.
+  const StoredHybrid* stored = nullptr;
   const Placement& placement;
   nlohmann::json provenance;
   std::string dtype = {};  ///< As hfType() takes it.

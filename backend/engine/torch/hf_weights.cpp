@@ -115,7 +115,7 @@ class Pieces {
     const ModelFiles& files = hybrid_.model;
     const std::string& to = as.empty() ? name : as;
     const std::vector<std::int64_t> shape = files.shape(name);
-    if (hybrid_.healed != nullptr && hybrid_.healed->weights().has(name)) return trained(name, {{to, shape}});
+    if (hybrid_.stored != nullptr && hybrid_.stored->weights().has(name)) return trained(name, {{to, shape}});
     pieces_.push_back({{{to, DType::F32, shape}},
                        [&files, name, shape] {
                          at::Tensor values = at::empty(shape, at::kFloat);
@@ -145,7 +145,7 @@ class Pieces {
 
   /// A tensor of weights that stand in for those of model and bank.
   void trained(const std::string& name, const std::vector<TensorShape>& parts, const std::string& prefix = {}) {
-    const HybridWeights& weights = hybrid_.healed->weights();
+    const HybridWeights& weights = hybrid_.stored->weights();
     if (!weights.has(name)) throw badInput(weights.folder(), name, "the tensor is missing");
     std::vector<std::int64_t> whole = parts.front().shape;
     for (std::size_t i = 1; i < parts.size(); ++i) whole[0] += parts[i].shape[0];
@@ -157,7 +157,7 @@ class Pieces {
   void candidate(int layer, const std::string& label, const std::string& prefix,
                  const std::vector<TensorShape>& parts) {
     const std::string stored = StoredBank::tensorName(layer, label);
-    if (hybrid_.healed != nullptr) return trained(stored, parts, prefix);
+    if (hybrid_.stored != nullptr) return trained(stored, parts, prefix);
     const SafetensorsFile& file = hybrid_.bank->file(hybrid_.placement[layer]);
     const auto shapes = gdnParameterShapes(hybrid_.model.config(), hybrid_.placement[layer]);
     const auto expected = std::ranges::find(shapes, label, &TensorShape::name);

@@ -25,12 +25,16 @@ std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, 
   return Model::load(std::move(files), {execution.device, precision}, progress);
 }
 
-std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path) {
-  return std::make_shared<const ModelFiles>(ModelFiles::open(path));
+std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path, Progress& progress) {
+  auto files = std::make_shared<const ModelFiles>(ModelFiles::open(path));
+  for (const std::string& line : files->warnings()) progress.warn(line);
+  return files;
 }
 
-std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files, const std::string& chat) {
-  return std::make_shared<const Tokenizer>(Tokenizer::from(files, chat));
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files, const std::string& chat, Progress& progress) {
+  auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from(files, chat));
+  for (const std::string& line : tokenizer->warnings()) progress.warn(line);
+  return tokenizer;
 }
 
 std::string identityOf(const std::filesystem::path& model) {

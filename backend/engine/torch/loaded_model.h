@@ -21,10 +21,10 @@ namespace interleave {
 /// The model in `files`, ready to run. Usage error: an unknown precision or device.
 std::shared_ptr<const Model> loadModel(std::shared_ptr<const ModelFiles> files, const Execution& execution,
                                        Progress& progress);
-std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path);
-/// `chat`: in which form prompts are written; see ChatForm.
-std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files,
-                                             const std::string& chat = std::string(ChatForm::kAuto));
+/// What is odd about the files is told to `progress`.
+std::shared_ptr<const ModelFiles> openModel(const std::filesystem::path& path, Progress& progress);
+/// `chat`: in which form prompts are written; see ChatForm. Told as above.
+std::shared_ptr<const Tokenizer> tokenizerOf(const ModelFiles& files, const std::string& chat, Progress& progress);
 
 /// Sizes and times of a model's files, or of one file; what cannot be read shows when it is opened.
 std::string identityOf(const std::filesystem::path& path);

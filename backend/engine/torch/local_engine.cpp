@@ -66,11 +66,8 @@ struct Material {
 
 Material materialOf(const RunSpec& spec, const Settings& settings, const Execution& execution, RunControl& control) {
   Material material;
-  material.files = openModel(spec.model_path);
-  material.tokenizer = tokenizerOf(*material.files, settings.text(kChatSetting));
-  for (const auto* warnings : {&material.files->warnings(), &material.tokenizer->warnings()}) {
-    for (const std::string& line : *warnings) control.emit(LogEvent{LogEvent::Level::Warning, line});
-  }
+  material.files = openModel(spec.model_path, control);
+  material.tokenizer = tokenizerOf(*material.files, settings.text(kChatSetting), control);
   if (spec.resume_from && !spec.startsFork()) checkBegunWith(spec, *material.tokenizer);
   checkPrompts(*material.files, *material.tokenizer, settings, completeBankSettings(spec.bank_settings), spec.bank_dir);
   material.model = loadModel(material.files, execution, control);

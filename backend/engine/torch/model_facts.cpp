@@ -10,7 +10,7 @@
 #include "backend/formats/published.h"
 #include "backend/formats/tokenizer.h"
 #include "backend/heal/exported_folder.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 
 #include <algorithm>
 #include <array>

@@ -14,7 +14,8 @@ std::optional<PromptPreview> previewPrompt(const RunSpec& spec) {
     settings.merge(spec.search_settings, "search settings");
     const auto looks = [](const SettingSpec& one) { return one.key == "prompt_share"; };
     if (std::ranges::none_of(settings.specs(), looks) || settings.real("prompt_share") <= 0) return std::nullopt;
-    const auto tokenizer = tokenizerOf(*openModel(spec.model_path), settings.text(kChatSetting));
+    NoProgress none;
+    const auto tokenizer = tokenizerOf(*openModel(spec.model_path, none), settings.text(kChatSetting), none);
     const SearchData data({.model = nullptr, .bank = nullptr, .tokenizer = tokenizer, .spec = spec}, settings);
     std::int64_t step = 0;
     while (!data.isPrompt(step)) ++step;

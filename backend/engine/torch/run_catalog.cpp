@@ -37,11 +37,12 @@ class Catalog final : public RunCatalog {
     return {files.config().name, files.fingerprint(), files.config().layers};
   }
 
-  Prompts prompts(const std::filesystem::path& model, const std::string& chat) override {
+  Prompts prompts(const std::filesystem::path& model, const std::string& chat, Progress& progress) override {
     const Tokenizer& own = *tokenizer(model, chat);
-    std::vector<std::string> warnings = open(model).warnings();
-    warnings.insert(warnings.end(), own.warnings().begin(), own.warnings().end());
-    return {own.chatForm().words(), promptDigest(own), promptDigestOfEarlierPrograms(own), std::move(warnings)};
+    for (const auto* warnings : {&open(model).warnings(), &own.warnings()}) {
+      for (const std::string& line : *warnings) progress.warn(line);
+    }
+    return {own.chatForm().words(), promptDigest(own), promptDigestOfEarlierPrograms(own)};
   }
 
   Preset preset(const std::string& name, const std::string& method) override {
@@ -94,7 +95,8 @@ class Catalog final : public RunCatalog {
 
   std::shared_ptr<const Tokenizer> tokenizer(const std::filesystem::path& model, const std::string& chat) {
     std::shared_ptr<const Tokenizer>& known = tokenizers_[{model, chat}];
-    if (!known) known = tokenizerOf(open(model), chat);
+    NoProgress none;
+    if (!known) known = tokenizerOf(open(model), chat, none);
     return known;
   }
 

@@ -17,7 +17,7 @@
 #include "backend/evaluation/cost_meter.h"
 #include "backend/formats/placement_io.h"
 #include "backend/heal/heal.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/model/generate.h"
 #include "backend/search/trial_methods.h"
 
@@ -40,7 +40,7 @@ struct Workbench::Impl {
   std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers;  ///< Of the model, by the chat form.
   std::shared_ptr<const Model> model;
   std::shared_ptr<const CandidateBank> bank;
-  std::shared_ptr<const HealedModel> healed;
+  std::shared_ptr<const HybridModel> healed;
   std::string healed_identity;
   std::map<std::string, std::unique_ptr<Evaluation>> evaluations;  ///< By EvaluationMaker::key().
 
@@ -53,7 +53,7 @@ struct Workbench::Impl {
     forgetBank();
     tokenizers.clear();
     model.reset();
-    files = openModel(path);
+    files = openModel(path, progress);
     model_identity = identity;
     model = loadModel(files, execution, progress);
     model_path = path;
@@ -63,10 +63,10 @@ struct Workbench::Impl {
   }
 
   /// Of the model that is loaded; read when first needed, for token ids can do without.
-  const std::shared_ptr<const Tokenizer>& tokenizer(const std::string& chat) {
+  const std::shared_ptr<const Tokenizer>& tokenizer(const std::string& chat, Progress& progress) {
     std::shared_ptr<const Tokenizer>& known =
         tokenizers[ChatForm::isFile(chat) ? chat + "\n" + identityOf(chat) : chat];
-    if (!known) known = tokenizerOf(*files, chat);
+    if (!known) known = tokenizerOf(*files, chat, progress);
     return known;
   }
 
@@ -83,7 +83,7 @@ struct Workbench::Impl {
     const std::string identity = identityOf(from.healed);
     if (!healed || identity != healed_identity) {
       healed.reset();  // before another is loaded: there is room for one
-      healed = HealedModel::load(from.healed, model, progress);
+      healed = HybridModel::load(from.healed, model, progress);
       healed_identity = identity;
     }
     return healed->student(placement);
@@ -149,8 +149,9 @@ std::vector<std::vector<std::int32_t>> Workbench::generate(const GenerationReque
 }
 
 std::vector<std::vector<std::int32_t>> passkeyPrompts(const Workbench::EvaluationRequest& request) {
-  const PasskeyTask task = judgedPasskeys(tokenizerOf(*openModel(request.model), request.chat), request.prompt_tokens,
-                                          request.wording, request.seed);
+  NoProgress none;
+  const PasskeyTask task = judgedPasskeys(tokenizerOf(*openModel(request.model, none), request.chat, none),
+                                          request.prompt_tokens, request.wording, request.seed);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t i = 0; i < request.prompts; ++i) {
     const AnsweredPrompt prompt = task.prompt(i);
@@ -167,7 +168,8 @@ nlohmann::json Workbench::prepareCandidates(const std::filesystem::path& model, 
   return guarded([&] {
     const std::lock_guard guard(impl_->mutex);
     impl_->load(model, {device, settings.text("precision")}, progress);
-    return CandidateBank::prepare(bank, impl_->model, impl_->tokenizer(chat), settings, seed, watch, progress)->card();
+    return CandidateBank::prepare(bank, impl_->model, impl_->tokenizer(chat, progress), settings, seed, watch, progress)
+        ->card();
   });
 }
 
@@ -179,7 +181,7 @@ std::vector<Score> Workbench::evaluate(const EvaluationRequest& request, const P
     PartProgress loading(progress, 0, kLoadingShare);
     impl_->load(request.model, request.execution, loading);
     const Student student = impl_->student(request.candidates, placement, loading);
-    EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(request.chat), progress);
+    EvaluationMaker maker(request, impl_->teacher(), impl_->tokenizer(request.chat, progress), progress);
     // All samples are made before the first is judged: what cannot be asked for shows at once.
     std::vector<Evaluation*> evaluations;
     std::vector<double> work;  // of each, in tokens
@@ -242,7 +244,7 @@ std::vector<TrialEvent> Workbench::tryPlacements(const RunSpec& enumeration, std
                                         completeBankSettings(enumeration.bank_settings).json()) {
       throw badInput(enumeration.bank_dir, "settings", "the run was made with another bank");
     }
-    const std::shared_ptr<const Tokenizer>& tokenizer = impl_->tokenizer(settings.text(kChatSetting));
+    const std::shared_ptr<const Tokenizer>& tokenizer = impl_->tokenizer(settings.text(kChatSetting), progress);
     checkBegunWith(enumeration, *tokenizer);
     RunSpec spec = enumeration;
     spec.resume_from.reset();

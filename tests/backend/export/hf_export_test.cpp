@@ -12,11 +12,12 @@
 #include "backend/engine/torch/exporter.h"
 #include "backend/formats/bounded_json.h"
 #include "backend/formats/tokenizer.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/model/generate.h"
 #include "tests/backend/export/reference_script.h"
 #include "tests/backend/export/tiny_bank.h"
 #include "tests/backend/heal/tiny_heal.h"
+#include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,23 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using enum MixerKind;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
 
 constexpr double kTolerance = 3e-4;
 constexpr int kTokens = 90, kNewTokens = 12;
 const char* const kText = "hello world 1234, naïve ☃ <|im_start|>he\n\n  said";
-
-/// Runs a script of reference/.
-std::string failureOf(const std::string& script, const fs::path& argument) {
-  return scriptFailure(REFERENCE_PYTHON, fs::path(REFERENCE_SCRIPTS) / script, argument);
-}
-
-std::shared_ptr<const Model> load(const fs::path& path) {
-  NoProgress progress;
-  return Model::load(std::make_shared<const ModelFiles>(ModelFiles::open(path)), {}, progress);
-}
 
 std::vector<std::int32_t> someIds(const ModelConfig& config, std::uint64_t seed) {
   Random random(seed);
@@ -66,13 +54,13 @@ struct Case {
 class HuggingFaceExport : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+    if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   }
 
   /// Exports a hybrid of the model at `path`, and computes it.
   void add(const std::string& name, const std::string& model_class, const fs::path& path, std::vector<MixerKind> kinds,
            const json& bank_settings, const std::optional<TraineeOptions>& heal = {}) {
-    const std::shared_ptr<const Model> model = load(path);
+    const std::shared_ptr<const Model> model = Teacher(path).model;
     const fs::path bank_dir = writeTinyBank(folder_ / (name + ".bank"), model, bank_settings);
     const auto bank = CandidateBank::load(bank_dir, model);
     Case made{.name = name,
@@ -87,10 +75,10 @@ class HuggingFaceExport : public ::testing::Test {
     NoProgress progress;
     Student student = bank->student(placement);
     fs::path healed_dir;
-    std::shared_ptr<const HealedModel> healed;
+    std::shared_ptr<const HybridModel> healed;
     if (heal) {
       healed_dir = writeTinyHeal(folder_ / (name + ".healed"), model, *bank, placement, *heal);
-      healed = HealedModel::load(healed_dir, model, progress);
+      healed = HybridModel::load(healed_dir, model, progress);
       student = healed->student(placement);
     }
     exportFiles({.model = path,
@@ -122,6 +110,10 @@ class HuggingFaceExport : public ::testing::Test {
     return writeTinyModel(folder_ / name, tinyConfig(type, changes), cases_.size(), dtype);
   }
 
+  std::string failureOf(const std::string& script, const fs::path& argument) {
+    return scriptFailure(referencePython(), script, {argument}, folder_ / (script + ".log"));
+  }
+
   /// Loads all of them in one Python and compares.
   void compare() {
     json list = json::array();
@@ -133,8 +125,7 @@ class HuggingFaceExport : public ::testing::Test {
     }
     const fs::path file = folder_ / "cases.json";
     std::ofstream(file) << list;
-    const std::string problem = failureOf("load_hybrids.py", file);
-    ASSERT_EQ(problem, "");
+    ASSERT_EQ(failureOf("load_hybrids.py", file), "");
     const json results = json::parse(std::ifstream(file.string() + ".results"));
     ASSERT_EQ(results.size(), cases_.size());
     for (std::size_t i = 0; i < cases_.size(); ++i) expectAgreement(cases_[i], results[i]);

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -19,9 +18,11 @@
 #include "backend/formats/safetensors.h"
 #include "backend/formats/tokenizer.h"
 #include "backend/heal/exported_folder.h"
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "backend/model/decoder.h"
+#include "tests/backend/export/reference_script.h"
 #include "tests/backend/export/tiny_bank.h"
+#include "tests/backend/support/teacher.h"
 #include "tests/backend/support/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -41,38 +42,17 @@ const std::vector<std::string> kTexts{"two words",   " two  spaces",      "[INST
                                       "<s>x </s> y", "hello world 1234!", "e\u0301 12 <|im_start|>he"};
 const std::vector<std::int32_t> kIds{1, 7, 3, 9, 12, 4, 4, 30, 2, 17, 11, 5, 8, 22, 6, 40, 13, 2, 19, 25};
 
-std::string quoted(const std::string& text) {
-  std::string whole = "'";
-  return whole.append(text).append("'");
-}
-
 std::string textOf(const fs::path& file) {
   std::ostringstream text;
   text << std::ifstream(file, std::ios::binary).rdbuf();
   return text.str();
 }
 
-/// Runs a script of reference/ and returns what it printed, or nothing when it succeeded.
-std::string failureOf(const fs::path& python, const std::string& script, const std::vector<std::string>& arguments,
-                      const fs::path& log) {
-  std::ostringstream whole;
-  whole << "HF_HUB_OFFLINE=1 HF_MODULES_CACHE=" << quoted(log.string() + ".modules") << ' ' << quoted(python) << ' '
-        << quoted(fs::path(REFERENCE_SCRIPTS) / script);
-  for (const std::string& argument : arguments) whole << ' ' << quoted(argument);
-  whole << " > " << quoted(log) << " 2>&1 < /dev/null";
-  if (std::system(whole.str().c_str()) == 0) return {};
-  return script + " failed:\n" + textOf(log);
-}
-
-/// The newest `transformers`, and older ones in environments of their own.
+/// The newest `transformers`, and older ones.
 std::vector<fs::path> pythons() {
-  const fs::path newest = REFERENCE_PYTHON;
   std::vector<fs::path> all;
-  if (fs::exists(newest)) all.push_back(newest);
-  const char* const elsewhere = std::getenv("INTERLEAVE_ENVIRONMENTS");
-  const fs::path beside = elsewhere != nullptr ? fs::path(elsewhere) : newest.parent_path().parent_path().parent_path();
-  for (const char* version : {"4.51", "4.57"}) {
-    const fs::path python = beside / (std::string("transformers-") + version) / "bin" / "python";
+  for (const char* version : {"", "4.51", "4.57"}) {
+    const fs::path python = referencePython(version);
     if (fs::exists(python)) {
       all.push_back(python);
     } else {
@@ -103,8 +83,8 @@ class HfFolder : public ::testing::Test {
                    const std::string& config, json changes = json::object()) {
     changes.emplace("vocab_size", 400);
     fs::path path = model(name, type, changes);
-    EXPECT_EQ(failureOf(REFERENCE_PYTHON, "source_tokenizer.py", {path.string(), tokenizer, config},
-                        folder_ / (name + ".log")),
+    EXPECT_EQ(scriptFailure(referencePython(), "source_tokenizer.py", {path.string(), tokenizer, config},
+                            folder_ / (name + ".log")),
               "");
     return path;
   }
@@ -139,7 +119,7 @@ class HfFolder : public ::testing::Test {
     for (const fs::path& python : pythons()) {
       const fs::path file = folder_ / ("cases" + std::to_string(results.size()) + ".json");
       std::ofstream(file) << cases;
-      const std::string problem = failureOf(python, "check_folders.py", {file.string()}, file.string() + ".log");
+      const std::string problem = scriptFailure(python, "check_folders.py", {file.string()}, file.string() + ".log");
       EXPECT_EQ(problem, "") << python;
       if (!problem.empty()) continue;
       json result = readJson(file.string() + ".results");
@@ -158,10 +138,7 @@ class HfFolder : public ::testing::Test {
     const at::NoGradGuard no_grad;
     return logits(*student.model, student.mixers, tokenBatch(kIds, at::kCPU))[0];
   }
-  static std::shared_ptr<const Model> load(const fs::path& path) {
-    NoProgress progress;
-    return Model::load(std::make_shared<const ModelFiles>(ModelFiles::open(path)), {}, progress);
-  }
+  static std::shared_ptr<const Model> load(const fs::path& path) { return Teacher(path).model; }
   static double distance(const at::Tensor& ours, const fs::path& theirs) {
     at::Tensor values = at::empty_like(ours, at::MemoryFormat::Contiguous);
     std::ifstream stream(theirs, std::ios::binary);
@@ -177,7 +154,7 @@ class HfFolder : public ::testing::Test {
 const std::vector<MixerKind> kSlides{Full, SlidingWindow, Full};
 
 TEST_F(HfFolder, TokenisesAsItsSource) {
-  if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+  if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   const std::string llama = R"("tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", )"
                             R"("unk_token": "<unk>", "legacy": true)";
   struct Source {
@@ -234,11 +211,11 @@ TEST_F(HfFolder, TokenisesAsItsSource) {
 }
 
 TEST_F(HfFolder, TokenisesAsAGguf) {
-  if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+  if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   std::vector<Opened> folders;
   for (const char* arch : {"llama", "qwen2", "qwen3"}) {
     const fs::path file = folder_ / (std::string(arch) + ".gguf");
-    ASSERT_EQ(failureOf(REFERENCE_PYTHON, "tiny_gguf.py", {file.string(), arch}, file.string() + ".log"), "");
+    ASSERT_EQ(scriptFailure(referencePython(), "tiny_gguf.py", {file.string(), arch}, file.string() + ".log"), "");
     const Tokenizer tokenizer = Tokenizer::from(ModelFiles::open(file));
     std::vector<std::vector<std::int32_t>> expected;
     for (const std::string& text : kTexts) expected.push_back(tokenizer.encode(text, SpecialTokens::Add));
@@ -264,7 +241,7 @@ TEST_F(HfFolder, TokenisesAsAGguf) {
 }
 
 TEST_F(HfFolder, OpensWhereItComputesRightAndIsRefusedWhereNot) {
-  if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+  if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   struct Source {
     const char *type, *model_class;
     std::vector<MixerKind> kinds;
@@ -375,6 +352,9 @@ TEST_F(HfFolder, TheCardSaysWhatItIs) {
                           HasSubstr("| kl | 0.25 nats | 0.01 | 12 |"), Not(HasSubstr("evil")),
                           HasSubstr("`transformers` 4.51 or newer"), HasSubstr("GPL-3.0-or-later"),
                           HasSubstr("see LICENSE, Notice.txt"), HasSubstr("| 512 |"), Not(HasSubstr("license: mit"))));
+  EXPECT_THAT(card, AllOf(HasSubstr("2 of 3 layers keep the model's attention"),
+                          HasSubstr("w sliding window over the last 5 tokens and the first 2.\n"),
+                          HasSubstr("nothing was trained")));
   EXPECT_EQ(textOf(out / "LICENSE"), "the model's licence");
   EXPECT_EQ(textOf(out / "additional_chat_templates" / "tools.jinja"), "{{ messages }}");
   const json generation = readJson(out / "generation_config.json");
@@ -399,7 +379,7 @@ TEST_F(HfFolder, TheCardSaysWhatItIs) {
 }
 
 TEST_F(HfFolder, TheCardsExampleRuns) {
-  if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+  if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   const fs::path llama = talking("llama", "llama", "bytes", R"({"eos_token": "<|im_end|>"})");
   const fs::path silent = model("silent", "llama");
   std::vector<Opened> folders;
@@ -421,7 +401,7 @@ TEST_F(HfFolder, TheCardsExampleRuns) {
 }
 
 TEST_F(HfFolder, WhatWasTrainedElsewhereIsJudgedHere) {
-  if (!fs::exists(REFERENCE_PYTHON)) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << REFERENCE_PYTHON;
+  if (!fs::exists(referencePython())) GTEST_SKIP() << "NOT COMPARED: there is no Python at " << referencePython();
   struct Case {
     std::string name, type;
     json changes;
@@ -455,20 +435,20 @@ TEST_F(HfFolder, WhatWasTrainedElsewhereIsJudgedHere) {
                  .placement = placement,
                  .provenance = json::object()},
                 progress);
-    const auto untouched = HealedModel::load(out, loaded, progress);
+    const auto untouched = HybridModel::load(out, loaded, progress);
     const at::Tensor before = logitsOf(untouched->student(placement));
     EXPECT_LE((before - logitsOf(CandidateBank::load(bank, loaded)->student(placement))).abs().max().item<double>(),
               1e-6);
 
     const bool custom = readJson(out / "config.json").at("model_type") == "interleave_hybrid";
-    ASSERT_EQ(failureOf(REFERENCE_PYTHON, "train_elsewhere.py",
-                        {out.string(), json(kIds).dump(), custom ? "custom" : "stock", saved.string()},
-                        folder_ / "train.log"),
+    ASSERT_EQ(scriptFailure(referencePython(), "train_elsewhere.py",
+                            {out.string(), json(kIds).dump(), custom ? "custom" : "stock", saved.string()},
+                            folder_ / "train.log"),
               "");
     for (const fs::path& folder : {out, saved}) {
       SCOPED_TRACE(folder);
       EXPECT_EQ(exportedPlacement(folder, 3), placement);
-      const auto trained = HealedModel::load(folder, loaded, progress);
+      const auto trained = HybridModel::load(folder, loaded, progress);
       const at::Tensor after = logitsOf(trained->student(placement));
       EXPECT_LE(distance(after, saved.string() + ".f32"), kTolerance);
       EXPECT_GT((after - before).abs().max().item<double>(), 0.1) << "nothing was changed";
@@ -481,7 +461,8 @@ TEST_F(HfFolder, AFolderOfAnotherModelIsRefused) {
   const auto refusal = [&](const fs::path& of, const fs::path& folder) -> std::string {
     const ModelFiles files = ModelFiles::open(of);
     try {
-      StoredHealed::open(folder, files.config(), files.fingerprint());
+      NoProgress progress;
+      StoredHybrid::open(folder, files.config(), files.fingerprint(), progress);
     } catch (const Error& problem) {
       EXPECT_EQ(problem.kind(), ErrorKind::BadInput);
       return problem.what();

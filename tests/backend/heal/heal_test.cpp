@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "tests/backend/export/tiny_bank.h"
 #include "tests/backend/search/watcher.h"
 #include "tests/backend/support/teacher.h"
@@ -208,7 +208,7 @@ TEST_F(HealTest, RefusesWhatCannotBeBeforeAnythingIsWritten) {
   EXPECT_THAT(refused(out, {{"learning_rate", 1e-3}}).what(), HasSubstr("learning_rate"));
   EXPECT_THAT(refused(out, {{"learning_rate", 1e-3}}, run.steps.back().checkpoint).what(), HasSubstr("another heal"));
   NoProgress progress;
-  EXPECT_THAT(test::errorOf([&] { HealedModel::load(out, teacher_.model, progress); }).what(),
+  EXPECT_THAT(test::errorOf([&] { HybridModel::load(out, teacher_.model, progress); }).what(),
               HasSubstr("was stopped"));
   EXPECT_THAT(refused(folder_ / "gone", {}, run.steps.back().checkpoint).what(), HasSubstr("not there"));
   heal(out);

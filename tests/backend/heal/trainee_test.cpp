@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 #include "tests/backend/export/tiny_bank.h"
 #include "tests/backend/heal/tiny_heal.h"
 #include "tests/backend/support/teacher.h"
@@ -142,7 +142,7 @@ TEST_P(TraineeTest, WhatIsWrittenIsWhatWasTrained) {
       again.accumulate(randomBatch(teacher_->model->config(), 40, static_cast<std::uint64_t>(step)), 1);
       again.descend(step, {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.99, .weight_decay = 0});
     }
-    const auto healed = HealedModel::load(dir, teacher_->model, progress);
+    const auto healed = HybridModel::load(dir, teacher_->model, progress);
     const Student student = healed->student(placement_);
     const Objective objective(bank_, {Full}, false);
     const at::NoGradGuard no_grad;
@@ -206,7 +206,7 @@ TEST(Trainee, LearnsInBf16AsWell) {
   }
 }
 
-TEST(HealedModel, RefusesWhatDoesNotFit) {
+TEST(HybridModel, RefusesWhatDoesNotFit) {
   test::TemporaryFolder folder;
   const Teacher teacher(writeTinyModel(folder / "model", tinyConfig("llama")));
   const Teacher other(writeTinyModel(folder / "other", tinyConfig("llama"), 1));
@@ -215,11 +215,11 @@ TEST(HealedModel, RefusesWhatDoesNotFit) {
   const auto dir = writeTinyHeal(folder / "healed", teacher.model, *bank, placement, {});
   NoProgress progress;
   const auto load = [&](const std::filesystem::path& from, const Teacher& model) {
-    return test::errorOf([&] { HealedModel::load(from, model.model, progress); });
+    return test::errorOf([&] { HybridModel::load(from, model.model, progress); });
   };
   EXPECT_THAT(load(dir, other).what(), HasSubstr(other.model->fingerprint()));
   EXPECT_EQ(load(folder / "model", teacher).kind(), ErrorKind::BadInput);
-  const auto healed = HealedModel::load(dir, teacher.model, progress);
+  const auto healed = HybridModel::load(dir, teacher.model, progress);
   EXPECT_EQ(test::errorOf([&] { healed->student(Placement(3, SlidingWindow)); }).kind(), ErrorKind::Usage);
 
   const SafetensorsFile weights = SafetensorsFile::open(dir / kHealedWeights);

@@ -12,6 +12,7 @@ import sys
 
 import gguf
 import numpy as np
+import safetensors.torch
 import torch
 from transformers import AutoModelForCausalLM
 from transformers import Gemma3TextConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
@@ -48,6 +49,22 @@ def random_model(configuration, seed):
     return model
 
 
+def mixed_prefixes(tensors):
+    """Of three layers one has no prefix, one has it twice; the head stands below the decoder."""
+    def renamed(name):
+        if "layers.1." in name or name == "model.norm.weight":
+            return name.removeprefix("model.")
+        return f"model.{name}" if "layers.2." in name or name == "lm_head.weight" else name
+    return {renamed(name): tensor for name, tensor in tensors.items()}
+
+
+def extra_tensors(tensors):
+    """What Llama has no place for: norms of q and k, a bias, a layer too many."""
+    below = "model.layers.0.self_attn."
+    return {**tensors, below + "q_norm.weight": torch.full([12], 2.0), below + "k_norm.weight": torch.full([12], 2.0),
+            below + "q_proj.bias": torch.ones(48), "model.layers.3.mlp.up_proj.weight": torch.ones(72, 48)}
+
+
 class Writer:
     def __init__(self, root):
         self.root, self.cases = root, []
@@ -62,9 +79,13 @@ class Writer:
         self.cases.append(dict(name=name, path=str(path), batch=batch, tokens=tokens, vocabulary=logits.shape[-1],
                                ids=f"{name}.ids", logits=f"{name}.logits"))
 
-    def folder(self, name, configuration, batch=1, tokens=33, seed=0, dtype=torch.float32, shard="50GB"):
+    def folder(self, name, configuration, batch=1, tokens=33, seed=0, dtype=torch.float32, shard="50GB", spoil=None):
+        """`spoil` gives the tensors that the file is to have in place of its own."""
         model = random_model(configuration, seed)
         model.to(dtype).save_pretrained(self.root / name, max_shard_size=shard)
+        if spoil:
+            file = self.root / name / "model.safetensors"
+            safetensors.torch.save_file(spoil(safetensors.torch.load_file(file)), file, {"format": "pt"})
         stored = AutoModelForCausalLM.from_pretrained(self.root / name, dtype=torch.float32,
                                                       attn_implementation="eager").eval()
         self.case(name, self.root / name, stored, batch, tokens, seed)
@@ -174,6 +195,8 @@ def main():
     w.folder("llama-f16", config(LlamaConfig), seed=9, dtype=torch.float16)
     w.folder("llama-bf16", config(LlamaConfig), seed=10, dtype=torch.bfloat16)
     w.folder("llama-sharded", config(LlamaConfig), seed=11, shard="40KB")
+    w.folder("llama-mixed-prefixes", config(LlamaConfig), seed=13, spoil=mixed_prefixes)
+    w.folder("llama-extra-tensors", config(LlamaConfig), seed=14, spoil=extra_tensors)
     w.folder("llama-one-token", config(LlamaConfig), batch=2, tokens=1, seed=12)
 
     w.folder("mistral", config(MistralConfig, sliding_window=None), batch=2, seed=20)

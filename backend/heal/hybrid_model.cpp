@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "backend/heal/healed_model.h"
+#include "backend/heal/hybrid_model.h"
 
 #include <algorithm>
 #include <array>
@@ -26,7 +26,7 @@ Placement placementIn(const nlohmann::json& card, const std::string& file) {
   }
 }
 
-void placeWeights(const StoredHealed& stored, Model& model, Progress& progress) {
+void placeWeights(const StoredHybrid& stored, Model& model, Progress& progress) {
   const HybridWeights& file = stored.weights();
   const ModelOptions& options = model.options();
   const at::ScalarType wide = options.precision == at::kDouble ? at::kDouble : at::kFloat;
@@ -93,25 +93,29 @@ Placement healedPlacement(const std::filesystem::path& dir, int layers) {
   return placement;
 }
 
-StoredHealed::StoredHealed(Placement placement, const OperatorWindows& windows, HybridWeights weights,
-                           nlohmann::json origin, bool exported)
-    : origin_(std::move(origin)),
+StoredHybrid::StoredHybrid(Kind kind, nlohmann::json origin, Placement placement, const OperatorWindows& windows,
+                           HybridWeights weights)
+    : kind_(kind),
+      origin_(std::move(origin)),
       placement_(std::move(placement)),
       windows_(windows),
-      weights_(std::move(weights)),
-      exported_(exported) {}
+      weights_(std::move(weights)) {}
 
-StoredHealed StoredHealed::open(const std::filesystem::path& dir, const ModelConfig& config,
-                                const std::string& fingerprint) {
+StoredHybrid StoredHybrid::open(const std::filesystem::path& dir, const ModelConfig& config,
+                                const std::string& fingerprint, Progress& progress) {
+  if (std::filesystem::exists(dir / kHealedCard) || !isExportedFolder(dir)) return ofHeal(dir, config, fingerprint);
+  ExportedFolder folder = ExportedFolder::open(dir, config, fingerprint);
+  for (const std::string& line : folder.weights.files().warnings()) progress.warn(line);
+  return {Kind::Export,
+          {{"folder", dir.string()}, {"provenance", std::move(folder.provenance)}},
+          std::move(folder.placement),
+          folder.windows,
+          std::move(folder.weights)};
+}
+
+StoredHybrid StoredHybrid::ofHeal(const std::filesystem::path& dir, const ModelConfig& config,
+                                  const std::string& fingerprint) {
   const std::string file = (dir / kHealedCard).string();
-  if (!std::filesystem::exists(file) && isExportedFolder(dir)) {
-    ExportedFolder folder = ExportedFolder::open(dir, config, fingerprint);
-    return {std::move(folder.placement),
-            folder.windows,
-            std::move(folder.weights),
-            {{"folder", dir.string()}, {"provenance", std::move(folder.provenance)}},
-            true};
-  }
   const nlohmann::json card = readHealedCard(dir);
   const auto made_for = card.at("key").at("model").get<std::string>();
   if (made_for != fingerprint) {
@@ -130,12 +134,12 @@ StoredHealed StoredHealed::open(const std::filesystem::path& dir, const ModelCon
   }
   Settings recipe(bankSettings());
   recipe.merge(card.at("bank_settings"), file);
-  HybridWeights weights(dir);
-  weights.placeAll(weights.add(SafetensorsFile::open(dir / kHealedWeights)));
-  return {std::move(placement), operatorWindows(recipe), std::move(weights), card.at("key"), false};
+  HybridWeights weights(dir, ModelShards::ofFile(dir / kHealedWeights));
+  for (const std::string& tensor : weights.files().names()) weights.place(tensor, tensor);
+  return {Kind::Heal, card.at("key"), std::move(placement), operatorWindows(recipe), std::move(weights)};
 }
 
-void StoredHealed::checkPlacement(const Placement& placement) const {
+void StoredHybrid::checkPlacement(const Placement& placement) const {
   if (placement == placement_) return;
   throw usageError("placement", "the weights in " + weights_.folder().string() + " are for " + placement_.line() +
                                     ", not for " + placement.line());
@@ -147,41 +151,28 @@ std::unique_ptr<SoftmaxAttention> untrainedMixer(const std::shared_ptr<const Mod
   return SoftmaxAttention::slidingWindow(model, layer, windows.sliding.tokens, windows.sliding.sinks);
 }
 
-namespace {
-
-/// One layer's candidate out of the weights.
-std::unique_ptr<GatedDeltaNet> candidateOf(const HybridWeights& weights, const std::shared_ptr<const Model>& model,
-                                           int layer, MixerKind kind, const Window& window) {
-  GdnParameters values;
-  for (const auto& [label, into] : values.slots()) {
-    const std::string name = StoredBank::tensorName(layer, label);
-    if (weights.has(name)) *into = weights.read(name).to(model->device());
-  }
-  return GatedDeltaNet::withParameters(model, layer, kind, window, std::move(values), weights.folder().string());
-}
-
-}  // namespace
-
-HealedModel::HealedModel(StoredHealed stored, const std::shared_ptr<const Model>& teacher, Progress& progress)
+HybridModel::HybridModel(StoredHybrid stored, const std::shared_ptr<const Model>& teacher, Progress& progress)
     : stored_(std::move(stored)), model_(std::make_shared<Model>(*teacher)) {
   placeWeights(stored_, *model_, progress);
+  const HybridWeights& weights = stored_.weights();
+  const auto tensor = [&](const std::string& name) { return weights.has(name) ? weights.read(name) : at::Tensor(); };
   for (int layer = 0; layer < stored_.placement().layers(); ++layer) {
     const MixerKind kind = stored_.placement()[layer];
     if (isTrained(kind)) {
-      mixers_.push_back(candidateOf(stored_.weights(), model_, layer, kind, stored_.windows().gdn));
+      mixers_.push_back(readCandidate(tensor, model_, layer, kind, stored_.windows().gdn, weights.folder()));
     } else {
       mixers_.push_back(untrainedMixer(model_, layer, kind, stored_.windows()));
     }
   }
 }
 
-std::shared_ptr<const HealedModel> HealedModel::load(const std::filesystem::path& dir,
+std::shared_ptr<const HybridModel> HybridModel::load(const std::filesystem::path& dir,
                                                      const std::shared_ptr<const Model>& teacher, Progress& progress) {
-  return std::shared_ptr<const HealedModel>(
-      new HealedModel(StoredHealed::open(dir, teacher->config(), teacher->fingerprint()), teacher, progress));
+  return std::shared_ptr<const HybridModel>(
+      new HybridModel(StoredHybrid::open(dir, teacher->config(), teacher->fingerprint(), progress), teacher, progress));
 }
 
-Student HealedModel::student(const Placement& placement) const {
+Student HybridModel::student(const Placement& placement) const {
   stored_.checkPlacement(placement);
   Student student{model_, {}};
   for (const auto& mixer : mixers_) student.mixers.push_back(mixer.get());

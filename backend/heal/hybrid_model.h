@@ -29,46 +29,51 @@ inline constexpr std::string_view kHealedPrefix = "healed:";
 /// Weights that were trained as a hybrid, as they lie on disk: a finished heal (its card, and what healing changed, in
 /// fp32), or a folder that was exported (ExportedFolder: all of the hybrid's weights, trained elsewhere or not). With
 /// the model they are the whole hybrid: no bank is needed. Safe to read from any thread.
-class StoredHealed {
+class StoredHybrid {
  public:
   /// Checks that it is finished and was made for the model with this fingerprint. BadInput names both models otherwise.
-  static StoredHealed open(const std::filesystem::path& dir, const ModelConfig& config, const std::string& fingerprint);
+  /// What is odd about the files is told to `progress`.
+  static StoredHybrid open(const std::filesystem::path& dir, const ModelConfig& config, const std::string& fingerprint,
+                           Progress& progress);
 
+  enum class Kind { Heal, Export };
+  Kind kind() const { return kind_; }
   /// What the weights are a function of: a heal's key, or an export's folder and provenance.
   const nlohmann::json& origin() const { return origin_; }
-  bool isExport() const { return exported_; }
   const Placement& placement() const { return placement_; }
   const OperatorWindows& windows() const { return windows_; }
   const HybridWeights& weights() const { return weights_; }
-  /// Usage error where `placement` is another than the one healed.
+  /// Usage error where `placement` is another than theirs.
   void checkPlacement(const Placement& placement) const;
 
  private:
-  StoredHealed(Placement placement, const OperatorWindows& windows, HybridWeights weights, nlohmann::json origin,
-               bool exported);
+  StoredHybrid(Kind kind, nlohmann::json origin, Placement placement, const OperatorWindows& windows,
+               HybridWeights weights);
+  static StoredHybrid ofHeal(const std::filesystem::path& dir, const ModelConfig& config,
+                             const std::string& fingerprint);
 
+  Kind kind_;
   nlohmann::json origin_;
   Placement placement_;
   OperatorWindows windows_;
   HybridWeights weights_;
-  bool exported_;
 };
 
-/// The hybrid of a finished heal or of an exported folder, ready to run. Immutable; any thread may use it.
-class HealedModel {
+/// A stored hybrid, ready to run. Immutable; any thread may use it.
+class HybridModel {
  public:
-  /// The teacher's weights, shared, with the healed ones in their place. BadInput as above, and for a tensor that the
+  /// The teacher's weights, shared, with the stored ones in their place. BadInput as above, and for a tensor that the
   /// model does not have, or that has another shape there.
-  static std::shared_ptr<const HealedModel> load(const std::filesystem::path& dir,
+  static std::shared_ptr<const HybridModel> load(const std::filesystem::path& dir,
                                                  const std::shared_ptr<const Model>& teacher, Progress& progress);
 
-  /// Usage error where `placement` is another than the one healed. Lives as long as this object.
+  /// Usage error where `placement` is another than the stored one. Lives as long as this object.
   Student student(const Placement& placement) const;
 
  private:
-  HealedModel(StoredHealed stored, const std::shared_ptr<const Model>& teacher, Progress& progress);
+  HybridModel(StoredHybrid stored, const std::shared_ptr<const Model>& teacher, Progress& progress);
 
-  StoredHealed stored_;
+  StoredHybrid stored_;
   std::shared_ptr<Model> model_;
   std::vector<std::unique_ptr<Mixer>> mixers_;
 };
