@@ -13,6 +13,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/random.h"
+#include "backend/model/layer_walk.h"
 
 namespace interleave {
 namespace {
@@ -70,14 +71,13 @@ std::vector<std::int32_t> Alignment::trainingSequence(std::int64_t step) const {
 template <class Visit>
 void Alignment::throughTeacher(const std::vector<std::int32_t>& ids, Progress& progress, Visit visit) const {
   const at::NoGradGuard no_grad;
-  const Packing unpacked;
   at::Tensor stream = model_->embed(tokenBatch(ids, model_->device()));
-  for (int layer = 0; layer < model_->config().layers; ++layer) {
+  for (const LayerLease& layer : LayerWalk(*model_)) {
     progress.throwIfStopped();
-    LayerInput input(*model_, layer, model_->attentionInput(layer, stream), unpacked);
-    const at::Tensor attended = teacher_[static_cast<std::size_t>(layer)]->forward(input);
-    visit(layer, input, attended.to(at::kFloat));
-    stream = model_->finishLayer(layer, stream, attended);
+    LayerInput input = layer.input(stream);
+    const at::Tensor attended = teacher_[static_cast<std::size_t>(layer.index())]->forward(input);
+    visit(layer.index(), input, attended.to(at::kFloat));
+    stream = layer.finish(stream, attended);
   }
 }
 

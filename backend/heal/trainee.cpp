@@ -146,13 +146,13 @@ void Trainee::takeAll(int layer, const std::vector<at::Tensor>& gradients) {
 }
 
 Trainee::Pass Trainee::pass(int layer, const at::Tensor& stream, bool with_gradient) {
-  static const Packing kUnpacked;
   const bool earlier = layer > 0 || options_.all;
   Pass done{stream.detach(), {}, enter(layer, with_gradient)};
   const at::AutoGradMode mode(with_gradient);
   if (with_gradient && earlier) done.in.set_requires_grad(true);
-  LayerInput input(*model_, layer, model_->attentionInput(layer, done.in), kUnpacked);
-  done.out = model_->finishLayer(layer, done.in, mixers_[static_cast<std::size_t>(layer)]->forward(input));
+  const LayerLease lease = model_->lease(layer);
+  LayerInput input = lease.input(done.in);
+  done.out = lease.finish(done.in, mixers_[static_cast<std::size_t>(layer)]->forward(input));
   leave(layer);
   return done;
 }

@@ -188,17 +188,6 @@ at::Tensor SoftmaxAttention::context(LayerInput& input, MixerState& state) const
   return contexts.size() == 1 ? contexts.front() : at::cat(contexts, 1);
 }
 
-at::Tensor SoftmaxAttention::project(const at::Tensor& context) const {
-  const LayerWeights& weights = model_->layer(layer_);
-  return model_->linear(context.flatten(2), weights.o, weights.o_bias);
-}
-
-at::Tensor SoftmaxAttention::forward(LayerInput& input) const { return project(context(input)); }
-
-at::Tensor SoftmaxAttention::forward(LayerInput& input, MixerState& state) const {
-  return project(context(input, state));
-}
-
 std::unique_ptr<MixerState> SoftmaxAttention::start(std::int64_t batch) const {
   return std::make_unique<KeyValueState>(*model_, batch, band_);
 }

@@ -16,21 +16,16 @@ class SoftmaxAttention final : public Mixer {
   static std::unique_ptr<SoftmaxAttention> slidingWindow(std::shared_ptr<const Model> model, int layer,
                                                          std::int64_t window, std::int64_t sinks);
 
-  at::Tensor forward(LayerInput& input) const override;
+  at::Tensor context(LayerInput& input) const override;
   std::unique_ptr<MixerState> start(std::int64_t batch) const override;
-  at::Tensor forward(LayerInput& input, MixerState& state) const override;
+  at::Tensor context(LayerInput& input, MixerState& state) const override;
   MixerCost cost(std::int64_t context_tokens) const override;
-
-  /// The attention's context [B, T, H, d] before o_proj: what a branch is added to.
-  at::Tensor context(LayerInput& input) const;
-  at::Tensor context(LayerInput& input, MixerState& state) const;
 
  private:
   SoftmaxAttention(std::shared_ptr<const Model> model, int layer, MixerKind kind, Window window);
   /// q [B, T, H, d], keys and values [B, T', Hkv, d] → [B, T, H, d].
   at::Tensor attend(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
                     const std::vector<std::int64_t>& offsets = {}) const;
-  at::Tensor project(const at::Tensor& context) const;
 
   std::shared_ptr<const Model> model_;
   int layer_;

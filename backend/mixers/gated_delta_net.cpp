@@ -78,7 +78,8 @@ GatedDeltaNet::GatedDeltaNet(std::shared_ptr<const Model> model, int layer, Mixe
 std::unique_ptr<GatedDeltaNet> GatedDeltaNet::copiedFromTeacher(const std::shared_ptr<const Model>& model, int layer,
                                                                 MixerKind kind, Window window) {
   const ModelConfig& config = model->config();
-  const LayerWeights& teacher = model->layer(layer);
+  const LayerLease lease = model->lease(layer);
+  const LayerWeights& teacher = lease.weights();
   const bool plus_one = config.sandwich_norms;
   const auto options = at::TensorOptions().dtype(at::kFloat).device(model->device());
   const std::int64_t width = static_cast<std::int64_t>(config.heads) * config.head_dim;
@@ -137,7 +138,7 @@ void GatedDeltaNet::setTrainable(bool trainable) {
   frozen_output_ = values_.output.detach().to(precision);
 }
 
-GatedDeltaNet::Projected GatedDeltaNet::project(LayerInput& input) const {
+GatedDeltaNet::Projected GatedDeltaNet::projected(LayerInput& input) const {
   const std::int64_t heads = model_->config().heads, head_dim = model_->config().head_dim, width = heads * head_dim;
   const at::Tensor& weight = frozen_projections_.defined() ? frozen_projections_ : values_.projections;
   const at::Tensor all = model_->linear(input.x(), weight.to(model_->options().precision));
@@ -180,15 +181,16 @@ at::Tensor GatedDeltaNet::recurrent(const Projected& projected, const Packing& p
   return out * (at::sigmoid(output_gate) * scale);
 }
 
-at::Tensor GatedDeltaNet::output(const Projected& projected, const at::Tensor& context,
-                                 const at::Tensor& window) const {
-  at::Tensor sum = context;
-  if (window.defined()) {
-    const at::Tensor gate = 2 * at::sigmoid(projected.window_gate + values_.window_bias);
-    sum = at::addcmul(sum, window, gate.to(window.scalar_type()).unsqueeze(3));
-  }
+at::Tensor GatedDeltaNet::withWindow(const Projected& projected, const at::Tensor& context,
+                                     const at::Tensor& window) const {
+  if (!window.defined()) return context;
+  const at::Tensor gate = 2 * at::sigmoid(projected.window_gate + values_.window_bias);
+  return at::addcmul(context, window, gate.to(window.scalar_type()).unsqueeze(3));
+}
+
+at::Tensor GatedDeltaNet::project(const LayerInput& input, const at::Tensor& context) const {
   const at::Tensor& weight = frozen_output_.defined() ? frozen_output_ : values_.output;
-  return model_->linear(sum.flatten(2), weight.to(model_->options().precision), model_->layer(layer_).o_bias);
+  return model_->linear(context.flatten(2), weight.to(model_->options().precision), input.weights().o_bias);
 }
 
 at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {
@@ -196,12 +198,12 @@ at::Tensor GatedDeltaNet::windowContext(LayerInput& input) const {
 }
 
 at::Tensor GatedDeltaNet::recurrentContext(LayerInput& input) const {
-  return recurrent(project(input), input.packing(), {});
+  return recurrent(projected(input), input.packing(), {});
 }
 
-at::Tensor GatedDeltaNet::forward(LayerInput& input) const {
-  const Projected projected = project(input);
-  return output(projected, recurrent(projected, input.packing(), {}), windowContext(input));
+at::Tensor GatedDeltaNet::context(LayerInput& input) const {
+  const Projected parts = projected(input);
+  return withWindow(parts, recurrent(parts, input.packing(), {}), windowContext(input));
 }
 
 std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
@@ -214,13 +216,13 @@ std::unique_ptr<MixerState> GatedDeltaNet::start(std::int64_t batch) const {
   return state;
 }
 
-at::Tensor GatedDeltaNet::forward(LayerInput& input, MixerState& state) const {
+at::Tensor GatedDeltaNet::context(LayerInput& input, MixerState& state) const {
   auto& mine = static_cast<GdnState&>(state);
-  const Projected projected = project(input);
+  const Projected parts = projected(input);
   const Packing& packing = input.packing();
   const at::Tensor rows = mine.state.narrow(0, packing.first_row, packing.sequences());
-  const at::Tensor context = recurrent(projected, packing, rows);
-  return output(projected, context, window_ ? window_->context(input, *mine.window) : at::Tensor{});
+  const at::Tensor own = recurrent(parts, packing, rows);
+  return withWindow(parts, own, window_ ? window_->context(input, *mine.window) : at::Tensor{});
 }
 
 MixerCost GatedDeltaNet::cost(std::int64_t context_tokens) const {

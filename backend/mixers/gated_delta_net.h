@@ -43,9 +43,10 @@ class GatedDeltaNet final : public Mixer {
   static std::unique_ptr<GatedDeltaNet> withParameters(std::shared_ptr<const Model> model, int layer, MixerKind kind,
                                                        Window window, GdnParameters values, const std::string& file);
 
-  at::Tensor forward(LayerInput& input) const override;
+  at::Tensor context(LayerInput& input) const override;
   std::unique_ptr<MixerState> start(std::int64_t batch) const override;
-  at::Tensor forward(LayerInput& input, MixerState& state) const override;
+  at::Tensor context(LayerInput& input, MixerState& state) const override;
+  at::Tensor project(const LayerInput& input, const at::Tensor& context) const override;
   MixerCost cost(std::int64_t context_tokens) const override;
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return values_.named(); }
 
@@ -65,10 +66,11 @@ class GatedDeltaNet final : public Mixer {
   struct Projected {
     at::Tensor q, k, v, output_gate, decay, write, window_gate;
   };
-  Projected project(LayerInput& input) const;
+  Projected projected(LayerInput& input) const;
   /// From `state`, which is moved on in place; undefined: from nothing.
   at::Tensor recurrent(const Projected& projected, const Packing& packing, at::Tensor state) const;
-  at::Tensor output(const Projected& projected, const at::Tensor& context, const at::Tensor& window) const;
+  /// Adds the window branch, through its gate.
+  at::Tensor withWindow(const Projected& projected, const at::Tensor& context, const at::Tensor& window) const;
 
   std::shared_ptr<const Model> model_;
   int layer_;

@@ -27,19 +27,28 @@ class MixerState {
   virtual std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const = 0;
 };
 
-/// An operator standing in a layer: takes the normalised stream, returns what goes into the residual. Over a whole
-/// sequence, over packed sequences, and token by token from a state it gives the same values.
+/// An operator standing in a layer: of the normalised stream it makes a context for each head, and projects that to what
+/// goes into the residual. Over a whole sequence, over packed sequences, and token by token from a state it gives the
+/// same values.
 class Mixer {
  public:
   virtual ~Mixer() = default;
-  /// [B, T, D] → [B, T, D]. Differentiable in the input and in parameters().
-  virtual at::Tensor forward(LayerInput& input) const = 0;
+  /// Of a whole sequence, or of packed ones: a context for each head [B, T, H, d]. Differentiable in the input and in
+  /// parameters().
+  virtual at::Tensor context(LayerInput& input) const = 0;
 
   /// An empty state for `batch` sequences.
   virtual std::unique_ptr<MixerState> start(std::int64_t batch) const = 0;
   /// Continues sequences, packed, each from its row of `state` by T ≥ 1 tokens (a prompt, or one token), and moves it
   /// on. No gradient.
-  virtual at::Tensor forward(LayerInput& input, MixerState& state) const = 0;
+  virtual at::Tensor context(LayerInput& input, MixerState& state) const = 0;
+
+  /// Back to the stream, [B, T, H, d] → [B, T, D]: by the teacher's output matrix, or by its own.
+  virtual at::Tensor project(const LayerInput& input, const at::Tensor& context) const;
+
+  /// What goes into the residual [B, T, D].
+  at::Tensor forward(LayerInput& input) const { return project(input, context(input)); }
+  at::Tensor forward(LayerInput& input, MixerState& state) const { return project(input, context(input, state)); }
 
   virtual MixerCost cost(std::int64_t context_tokens) const = 0;
 

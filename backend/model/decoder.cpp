@@ -12,6 +12,7 @@
 
 #include "backend/core/error.h"
 #include "backend/model/finite_watch.h"
+#include "backend/model/layer_walk.h"
 
 namespace interleave {
 namespace {
@@ -30,16 +31,16 @@ at::Tensor throughLayers(const Model& model, const at::Tensor& ids, const Packin
   FiniteWatch watch;
   at::Tensor stream = model.embed(ids);
   watch.add(stream);
-  for (int layer = 0; layer < model.config().layers; ++layer) {
-    LayerInput input(model, layer, model.attentionInput(layer, stream), packing);
-    at::Tensor mixed = mix(layer, input);
-    if (!wanted.empty() && layer + 1 == model.config().layers) {
+  for (const LayerLease& layer : LayerWalk(model)) {
+    LayerInput input = layer.input(stream, packing);
+    at::Tensor mixed = mix(layer.index(), input);
+    if (!wanted.empty() && layer.index() + 1 == model.config().layers) {
       const at::Tensor columns =
           at::tensor(at::IntArrayRef(wanted.data(), wanted.size()), at::kLong).to(stream.device());
       stream = stream.index_select(1, columns);
       mixed = mixed.index_select(1, columns);
     }
-    stream = model.finishLayer(layer, stream, mixed);
+    stream = layer.finish(stream, mixed);
     watch.add(stream);
   }
   watch.check();

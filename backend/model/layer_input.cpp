@@ -33,10 +33,10 @@ Rotary rotaryOf(const LayerInput& input) {
 
 const LayerInput::Projections& LayerInput::plain() {
   if (!plain_) {
-    const LayerWeights& weights = model_.layer(layer_);
-    const ModelConfig& config = model_.config();
+    const LayerWeights& weights = this->weights();
+    const ModelConfig& config = model().config();
     const auto project = [&](const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& norm) {
-      at::Tensor heads = model_.linear(x_, weight, bias).unflatten(-1, {-1, config.head_dim});
+      at::Tensor heads = model().linear(x_, weight, bias).unflatten(-1, {-1, config.head_dim});
       if (!norm.defined()) return heads;
       return kernels::rmsNorm(heads, norm, {config.norm_epsilon, config.sandwich_norms, heads.scalar_type()});
     };

@@ -6,11 +6,12 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <utility>
 #include <vector>
 
-namespace interleave {
+#include "backend/model/layer_lease.h"
 
-class Model;
+namespace interleave {
 
 /// How rows are cut into sequences. Empty offsets: each row of [B, T] is one sequence. Otherwise B = 1 and the row
 /// holds sequences packed end to end, sequence s in [offsets[s], offsets[s+1]). Where mixers go on from states,
@@ -33,8 +34,8 @@ struct Packing {
 class LayerInput {
  public:
   /// `x` [B, T, D].
-  LayerInput(const Model& model, int layer, at::Tensor x, const Packing& packing)
-      : model_(model), layer_(layer), x_(std::move(x)), packing_(packing) {}
+  LayerInput(LayerLease layer, at::Tensor x, const Packing& packing)
+      : layer_(std::move(layer)), x_(std::move(x)), packing_(packing) {}
 
   /// The teacher's q [B, T, H, d], k and v [B, T, Hkv, d]: bias and q/k norm applied. `rotated()` has RoPE on q and k.
   struct Projections {
@@ -43,14 +44,14 @@ class LayerInput {
   const Projections& plain();
   const Projections& rotated();
 
-  const Model& model() const { return model_; }
-  int layer() const { return layer_; }
+  const Model& model() const { return layer_.model(); }
+  int layer() const { return layer_.index(); }
+  const LayerWeights& weights() const { return layer_.weights(); }
   const at::Tensor& x() const { return x_; }
   const Packing& packing() const { return packing_; }
 
  private:
-  const Model& model_;
-  int layer_;
+  LayerLease layer_;
   at::Tensor x_;
   const Packing& packing_;
   std::optional<Projections> plain_, rotated_;

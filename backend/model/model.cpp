@@ -58,22 +58,9 @@ at::Tensor Model::norm(const at::Tensor& x, const at::Tensor& weight, at::Scalar
   return kernels::rmsNorm(x, weight, {config_.norm_epsilon, config_.sandwich_norms, result});
 }
 
-at::Tensor Model::attentionInput(int index, const at::Tensor& stream) const {
-  return norm(stream, layer(index).input_norm, options_.precision);
-}
-
-at::Tensor Model::finishLayer(int index, const at::Tensor& stream, const at::Tensor& mixed) const {
-  const LayerWeights& weights = layer(index);
-  const auto outNorm = [&](const at::Tensor& branch, const at::Tensor& weight) {
-    return weight.defined() ? norm(branch, weight, stream.scalar_type()) : branch;
-  };
-  const at::Tensor x = stream + outNorm(mixed, weights.attention_out_norm);
-  const at::Tensor normalised = norm(x, weights.mlp_norm, options_.precision);
-  const auto activation =
-      config_.activation == ModelConfig::Activation::Silu ? kernels::Activation::Silu : kernels::Activation::GeluTanh;
-  const at::Tensor hidden = kernels::gatedProduct(linear(normalised, weights.gate, weights.gate_bias),
-                                                  linear(normalised, weights.up, weights.up_bias), activation);
-  return x + outNorm(linear(hidden, weights.down, weights.down_bias), weights.mlp_out_norm);
+LayerLease Model::lease(int layer) const {
+  // The model outlives its leases, and keeps all weights in memory.
+  return {*this, layer, {std::shared_ptr<const LayerWeights>(), &weights_.layers[static_cast<std::size_t>(layer)]}};
 }
 
 at::Tensor Model::finalNorm(const at::Tensor& stream) const {

@@ -33,9 +33,6 @@ inline constexpr std::int64_t kHeadRows = 128;
 /// The frozen teacher: everything of a Llama-style decoder but the operator that stands in its layers. No weight
 /// requires a gradient; activations carry one when their input does. Immutable, so safe to use from several threads.
 /// A copy shares the weights, and its owner may put others in their place.
-///
-/// One layer, with `a` the operator's output:
-///   x ← x + norm?(a);  x ← x + norm?(MLP(norm(x)))          (norm? only for Gemma)
 class Model {
  public:
   /// `files` stays open for as long as weights view its map.
@@ -47,15 +44,12 @@ class Model {
   at::Device device() const { return weights_.embedding.device(); }
   const std::string& deviceNote() const { return device_note_; }  ///< Why not the device asked for; empty: it is.
   const std::string& fingerprint() const { return fingerprint_; }
-  const LayerWeights& layer(int index) const { return weights_.layers[static_cast<std::size_t>(index)]; }
+  LayerLease lease(int layer) const;  ///< For one layer alone; LayerWalk goes through them.
   ModelWeights& weights() { return weights_; }  ///< Of a copy, before anyone else sees it, or between its uses.
   std::int64_t parameterBytes() const { return weights_.bytes; }
 
   /// [B, T] int64 → the stream [B, T, D], fp32. Usage error when an id is outside the vocabulary.
   at::Tensor embed(const at::Tensor& ids) const;
-  at::Tensor attentionInput(int layer, const at::Tensor& stream) const;  ///< The layer's input norm, in `precision`.
-  /// Adds the operator's output (through Gemma's norm after attention), then the MLP.
-  at::Tensor finishLayer(int layer, const at::Tensor& stream, const at::Tensor& mixed) const;
   at::Tensor finalNorm(const at::Tensor& stream) const;  ///< In `precision`.
   at::Tensor head(const at::Tensor& normalised) const;   ///< [..., D] → [..., V] logits, fp32.
 
@@ -64,10 +58,10 @@ class Model {
 
   /// y = x Wᵀ + b in the model's precision; `x` is cast to it.
   at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) const;
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, at::ScalarType result) const;
 
  private:
   Model(const ModelFiles& files, const ModelOptions& options, at::Device device, ModelWeights weights);
-  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, at::ScalarType result) const;
 
   ModelConfig config_;
   ModelOptions options_;

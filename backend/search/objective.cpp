@@ -13,6 +13,7 @@
 #include "backend/core/error.h"
 #include "backend/model/decoder.h"
 #include "backend/model/finite_watch.h"
+#include "backend/model/layer_walk.h"
 #include "backend/model/parallel.h"
 
 namespace interleave {
@@ -129,10 +130,11 @@ TeacherTarget Objective::target(const SearchBatch& batch) const {
   }
   if (isOfLayers(batch.loss)) {
     at::Tensor stream = embedded(batch);
-    for (int layer = 0; layer < model_.config().layers; ++layer) {
+    for (const LayerLease& layer : LayerWalk(model_)) {
       if (teacher_forced_) target.streams.push_back(stream);
-      const Passed passed =
-          pass(layer, stream, [&](LayerInput& input) { return bank_->mixer(layer, MixerKind::Full).forward(input); });
+      const Passed passed = pass(layer, stream, [&](LayerInput& input) {
+        return bank_->mixer(layer.index(), MixerKind::Full).forward(input);
+      });
       target.outputs.push_back(widened(rowsAt(batch, passed.output)));
       stream = passed.stream;
     }
@@ -169,18 +171,19 @@ at::Tensor Objective::lossAt(const SearchBatch& batch, const TeacherTarget& targ
 }
 
 template <class Mix>
-Objective::Passed Objective::pass(int layer, const at::Tensor& stream, const Mix& mix) const {
-  static const Packing kUnpacked;
-  LayerInput input(model_, layer, model_.attentionInput(layer, stream), kUnpacked);
+Objective::Passed Objective::pass(const LayerLease& layer, const at::Tensor& stream, const Mix& mix) const {
+  LayerInput input = layer.input(stream);
   const at::Tensor output = mix(input);
-  return {model_.finishLayer(layer, stream, output), output};
+  return {layer.finish(stream, output), output};
 }
 
-Objective::Passed Objective::passMixed(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const {
+Objective::Passed Objective::passMixed(const LayerLease& layer, const at::Tensor& stream,
+                                       const at::Tensor& probabilities) const {
   return pass(layer, stream, [&](LayerInput& input) {
     at::Tensor mixed;
     for (std::size_t o = 0; o < operators_.size(); ++o) {
-      const at::Tensor output = widened(bank_->mixer(layer, operators_[o]).forward(input));  // so that Σp stays 1
+      const at::Tensor output =
+          widened(bank_->mixer(layer.index(), operators_[o]).forward(input));  // so that Σp stays 1
       const at::Tensor p = probabilities[static_cast<std::int64_t>(o)];
       mixed = o == 0 ? output * p : AddScaled::apply(mixed, p, output);
     }
@@ -207,13 +210,14 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
   if (!recompute_) {
     const at::AutoGradMode with_grad(true);
     p.set_requires_grad(true);
-    for (int layer = 0; layer < layers; ++layer) {
-      const Passed passed = passMixed(layer, before(layer, stream), p[layer]);
+    for (const LayerLease& layer : LayerWalk(model_)) {
+      const int index = layer.index();
+      const Passed passed = passMixed(layer, before(index, stream), p[index]);
       stream = passed.stream;
       watch.add(stream);
       if (!of_layers) continue;
-      const at::Tensor term = lossOfLayer(batch, target, layer, passed.output);
-      loss = layer == 0 ? term : loss + term;
+      const at::Tensor term = lossOfLayer(batch, target, index, passed.output);
+      loss = index == 0 ? term : loss + term;
     }
     watch.check();
     if (!of_layers) loss = lossAt(batch, target, stream);
@@ -222,13 +226,14 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
     std::vector<at::Tensor> streams{stream};
     {
       const at::NoGradGuard no_grad;
-      for (int layer = 0; layer < layers; ++layer) {
-        const Passed passed = passMixed(layer, before(layer, streams.back()), p[layer]);
+      for (const LayerLease& layer : LayerWalk(model_)) {
+        const int index = layer.index();
+        const Passed passed = passMixed(layer, before(index, streams.back()), p[index]);
         streams.push_back(passed.stream);
         watch.add(streams.back());
         if (!of_layers) continue;
-        const at::Tensor term = lossOfLayer(batch, target, layer, passed.output);
-        loss = layer == 0 ? term : loss + term;
+        const at::Tensor term = lossOfLayer(batch, target, index, passed.output);
+        loss = index == 0 ? term : loss + term;
       }
       watch.check();
     }
@@ -240,20 +245,21 @@ Objective::Soft Objective::soft(const SearchBatch& batch, const TeacherTarget& t
       slope = torch::autograd::grad({loss}, {last})[0];
     }
     std::vector<at::Tensor> rows(static_cast<std::size_t>(layers));
-    for (int layer = layers - 1; layer >= 0; --layer) {
+    for (const LayerLease& layer : LayerWalk::down(model_)) {
+      const int index = layer.index();
       streams.pop_back();
-      const bool goes_on = layer > 0 && !teacher_forced_;
-      at::Tensor x = before(layer, streams.back()).detach().set_requires_grad(goes_on);
-      at::Tensor row = p[layer].detach().set_requires_grad(true);
+      const bool goes_on = index > 0 && !teacher_forced_;
+      at::Tensor x = before(index, streams.back()).detach().set_requires_grad(goes_on);
+      at::Tensor row = p[index].detach().set_requires_grad(true);
       const Passed passed = passMixed(layer, x, row);
       variable_list ends{passed.stream}, slopes_there{slope}, inputs{row};
       if (of_layers) {
-        ends.push_back(lossOfLayer(batch, target, layer, passed.output));
+        ends.push_back(lossOfLayer(batch, target, index, passed.output));
         slopes_there.push_back(at::ones_like(ends.back()));
       }
       if (goes_on) inputs.push_back(x);
       const variable_list slopes = torch::autograd::grad(ends, inputs, slopes_there);
-      rows[static_cast<std::size_t>(layer)] = slopes[0];
+      rows[static_cast<std::size_t>(index)] = slopes[0];
       if (goes_on) slope = slopes[1];
       if (teacher_forced_) slope = at::zeros_like(slope);  // no layer is seen by another
     }
@@ -281,11 +287,11 @@ double Objective::hard(const SearchBatch& batch, const TeacherTarget& target, co
   const MixerRow row = bank_->row(placement);
   at::Tensor stream = embedded(batch);
   double total = 0;
-  for (int layer = 0; layer < model_.config().layers; ++layer) {
-    const auto at = static_cast<std::size_t>(layer);
+  for (const LayerLease& layer : LayerWalk(model_)) {
+    const auto at = static_cast<std::size_t>(layer.index());
     const Passed passed = pass(layer, teacher_forced_ ? target.streams[at] : stream,
                                [&](LayerInput& input) { return row[at]->forward(input); });
-    total += lossOfLayer(batch, target, layer, passed.output).item<double>();
+    total += lossOfLayer(batch, target, layer.index(), passed.output).item<double>();
     stream = passed.stream;
   }
   return total;

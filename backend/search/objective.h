@@ -81,8 +81,8 @@ class Objective {
     at::Tensor stream, output;
   };
   template <class Mix>
-  Passed pass(int layer, const at::Tensor& stream, const Mix& mix) const;
-  Passed passMixed(int layer, const at::Tensor& stream, const at::Tensor& probabilities) const;
+  Passed pass(const LayerLease& layer, const at::Tensor& stream, const Mix& mix) const;
+  Passed passMixed(const LayerLease& layer, const at::Tensor& stream, const at::Tensor& probabilities) const;
   at::Tensor lossAt(const SearchBatch& batch, const TeacherTarget& target, const at::Tensor& stream) const;
   at::Tensor lossOfLayer(const SearchBatch& batch, const TeacherTarget& target, int layer,
                          const at::Tensor& output) const;

@@ -9,6 +9,7 @@
 
 #include "backend/core/error.h"
 #include "backend/model/finite_watch.h"
+#include "backend/model/layer_walk.h"
 #include "backend/model/parallel.h"
 
 namespace interleave {
@@ -37,7 +38,6 @@ std::vector<double> PlacementLoss::losses(const Placement& placement, Progress& 
 }
 
 double PlacementLoss::loss(std::size_t batch, const Placement& placement, const Progress& progress) {
-  static const Packing kUnpacked;
   const SearchBatch& data = batches_[batch];
   if (isOfLayers(data.loss)) return objective_.hard(data, targets_[batch], placement);  // needs every layer's output
   const at::NoGradGuard no_grad;
@@ -56,13 +56,14 @@ double PlacementLoss::loss(std::size_t batch, const Placement& placement, const 
   first -= first % stride_;
   FiniteWatch watch(first - 1);
   watch.add(stream);
-  for (int layer = first; layer < placement.layers(); ++layer) {
+  for (const LayerLease& layer : LayerWalk(model, first)) {
     progress.throwIfStopped();
-    if (layer % stride_ == 0 && layer > first) kept.streams.push_back(stream);
-    LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
+    const int index = layer.index();
+    if (index % stride_ == 0 && index > first) kept.streams.push_back(stream);
+    LayerInput input = layer.input(stream);
     const at::Tensor mixed =
-        forwardOnPrompt(objective_.bank(), layer, placement[layer], input, prompt_only_ ? data.answer : -1);
-    stream = model.finishLayer(layer, stream, mixed);
+        forwardOnPrompt(objective_.bank(), index, placement[index], input, prompt_only_ ? data.answer : -1);
+    stream = layer.finish(stream, mixed);
     watch.add(stream);
   }
   watch.check();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/mixers/cost.h"
+#include "backend/model/layer_walk.h"
 #include "backend/model/model.h"
 
 namespace interleave {
@@ -19,18 +20,17 @@ class TeacherScorer final : public LayerScorer {
       : data_(input, settings), bank_(input.bank), look_(std::move(look)) {}
 
   Example example(std::int64_t index, Progress& progress) const override {
-    static const Packing kUnpacked;
     const at::NoGradGuard no_grad;
     const Model& model = bank_->model();
     const SearchBatch batch = data_.batch(index);
     Example example{.scores = {}, .tokens = static_cast<std::int64_t>(batch.ids.size())};
     at::Tensor stream = model.embed(tokenBatch(batch.ids, model.device()));
-    for (int layer = 0; layer < model.config().layers; ++layer) {
+    for (const LayerLease& layer : LayerWalk(model)) {
       progress.throwIfStopped();
-      LayerInput input(model, layer, model.attentionInput(layer, stream), kUnpacked);
-      const at::Tensor attention = bank_->mixer(layer, MixerKind::Full).forward(input);
-      example.scores.push_back(look_({*bank_, batch, data_.isPrompt(index), layer, input, attention}));
-      stream = model.finishLayer(layer, stream, attention);
+      LayerInput input = layer.input(stream);
+      const at::Tensor attention = bank_->mixer(layer.index(), MixerKind::Full).forward(input);
+      example.scores.push_back(look_({*bank_, batch, data_.isPrompt(index), layer.index(), input, attention}));
+      stream = layer.finish(stream, attention);
     }
     return example;
   }

@@ -55,7 +55,7 @@ class BankTest : public ::testing::Test {
     const at::NoGradGuard no_grad;
     at::manual_seed(1);
     static const Packing kUnpacked;
-    LayerInput input(bank.model(), layer, at::randn({1, 30, bank.model().config().hidden}), kUnpacked);
+    LayerInput input(bank.model().lease(layer), at::randn({1, 30, bank.model().config().hidden}), kUnpacked);
     return bank.mixer(layer, kind).forward(input);
   }
   static std::string messageOf(const std::function<void()>& call) {

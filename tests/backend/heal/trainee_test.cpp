@@ -232,7 +232,7 @@ TEST(HybridModel, RefusesWhatDoesNotFit) {
   tensors.front().second = at::zeros({2, 2});
   writeTensors(dir / kHealedWeights, tensors);
   EXPECT_THAT(load(dir, teacher).what(), HasSubstr("another shape"));
-  tensors.front().second = at::full(teacher.model->layer(0).q.sizes(), std::nan(""));
+  tensors.front().second = at::full(teacher.model->lease(0).weights().q.sizes(), std::nan(""));
   writeTensors(dir / kHealedWeights, tensors);
   EXPECT_THAT(load(dir, teacher).what(), HasSubstr("not finite"));
 }

@@ -36,7 +36,7 @@ class MixerTest : public ::testing::TestWithParam<std::tuple<std::string, MixerK
     }
   }
   at::Tensor run(const at::Tensor& x, const Packing& packing = {}) const {
-    LayerInput input(*model_, 1, x, packing);
+    LayerInput input(model_->lease(1), x, packing);
     return mixer_->forward(input);
   }
 
@@ -56,7 +56,7 @@ TEST_P(MixerTest, TokenByTokenAndInPiecesGiveTheWhole) {
     for (std::int64_t first = 0; first < kTokens; first += piece) {
       const std::int64_t count = std::min(piece, kTokens - first);
       const Packing packing{{0, count, 2 * count}, {first, first}};
-      LayerInput input(*model_, 1, x_.narrow(1, first, count).reshape({1, 2 * count, -1}), packing);
+      LayerInput input(model_->lease(1), x_.narrow(1, first, count).reshape({1, 2 * count, -1}), packing);
       parts.push_back(mixer_->forward(input, *state).unflatten(1, {2, count})[0]);
     }
     EXPECT_LT((at::cat(parts, 1) - whole).abs().max().item<double>(), 2e-5) << piece;
@@ -100,7 +100,7 @@ TEST(ForwardFlops, CountMatricesForEachTokenAndAttentionByItsPlace) {
 TEST_P(MixerTest, CostsCountTheCacheAndTheParameters) {
   const auto state = mixer_->start(1);
   const Packing packing{{0, kTokens}};
-  LayerInput input(*model_, 1, x_.narrow(0, 0, 1), packing);
+  LayerInput input(model_->lease(1), x_.narrow(0, 0, 1), packing);
   mixer_->forward(input, *state);
   const MixerCost cost = mixer_->cost(kTokens);
   const MixerKind kind = std::get<1>(GetParam());
@@ -134,7 +134,7 @@ TEST(SlidingWindow, AWindowOverEverythingIsFullAttention) {
   at::manual_seed(1);
   const at::Tensor x = at::randn({1, kTokens, 24});
   const Packing unpacked;
-  LayerInput first(*teacher.model, 0, x, unpacked), second(*teacher.model, 0, x, unpacked);
+  LayerInput first(teacher.model->lease(0), x, unpacked), second(teacher.model->lease(0), x, unpacked);
   const auto window = SoftmaxAttention::slidingWindow(teacher.model, 0, kTokens, 0);
   EXPECT_LT((window->forward(first) - teacher.row[0]->forward(second)).abs().max().item<double>(), 1e-6);
 }
@@ -164,13 +164,13 @@ TEST(GatedDeltaNet, IsItsEquations) {
                               .out;
   const at::Tensor gated = rule * p.scale.unsqueeze(1) * 2 * at::sigmoid(head(3));
   const Packing unpacked;
-  LayerInput input(*teacher.model, 0, x, unpacked);
+  LayerInput input(teacher.model->lease(0), x, unpacked);
   const auto window = SoftmaxAttention::slidingWindow(teacher.model, 0, kWindow.tokens, kWindow.sinks);
   const at::Tensor share = 2 * at::sigmoid(all.narrow(2, 4 * width + 2 * heads, heads) + p.window_bias);
   const at::Tensor context = gated + share.unsqueeze(3) * window->context(input);
   const at::Tensor expected = at::matmul(context.flatten(2), p.output.t());
 
-  LayerInput again(*teacher.model, 0, x, unpacked);
+  LayerInput again(teacher.model->lease(0), x, unpacked);
   EXPECT_LT((mixer->forward(again) - expected).abs().max().item<double>(), 1e-5);
 }
 

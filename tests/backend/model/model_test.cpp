@@ -125,7 +125,7 @@ TEST_P(EachFamily, DiffersLittleInBf16) {
   const at::Tensor expected = logits(*wide.model, wide.row, ids), actual = logits(*narrow.model, narrow.row, ids);
   EXPECT_EQ(actual.scalar_type(), at::kFloat);
   EXPECT_EQ(runLayers(*narrow.model, narrow.row, ids).scalar_type(), at::kFloat);
-  EXPECT_EQ(narrow.model->layer(0).q.scalar_type(), at::kBFloat16);
+  EXPECT_EQ(narrow.model->lease(0).weights().q.scalar_type(), at::kBFloat16);
   EXPECT_LE((actual - expected).norm().item<double>(), 0.05 * expected.norm().item<double>());
   EXPECT_GT((actual - expected).norm().item<double>(), 0) << "bf16 did nothing";
 }
@@ -140,8 +140,9 @@ TEST_P(EachFamily, HasTheGradientOfItsActivations) {
     const auto objective = [&](at::Tensor stream) {
       const Packing packing{{0, 5, 13}};
       for (int layer = 0; layer < model.config().layers; ++layer) {
-        LayerInput input(model, layer, model.attentionInput(layer, stream), packing);
-        stream = model.finishLayer(layer, stream, row[static_cast<std::size_t>(layer)]->forward(input));
+        const LayerLease lease = model.lease(layer);
+        LayerInput input = lease.input(stream, packing);
+        stream = lease.finish(stream, row[static_cast<std::size_t>(layer)]->forward(input));
       }
       return (model.head(model.finalNorm(stream)) * weights).sum();
     };
@@ -153,7 +154,7 @@ TEST_P(EachFamily, HasTheGradientOfItsActivations) {
       const double numeric = (objective(start + step * direction) - objective(start - step * direction)).item<double>();
       EXPECT_NEAR(analytic, numeric / (2 * step), 1e-5 * std::max(1.0, std::abs(analytic)));
     }
-    EXPECT_FALSE(model.layer(0).q.requires_grad());
+    EXPECT_FALSE(model.lease(0).weights().q.requires_grad());
   }
 }
 
@@ -187,13 +188,13 @@ TEST_F(ModelTest, ViewsTheMapWhereTheFileHasThePrecision) {
     const void* mapped = opened->mapped("model.layers.1.mlp.up_proj.weight").data();
     const std::weak_ptr<const ModelFiles> watch = opened;
     std::shared_ptr<const Model> model = Model::load(std::move(opened), {"cpu", precision}, quiet_);
-    EXPECT_EQ(model->layer(1).up.const_data_ptr(), mapped);
+    EXPECT_EQ(model->lease(1).weights().up.const_data_ptr(), mapped);
     EXPECT_FALSE(watch.expired()) << "the map is gone while weights view it";
     model.reset();
     EXPECT_TRUE(watch.expired()) << "the map is kept for nothing";
   }
   const std::shared_ptr<const ModelFiles> opened = files();
-  EXPECT_NE(Model::load(opened, {"cpu", at::kBFloat16}, quiet_)->layer(1).up.const_data_ptr(),
+  EXPECT_NE(Model::load(opened, {"cpu", at::kBFloat16}, quiet_)->lease(1).weights().up.const_data_ptr(),
             opened->mapped("model.layers.1.mlp.up_proj.weight").data());
 }
 
@@ -221,11 +222,11 @@ TEST_F(ModelTest, NamesTheTensorThatIsNotFinite) {
 /// Gives a value that is not a number.
 class BrokenMixer final : public Mixer {
  public:
-  at::Tensor forward(LayerInput& input) const override {
-    return at::full_like(input.x(), std::numeric_limits<double>::quiet_NaN());
+  at::Tensor context(LayerInput& input) const override {
+    return at::full_like(input.plain().q, std::numeric_limits<double>::quiet_NaN());
   }
   std::unique_ptr<MixerState> start(std::int64_t) const override { return nullptr; }
-  at::Tensor forward(LayerInput& input, MixerState&) const override { return forward(input); }
+  at::Tensor context(LayerInput& input, MixerState&) const override { return context(input); }
   MixerCost cost(std::int64_t) const override { return {}; }
 };
 

@@ -53,15 +53,15 @@ class ScorerTest : public ::testing::Test {
   }
   /// The teacher's attention [H, n, T] of a batch's `rows` in each layer.
   std::vector<at::Tensor> attentionInLayers(const SearchBatch& batch, const std::vector<std::int64_t>& rows) const {
-    const Packing unpacked;
     const Model& model = *teacher_.model;
     std::vector<at::Tensor> all;
     at::Tensor stream = model.embed(tokenBatch(batch.ids, model.device()));
     for (int layer = 0; layer < kLayers; ++layer) {
-      LayerInput input(model, layer, model.attentionInput(layer, stream), unpacked);
+      const LayerLease lease = model.lease(layer);
+      LayerInput input = lease.input(stream);
       all.push_back(attentionOf(input, rows).to(at::kDouble));
       const auto mixer = SoftmaxAttention::full(teacher_.model, layer);
-      stream = model.finishLayer(layer, stream, mixer->forward(input));
+      stream = lease.finish(stream, mixer->forward(input));
     }
     return all;
   }
@@ -191,11 +191,10 @@ TEST_F(ScorerTest, HaloIsTheFormulaOfModelsWithOneLayerExchanged) {
 
 TEST_F(ScorerTest, AttentionIsWhatTheOperatorWeighsValuesBy) {
   const at::NoGradGuard no_grad;
-  const Packing unpacked;
   const Settings values = settings(klLsSettings());
   const SearchBatch batch = SearchData(input_, values).batch(0);
   const Model& model = *teacher_.model;
-  LayerInput input(model, 1, model.attentionInput(1, model.embed(tokenBatch(batch.ids, model.device()))), unpacked);
+  LayerInput input = model.lease(1).input(model.embed(tokenBatch(batch.ids, model.device())));
   const std::vector<std::int64_t> rows{0, 7, 39};
   const at::Tensor attention = attentionOf(input, rows).to(at::kDouble);
   const auto group = model.config().heads / model.config().kv_heads;

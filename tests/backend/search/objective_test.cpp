@@ -70,8 +70,8 @@ TEST_P(ObjectiveTest, GradientIsTheDerivativeAndRecomputingChangesNothing) {
 TEST_P(ObjectiveTest, WeightsGetNoGradient) {
   const Objective objective(bank_, kOperators, false);
   objective.soft(batch_, objective.target(batch_), mixture(0.5));
-  EXPECT_FALSE(teacher_.model->layer(0).q.requires_grad());
-  EXPECT_FALSE(teacher_.model->layer(0).q.grad().defined());
+  EXPECT_FALSE(teacher_.model->lease(0).weights().q.requires_grad());
+  EXPECT_FALSE(teacher_.model->lease(0).weights().q.grad().defined());
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, ObjectiveTest,

@@ -110,13 +110,13 @@ TEST_F(TrialTest, OnPromptsAloneTheAnswerSeesFullAttentionEverywhere) {
   for (const std::vector<int>& kept : {std::vector<int>{}, {1, 4}, {0, 2}, {0, 1, 2, 3, 4, 5}}) {
     const Placement placement = Placement::keeping(kLayers, kept, kOther);
     const at::NoGradGuard no_grad;
-    const Packing unpacked;
     at::Tensor stream = model.embed(tokenBatch(batch.ids, model.device()));
     for (int layer = 0; layer < kLayers; ++layer) {
-      LayerInput input(model, layer, model.attentionInput(layer, stream), unpacked);
+      const LayerLease lease = model.lease(layer);
+      LayerInput input = lease.input(stream);
       at::Tensor mixed = input_.bank->mixer(layer, placement[layer]).forward(input).clone();
       mixed.slice(1, 44).copy_(input_.bank->mixer(layer, MixerKind::Full).forward(input).slice(1, 44));
-      stream = model.finishLayer(layer, stream, mixed);
+      stream = lease.finish(stream, mixed);
     }
     EXPECT_EQ(losses.losses(placement, progress).at(0), objective.loss(batch, target, stream)) << placement.line();
   }
