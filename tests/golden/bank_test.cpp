@@ -59,7 +59,7 @@ class GoldenBank : public ::testing::Test {
   }
 
   const test::TemporaryFolder folder_;
-  const std::string model_ = input("model"), bank_ = input("bank");
+  const std::string model_ = input("model"), bank_ = copyOf("bank", folder_.path());
 };
 
 TEST_F(GoldenBank, IsReadAndItsOperatorsComputeWhatTheyDid) {
@@ -79,7 +79,7 @@ TEST_F(GoldenBank, IsReadAndItsOperatorsComputeWhatTheyDid) {
 }
 
 TEST_F(GoldenBank, OneMadeAnewComputesTheSame) {
-  const std::string anew = folder_ / "bank";
+  const std::string anew = folder_ / "anew";
   std::vector<std::string> words{"candidates", "prepare", model_, "--bank", anew, "--preset", "laptop"};
   appendSettings(words, json::parse(testing::readText(GOLDEN_SOURCE "/recipes/batch.json")).at("bank_settings"));
   ASSERT_FALSE(told(words).is_null());

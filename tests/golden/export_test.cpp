@@ -65,7 +65,7 @@ class GoldenExports : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(GoldenExports, WriteWhatTheyDid) {
-  const std::string bank = input("bank");
+  const std::string bank = copyOf("bank", folder_.path());
   for (const char* format : {"interleave", "hf-layer-types", "fla", "kl-ls", "swaa", "kimi", "hf"}) {
     exportAs(format, GetParam(), {"--bank", bank});
   }

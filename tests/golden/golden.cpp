@@ -93,11 +93,11 @@ void usePlainMode() {
 
 std::filesystem::path input(const std::string& name) { return kHere / "data" / name; }
 
-std::string copyOfStore(const std::filesystem::path& folder) {
-  std::filesystem::copy_file(input("store.sqlite"), folder / "store.sqlite");
-  std::filesystem::permissions(folder / "store.sqlite", std::filesystem::perms::owner_write,
-                               std::filesystem::perm_options::add);
-  return folder / "store.sqlite";
+std::string copyOf(const std::string& name, const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  fs::copy(input(name), folder / name, fs::copy_options::recursive);
+  fs::permissions(folder / name, fs::perms::owner_write, fs::perm_options::add);
+  return folder / name;
 }
 
 json told(std::vector<std::string> arguments) {

@@ -17,8 +17,8 @@ void usePlainMode();
 
 /// A committed file that an earlier program made: the model, the bank, the store, ….
 std::filesystem::path input(const std::string& name);
-/// A fresh copy of the committed store, in `folder`.
-std::string copyOfStore(const std::filesystem::path& folder);
+/// A fresh copy of one in `folder`, for what a program may write to.
+std::string copyOf(const std::string& name, const std::filesystem::path& folder);
 
 /// The JSON that interleave-cli prints for `arguments` (--json is added). A test failure where it ends with an error.
 nlohmann::json told(std::vector<std::string> arguments);

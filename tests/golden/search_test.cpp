@@ -21,7 +21,7 @@ class GoldenRuns : public ::testing::Test {
   }
 
   const test::TemporaryFolder folder_;
-  const std::string model_ = input("model"), bank_ = input("bank"), store_ = folder_ / "store.sqlite";
+  const std::string model_ = input("model"), bank_ = copyOf("bank", folder_.path()), store_ = folder_ / "store.sqlite";
 };
 
 TEST_F(GoldenRuns, DashOnCacheBytesAmongThreeOperators) {

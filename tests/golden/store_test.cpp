@@ -29,8 +29,8 @@ class GoldenStore : public ::testing::Test {
 
   static constexpr int kSchema = 2, kRuns = 7, kStopped = 4;
   const test::TemporaryFolder folder_;
-  const std::string store_ = copyOfStore(folder_.path());
-  const std::string model_ = input("model"), bank_ = input("bank");
+  const std::string store_ = copyOf("store.sqlite", folder_.path());
+  const std::string model_ = input("model"), bank_ = copyOf("bank", folder_.path());
 };
 
 TEST_F(GoldenStore, SaysWhatItSaid) {
