@@ -67,6 +67,20 @@ json toJson(const RunSummary& run) {
           {"deleted", run.deleted}};
 }
 
+json toJson(const StepEvent& step) {
+  json object{{"step", step.step},
+              {"tokens", step.tokens},
+              {"seconds", step.seconds},
+              {"logits", rows(step, step.logits)},
+              {"probabilities", rows(step, step.probabilities)},
+              {"line", step.if_stopped_now.line()}};
+  for (int i = 0; i < kMetrics; ++i) {
+    const double value = step.metrics[static_cast<std::size_t>(i)];
+    if (std::isfinite(value)) object["metrics"][std::string(name(static_cast<Metric>(i)))] = value;
+  }
+  return object;
+}
+
 json toJson(const std::vector<Score>& scores) { return scoresJson(scores); }
 
 json toJson(const MeasuredCost& cost) {

@@ -30,6 +30,9 @@ std::string chatOf(const Store& store, RunId run);
 nlohmann::json number(double value);                ///< JSON has no NaN: what was not measured is null.
 nlohmann::json toJson(const Placement& placement);  ///< kept_layers, operators, line.
 nlohmann::json toJson(const RunSummary& run);
+/// A step by itself, numbers whole: what RunReport tells of the last one, every metric measured, and the line of what
+/// would be kept if it stopped there.
+nlohmann::json toJson(const StepEvent& step);
 nlohmann::json toJson(const std::vector<Score>& scores);  ///< scoresJson().
 
 /// Its points: times, their samples, bytes and FLOPs.

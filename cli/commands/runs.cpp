@@ -19,7 +19,7 @@ struct RunOptions {
   std::string store, against;
   RunId run = 0;
   std::vector<RunId> compared;
-  bool all = false, for_good = false;
+  bool all = false, for_good = false, steps = false;
 };
 
 void list(const RunOptions& options, Terminal& terminal) {
@@ -75,6 +75,10 @@ void show(const RunOptions& options, Terminal& terminal) {
   for (const ExportRecord& record : store.exports(options.run)) {
     document["exports"].push_back({{"created", record.created}, {"format", record.format}, {"path", record.path}});
     text += fmt::format("\nexported {} as {} to {}", record.created, record.format, record.path);
+  }
+  if (options.steps) {
+    document["every_step"] = nlohmann::json::array();
+    for (const StepEvent& step : store.steps(options.run)) document["every_step"].push_back(toJson(step));
   }
   terminal.print(document, text);
 }
@@ -173,6 +177,7 @@ void declareRuns(CLI::App& app, Terminal& terminal) {
   command = add(runs, "show", "One run: settings, placements, scores", show);
   command->add_option("RUN", options->run, "The run's number")->required();
   command->add_option("--store", options->store, "The store's file")->required();
+  command->add_flag("--steps", options->steps, "With --json: every step too, its numbers whole");
 
   command = add(runs, "compare", "Judged placements of runs with one of them, pair by pair", compare);
   command->add_option("RUN", options->compared, "The runs' numbers; all runs where there is none");

@@ -9,6 +9,8 @@
 // which is the WY form with W never formed: S is known when a chunk is reached, so one solve with dv columns does.
 #include "kernels/cpu/gated_delta_rule.h"
 
+#include <cstdlib>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gated_delta_rule.cpp"
 #include <hwy/foreach_target.h>  // before highway.h; includes this file once for each target
@@ -343,6 +345,18 @@ void deltaRuleStep(const DeltaRuleHead& head, const Rows& out, float* state) {
 }
 
 std::string vectorTarget() { return HWY_DYNAMIC_DISPATCH(vectorTarget)(); }
+
+namespace {
+
+/// Before the first kernel runs, since Highway chooses then, for all of them.
+[[maybe_unused]] const bool kPlainAskedFor = [] {
+  const char* const asked = std::getenv("INTERLEAVE_PLAIN_KERNELS");
+  const bool plain = asked != nullptr && *asked != '\0';
+  if (plain) hwy::DisableTargets(~static_cast<std::int64_t>(HWY_EMU128 | HWY_SCALAR));
+  return plain;
+}();
+
+}  // namespace
 
 }  // namespace interleave::kernels::cpu
 #endif  // HWY_ONCE

@@ -39,7 +39,8 @@ void deltaRuleBackward(const DeltaRuleHead& head, const Rows& out_gradient, cons
 /// One token (head.tokens = 1) in place on `state` [dk,dv].
 void deltaRuleStep(const DeltaRuleHead& head, const Rows& out, float* state);
 
-/// The instruction set chosen at run time: "AVX-512", "AVX2", "SSE4", "NEON", …, or "plain".
+/// The instruction set chosen at run time: "AVX-512", "AVX2", "SSE4", "NEON", …, or "plain"; that is the choice for
+/// every kernel where the environment variable INTERLEAVE_PLAIN_KERNELS is set when the program starts.
 std::string vectorTarget();
 
 }  // namespace interleave::kernels::cpu

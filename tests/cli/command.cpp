@@ -48,8 +48,8 @@ nlohmann::json byteTokenizer() {
 
 nlohmann::json CommandResult::json() const { return nlohmann::json::parse(out); }
 
-Command::Command(const std::vector<std::string>& arguments) {
-  std::vector<std::string> words{INTERLEAVE_CLI};
+Command::Command(const std::vector<std::string>& arguments, const std::string& program) {
+  std::vector<std::string> words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -60,9 +60,9 @@ Command::Command(const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, (folder_ / "out").c_str(), kFlags, 0600);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder_ / "log").c_str(), kFlags, 0600);
-  const int problem = posix_spawn(&process_, INTERLEAVE_CLI, &actions, nullptr, argv.data(), environ);
+  const int problem = posix_spawn(&process_, program.c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (problem != 0) throw std::system_error(problem, std::generic_category(), INTERLEAVE_CLI);
+  if (problem != 0) throw std::system_error(problem, std::generic_category(), program);
 }
 
 bool Command::waitFor(const std::string& text) const {
@@ -86,6 +86,10 @@ CommandResult Command::wait() {
 }
 
 CommandResult run(const std::vector<std::string>& arguments) { return Command(arguments).wait(); }
+
+CommandResult runProgram(const std::string& program, const std::vector<std::string>& arguments) {
+  return Command(arguments, program).wait();
+}
 
 std::filesystem::path writeModelWithTokenizer(const std::filesystem::path& folder, std::uint64_t seed) {
   writeTinyModel(

@@ -20,10 +20,10 @@ struct CommandResult {
   nlohmann::json json() const;  ///< `out`, which must be one JSON document.
 };
 
-/// interleave-cli at work.
+/// A program at work: interleave-cli, or another.
 class Command {
  public:
-  explicit Command(const std::vector<std::string>& arguments);
+  explicit Command(const std::vector<std::string>& arguments, const std::string& program = INTERLEAVE_CLI);
   /// True once standard error holds `text`; false when the program ended without.
   bool waitFor(const std::string& text) const;
   void signal(int number) const;
@@ -35,6 +35,7 @@ class Command {
 };
 
 CommandResult run(const std::vector<std::string>& arguments);
+CommandResult runProgram(const std::string& program, const std::vector<std::string>& arguments);
 
 /// A Llama of 4 layers, with a byte-level tokenizer, in `folder`. Other seeds give other models of the same shape.
 std::filesystem::path writeModelWithTokenizer(const std::filesystem::path& folder, std::uint64_t seed = 0);
