@@ -200,8 +200,7 @@ void EvaluationPane::refresh() {
     panels.push_back(
         {.x = {.least = 0, .most = 1},
          .y = {.ticks = false, .least = 0, .most = 1},
-         .marks = {{.shape = Mark::Shape::Text,
-                    .x = kAuto,
+         .marks = {{.shape = Mark::Shape::Note,
                     .y = 0.6,
                     .text = tr("Scores of the compared placements stand here, with their standard errors."),
                     .color = theme().muted}}});

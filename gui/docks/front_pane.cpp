@@ -177,8 +177,7 @@ void FrontPane::refresh() {
   Panel panel{.x = axis(across), .y = axis(up), .series = {front, others, best, mine}};
   if (points.empty()) {
     panel.x.least = 0, panel.x.most = 1, panel.y.least = 0, panel.y.most = 1;
-    panel.marks.push_back({.shape = Mark::Shape::Text,
-                           .x = kAuto,
+    panel.marks.push_back({.shape = Mark::Shape::Note,
                            .y = 0.5,
                            .text = tr("Judged placements stand here; ± is a standard error."),
                            .color = theme().muted});

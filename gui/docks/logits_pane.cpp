@@ -147,8 +147,7 @@ void LogitsPane::refresh() {
   } else {
     figure_->setPanels({Panel{.x = {.label = tr("step"), .whole = true, .least = 0, .most = 60},
                               .y = layerAxis(std::max(record.layers(), 30), true),
-                              .marks = {{.shape = Mark::Shape::Text,
-                                         .x = kAuto,
+                              .marks = {{.shape = Mark::Shape::Note,
                                          .y = (std::max(record.layers(), 30) - 1) / 2.0,
                                          .text = tr("The search draws itself here. Start one, or choose a run."),
                                          .color = theme().muted}}}});

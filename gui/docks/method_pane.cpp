@@ -82,7 +82,7 @@ std::vector<Panel> MethodPane::panels() const {
                            : tr("What the method tells of itself shows here, once a run goes on.");
   return {Panel{.x = {.ticks = false, .least = 0, .most = 1},
                 .y = {.ticks = false, .least = 0, .most = 1},
-                .marks = {{.shape = Mark::Shape::Text, .x = kAuto, .y = 0.5, .text = text, .color = theme().muted}}}};
+                .marks = {{.shape = Mark::Shape::Note, .y = 0.5, .text = text, .color = theme().muted}}}};
 }
 
 std::optional<Panel> MethodPane::mask() const {

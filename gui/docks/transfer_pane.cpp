@@ -110,8 +110,7 @@ void TransferPane::refresh() {
   if (task_->count() == 0) {
     figure_->setPanels({Panel{.x = {.ticks = false, .least = 0, .most = 1},
                               .y = {.ticks = false, .least = 0, .most = 1},
-                              .marks = {{.shape = Mark::Shape::Text,
-                                         .x = kAuto,
+                              .marks = {{.shape = Mark::Shape::Note,
                                          .y = 0.5,
                                          .text = tr("Select runs in Runs, and judge what they found under another "
                                                     "operator, bank, length or seed."),

@@ -347,14 +347,14 @@ void Figure::Canvas::fillMarks(const Panel& panel, PanelView& view) {
       view.cells.push_back(text(mark.text, mark.color, mark.x, mark.y, Qt::AlignCenter));
       view.cells.back()->setPadding({});
       if (mark.ground.isValid()) view.cells.back()->setBrush(mark.ground);
-    } else if (std::isnan(mark.x)) {
+    } else if (mark.shape == Mark::Shape::Note || std::isnan(mark.x)) {
       QCPItemText* label = text(mark.text, mark.color, 0, mark.y, Qt::AlignCenter);
       label->setPadding({2, 0, 2, 0});
       label->setBrush(theme().card);
       label->position->setAxisRect(view.rect);
       label->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
       label->position->setCoords(0.5, mark.y);
-      view.notes.push_back({label, mark.text});
+      if (mark.shape == Mark::Shape::Note) view.notes.push_back({label, mark.text});
     } else if (!mark.text.isEmpty()) {
       // The text keeps to the side that has room.
       const QCPRange range = x->range();

@@ -57,9 +57,11 @@ struct Grid {
 
 /// A line or a point with a text.
 struct Mark {
-  enum class Shape { Vertical, Ring, Text, Centered };  ///< Text: beside its point. Centered: in a cell, if it fits.
+  /// Text: beside its point. Note: across the panel's middle, in as many lines as it takes. Centered: in a cell, if it
+  /// fits.
+  enum class Shape { Vertical, Ring, Text, Note, Centered };
   Shape shape = Shape::Vertical;
-  double x = 0, y = 0;  ///< x of a Text may be kAuto: across the panel's middle, over what is drawn there.
+  double x = 0, y = 0;  ///< x of a Text may be kAuto: in the panel's middle, over what is drawn there. A Note has none.
   QString text;
   QColor color;
   QColor ground = {};  ///< Behind a Centered text; none: what is drawn there.

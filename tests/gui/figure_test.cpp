@@ -112,8 +112,7 @@ class FigureTest final : public QObject {
     figure.setPanels(
         {Panel{.x = {.least = 0, .most = 1},
                .y = {.least = 0, .most = 1},
-               .marks = {{.shape = Mark::Shape::Text,
-                          .x = kAuto,
+               .marks = {{.shape = Mark::Shape::Note,
                           .y = 0.3,
                           .text = QStringLiteral("What stands here while there is nothing else to see, and why."),
                           .color = Qt::red},
