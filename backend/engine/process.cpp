@@ -13,6 +13,9 @@
 namespace interleave {
 namespace {
 
+/// Before MKL's first use.
+void keepThreadCount() { setenv("MKL_DYNAMIC", "FALSE", 0); }
+
 void waitPassively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   setenv("OMP_WAIT_POLICY", "passive", 1);
@@ -34,6 +37,7 @@ void keepFreedMemory() {
 }  // namespace
 
 void prepareProcess(char** argv) {
+  keepThreadCount();
   waitPassively(argv);
   keepFreedMemory();
 }
