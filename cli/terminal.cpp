@@ -141,7 +141,7 @@ void Terminal::onEvent(const Event& event) {
     if (alignment->steps == 0) return;  // of a bank that was there
     show("Preparing candidates", describe(*alignment), fraction(alignment->step, alignment->steps));
   } else if (const auto* line = std::get_if<LogEvent>(&event)) {
-    log(line->level, line->text);
+    line->level == LogEvent::Level::Warning ? warn(line->text) : log(line->level, line->text);
   } else if (const auto* change = std::get_if<InterventionEvent>(&event)) {
     log(LogEvent::Level::Info, "intervention " + toJson(change->change).dump());
   }

@@ -4,9 +4,8 @@
 namespace interleave {
 
 /// First call of a program's main(), for a process that computes beside a window and other programs:
-/// - MKL uses the threads that it is given. By itself it takes fewer where it thinks so, and sums in another order
-/// then:
-///   a run that was gone on with differed in the last bit from one that was never stopped.
+/// - MKL uses the threads that it is given. By itself it sometimes takes fewer, and sums in another order then: a run
+///   that was gone on with differed in the last bit from one that was never stopped.
 /// - OpenMP's threads sleep while they wait, after the shortest of spins. OpenMP reads the policy when it is loaded,
 ///   which is before main(), so the program replaces itself once with the variable set; it goes on as it is where the
 ///   user has chosen a policy, or where that does not work.

@@ -244,10 +244,10 @@ void ModelFiles::Impl::openFolder() {
   shards = ModelShards::open(path);
   const Naming naming(*shards);
   decideHead(naming);
+  const std::string head = naming.inFile("lm_head.weight");
   for (const TensorShape& expected : expectedTensors(config)) {
     std::string name = naming.inFile(expected.name);
-    if (const std::string head = naming.inFile("lm_head.weight");
-        config.tied_head && expected.name == "model.embed_tokens.weight" && !shards->has(name) && shards->has(head)) {
+    if (config.tied_head && expected.name == "model.embed_tokens.weight" && !shards->has(name) && shards->has(head)) {
       warnings.push_back(badInput(shards->holderOf(head)->path(), "tensor " + inQuotes(head),
                                   "serves as " + inQuotes(name) + " too, which is not there: config.json ties the two")
                              .what());

@@ -26,9 +26,9 @@ Placement healedPlacement(const std::filesystem::path& dir, int layers);
 /// What stands before the folder where a placement is named: "healed:DIR".
 inline constexpr std::string_view kHealedPrefix = "healed:";
 
-/// Weights that were trained as a hybrid, as they lie on disk: a finished heal (its card, and what healing changed, in
-/// fp32), or a folder that was exported (ExportedFolder: all of the hybrid's weights, trained elsewhere or not). With
-/// the model they are the whole hybrid: no bank is needed. Safe to read from any thread.
+/// The weights of a hybrid, as they lie on disk: a finished heal (its card, and what healing changed, in
+/// fp32), or a folder that was exported (ExportedFolder: all of the hybrid's weights, which may have been trained
+/// elsewhere). With the model they are the whole hybrid: no bank is needed. Safe to read from any thread.
 class StoredHybrid {
  public:
   /// Checks that it is finished and was made for the model with this fingerprint. BadInput names both models otherwise.

@@ -27,9 +27,9 @@ class MixerState {
   virtual std::unique_ptr<MixerState> select(std::span<const std::int64_t> rows) const = 0;
 };
 
-/// An operator standing in a layer: of the normalised stream it makes a context for each head, and projects that to what
-/// goes into the residual. Over a whole sequence, over packed sequences, and token by token from a state it gives the
-/// same values.
+/// An operator standing in a layer: of the normalised stream it makes a context for each head, and projects that to
+/// what goes into the residual. Over a whole sequence, over packed sequences, and token by token from a state it gives
+/// the same values.
 class Mixer {
  public:
   virtual ~Mixer() = default;

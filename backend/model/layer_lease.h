@@ -14,8 +14,8 @@ class LayerInput;
 class Model;
 struct Packing;
 
-/// One layer of a model, whose weights are in memory for as long as this lives. Cheap to copy. With `a` the output of
-/// the operator that stands in attention's place:
+/// One layer of a model that outlives this; its weights are in memory for as long as this lives. Cheap to copy. With
+/// `a` the output of the operator that stands in attention's place:
 ///   x ← x + norm?(a);  x ← x + norm?(MLP(norm(x)))          (norm? only for Gemma)
 class LayerLease {
  public:

@@ -7,8 +7,8 @@ namespace interleave {
 
 class Model;
 
-/// The layers of a model, one after the other: `for (const LayerLease& layer : LayerWalk(model))`. The one way through
-/// them, so that the one place knows what comes next.
+/// The layers of a model, one after the other: `for (const LayerLease& layer : LayerWalk(model))`. So one place knows
+/// what comes next. (Healing puts other weights into each layer, and takes the layers one by one.)
 class LayerWalk {
  public:
   explicit LayerWalk(const Model& model, int first = 0);  ///< From `first` to the last one.

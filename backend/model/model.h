@@ -44,7 +44,7 @@ class Model {
   at::Device device() const { return weights_.embedding.device(); }
   const std::string& deviceNote() const { return device_note_; }  ///< Why not the device asked for; empty: it is.
   const std::string& fingerprint() const { return fingerprint_; }
-  LayerLease lease(int layer) const;  ///< For one layer alone; LayerWalk goes through them.
+  LayerLease lease(int layer) const;            ///< For one layer alone; LayerWalk goes through them.
   ModelWeights& weights() { return weights_; }  ///< Of a copy, before anyone else sees it, or between its uses.
   std::int64_t parameterBytes() const { return weights_.bytes; }
 
@@ -58,6 +58,7 @@ class Model {
 
   /// y = x Wᵀ + b in the model's precision; `x` is cast to it.
   at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) const;
+  /// RMS norm over the last dimension, as a tensor of `result`; Gemma's scales by 1 + weight.
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, at::ScalarType result) const;
 
  private:

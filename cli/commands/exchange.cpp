@@ -52,6 +52,11 @@ PlacementEvent placementOfRun(const ExchangeOptions& options, const Store& store
 }
 
 /// The placement to export, and where it came from.
+bool sameFile(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code missing;
+  return std::filesystem::equivalent(a, b, missing);
+}
+
 void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& request, Terminal& terminal) {
   const Store store = Store::open(options.store);
   const RunSummary summary = store.run(options.run);
@@ -68,9 +73,10 @@ void fillFromRun(const ExchangeOptions& options, Workbench::ExportRequest& reque
                         {"budget", found.budget.text()},
                         {"search_settings", spec.search_settings},
                         {"bank_settings", spec.bank_settings}};
+  const bool own_bank = options.bank.empty() || sameFile(options.bank, spec.bank_dir);
   for (const ScoreEvent& event : store.scores(options.run)) {
     const bool healed = event.label == ScoreEvent::kAfterHealing;
-    if (event.placement != found.placement || healed != spec.isHeal()) continue;
+    if (!own_bank || event.placement != found.placement || healed != spec.isHeal()) continue;
     for (const Score& score : event.scores) {  // of a task the newest
       std::erase_if(request.scores, [&](const Score& older) { return older.task == score.task; });
       request.scores.push_back(score);
@@ -129,6 +135,7 @@ void exportTo(const ExchangeOptions& options, Terminal& terminal) {
   if (options.run != 0) {
     const std::string folder = std::filesystem::absolute(options.out).lexically_normal();
     try {
+      if (!request.scores.empty()) request.provenance["scores"] = scoresJson(request.scores);
       StoreWriter(options.store).addExport(options.run, {{}, options.format, folder, request.provenance});
     } catch (const Error& problem) {  // The files are there all the same.
       terminal.log(LogEvent::Level::Warning, std::string("the export is not noted in the store: ") + problem.what());

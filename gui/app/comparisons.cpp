@@ -16,7 +16,6 @@ std::string healedBy(const RunSpec& spec) { return spec.search_settings.value("f
 Comparisons::Comparisons(Workshop& workshop, JobList& jobs, RunLibrary& library, const RunModel& run,
                          const PlacementEditor& editor, EvaluationQueue::RequestMaker make_request)
     : workshop_(workshop),
-      make_request_(make_request),
       library_(library),
       run_(run),
       editor_(editor),
@@ -170,7 +169,7 @@ void Comparisons::openPublished(const std::filesystem::path& file) {
 }
 
 void Comparisons::openHybrid(const std::filesystem::path& folder) {
-  const std::optional<Workbench::EvaluationRequest> request = make_request_();
+  const std::optional<Workbench::EvaluationRequest> request = of_run_();
   if (!request || editor_.placement().layers() == 0) {
     throw usageError("hybrid", "open a model and show a run first: the hybrid stands beside it");
   }
@@ -178,6 +177,7 @@ void Comparisons::openHybrid(const std::filesystem::path& folder) {
       workshop_.makeCatalog()->placement("hybrid:" + folder.string(), request->model, MixerKind::SlidingWindow);
   const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
   const std::filesystem::path named = whole.has_filename() ? whole : whole.parent_path();
+  book_.forget(named.string());  // its weights may be others by now
   book_.add(tr("%1, exported").arg(qt(named.filename().string())), placement, {}, true, named.string());
 }
 

@@ -77,7 +77,6 @@ class Comparisons final : public QObject {
   void offerPublished(const Placement& beside);
 
   Workshop& workshop_;
-  EvaluationQueue::RequestMaker make_request_;
   RunLibrary& library_;
   const RunModel& run_;
   const PlacementEditor& editor_;

@@ -20,7 +20,7 @@ class Preparation final : public QObject {
   Preparation(Workshop& workshop, JobList& jobs, RunModel& run) : workshop_(workshop), jobs_(jobs), run_(run) {}
 
   void start(const RunSpec& spec, const Settings& bank_settings);  ///< And shows it.
-  void drain();                                                          ///< Takes what came since.
+  void drain();                                                    ///< Takes what came since.
   bool running() const;
 
  Q_SIGNALS:

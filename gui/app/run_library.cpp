@@ -67,8 +67,8 @@ void RunLibrary::reload() {
   if (store_) show(read(*store_, final_), false);
 }
 
-void RunLibrary::reloadScores(RunId id) {
-  final_.erase(id);
+void RunLibrary::reloadScores(const std::set<RunId>& runs) {
+  for (const RunId id : runs) final_.erase(id);
   reload();
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "gui/model/run_record.h"
@@ -37,8 +38,8 @@ class RunLibrary final : public QAbstractTableModel {
   StoreWriter* writer() { return writer_.get(); }  ///< Null when read-only, or not open.
   const QString& readOnlyReason() const { return read_only_reason_; }
 
-  void reload();                ///< An error passes through; the list then stays as it was.
-  void reloadScores(RunId id);  ///< The same, after a run that is done got new ones.
+  void reload();                                   ///< An error passes through; the list then stays as it was.
+  void reloadScores(const std::set<RunId>& runs);  ///< The same, after these, which are done, got new ones.
   const std::vector<RunSummary>& runs() const { return listing_.runs; }
   const RunSummary* find(RunId id) const;
   const RunSummary* baseline() const;

@@ -68,6 +68,7 @@ Studio::Studio(Workshop& workshop)
   });
   connect(&jobs_, &JobList::started, &clock_, &FrameClock::wake);
   connect(&jobs_, &JobList::failed, this, &Studio::tellProblem);
+  connect(&jobs_, &JobList::warned, this, &Studio::tellWarning);
   connect(&reads_, &JobList::failed, this, &Studio::tellProblem);
   connect(&library_, &RunLibrary::failed, this, &Studio::tellProblem);
   connect(&preparation_, &Preparation::done, this,
@@ -77,7 +78,7 @@ Studio::Studio(Workshop& workshop)
           [this](const std::filesystem::path& path) { setup_.setModelPath(path.string()); });
   connect(&model_, &OpenModel::changed, this, [this] { model_.costWith(setup_.bank()); });
   connect(&model_, &OpenModel::warned, this, [this](const QStringList& lines) {
-    for (const QString& line : lines) log_.add(LogEvent::Level::Warning, line);
+    for (const QString& line : lines) tellWarning(line);
     Q_EMIT notice(lines.size() == 1
                       ? lines.front()
                       : tr("The model's files contradict themselves in %1 things: see Log.").arg(lines.size()));
@@ -158,9 +159,10 @@ void Studio::runFinished() {
 void Studio::flushStore(RunId id) {
   StoreWriter* writer = library_.writer();
   if (writer == nullptr) return;
-  jobs_.start(tr("Store the run"), QStringLiteral("flush"), [this, writer, id](Progress&) -> std::function<void()> {
+  unlisted_.insert(id);
+  jobs_.start(tr("Store the run"), QStringLiteral("flush"), [this, writer](Progress&) -> std::function<void()> {
     if (!writer->flush()) throw failure(writer->file().string(), writer->status().problem);
-    return [this, id] { library_.reloadScores(id); };
+    return [this] { library_.reloadScores(std::exchange(unlisted_, {})); };
   });
 }
 
@@ -171,6 +173,10 @@ void Studio::reloadLibrary() {
   } catch (const std::exception& error) {
     if (!std::exchange(reload_failed_, true)) tellProblem(tr("Run list"), QString::fromUtf8(error.what()));
   }
+}
+
+void Studio::tellWarning(const QString& line) {
+  if (warned_.insert(line).second) log_.add(LogEvent::Level::Warning, line);
 }
 
 void Studio::tellProblem(const QString& what, const QString& reason) {
@@ -202,6 +208,7 @@ void Studio::openStore(const std::filesystem::path& file) {
     for (const QString& slot : {QStringLiteral("show"), QStringLiteral("begin")}) jobs_.cancelSlot(slot);
     comparisons_.stopJudging();
     measured_cost_.forget();
+    unlisted_.clear();
     if (run_.record().id != 0) run_.show(std::make_shared<RunRecord>());
     setupChanged();
     log_.add(LogEvent::Level::Info, tr("store %1: %2 runs").arg(qt(file.string())).arg(library_.rowCount()));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -112,6 +113,7 @@ class Studio final : public QObject {
   void setupChanged();
   void refreshSubject();
   void flushStore(RunId id);
+  void tellWarning(const QString& line);  ///< To the log, once: whatever opens a model says what is odd about it.
   /// Reads run `id` on a job's thread, then launches what `load` made of it.
   struct Launch {
     std::unique_ptr<Engine> engine;  ///< Null: a search.
@@ -154,6 +156,9 @@ class Studio final : public QObject {
   Placement logged_;              ///< As the log told it last.
   std::size_t told_changes_ = 0;  ///< Changes of the shown record that the log has told.
   Phase listed_phase_{};          ///< As the run list was last asked to show it.
+  /// Runs whose scores are on their way into the store: a flush takes the place of the one before it, and lists all.
+  std::set<RunId> unlisted_;
+  std::set<QString> warned_;  ///< What tellWarning() has told.
   bool reload_failed_ = false;
   QElapsedTimer since_reload_;
 };

@@ -19,6 +19,14 @@ class JobList::JobProgress final : public Progress {
     fraction_ = fraction;
   }
   bool stopRequested() const override { return stop_; }
+  void warn(const std::string& line) override {
+    const std::scoped_lock lock(mutex_);
+    if (std::ranges::find(warnings_, line) == warnings_.end()) warnings_.push_back(line);
+  }
+  std::vector<std::string> warnings() const {
+    const std::scoped_lock lock(mutex_);
+    return warnings_;
+  }
   void stop() { stop_ = true; }
   std::pair<std::string, double> read() const {
     const std::scoped_lock lock(mutex_);
@@ -28,8 +36,10 @@ class JobList::JobProgress final : public Progress {
  private:
   std::atomic<bool> stop_ = false;
   mutable std::mutex mutex_;
-  std::string title_;     // guarded by mutex_
-  double fraction_ = -1;  // guarded by mutex_
+  // guarded by mutex_:
+  std::string title_;
+  double fraction_ = -1;
+  std::vector<std::string> warnings_;  // each once
 };
 
 JobList::~JobList() {
@@ -89,6 +99,7 @@ void JobList::settle(std::uint64_t number, JobState state, QString reason, const
   if (stale) state = JobState::Stopped;
   job->state = state;
   const QString slot = job->slot, title = job->title;
+  const std::vector<std::string> warnings = job->progress->warnings();
   if (state == JobState::Done && apply) {
     try {
       apply();
@@ -102,6 +113,7 @@ void JobList::settle(std::uint64_t number, JobState state, QString reason, const
     job->state = state;
     job->reason = reason;
   }
+  for (const std::string& line : warnings) Q_EMIT warned(qt(line));
   if (state == JobState::Failed) Q_EMIT failed(title, reason);
   if (rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
   Q_EMIT finished(slot, state);

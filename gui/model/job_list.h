@@ -51,6 +51,7 @@ class JobList final : public QAbstractTableModel {
   void started();
   void finished(const QString& slot, JobState state);        ///< Its result has been applied, or dropped.
   void failed(const QString& title, const QString& reason);  ///< Not sent for a job that was stopped.
+  void warned(const QString& line);                          ///< What its Progress was told, once it has ended.
 
  private:
   class JobProgress;

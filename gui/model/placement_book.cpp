@@ -34,6 +34,12 @@ bool PlacementBook::setSubject(const std::string& model, const std::string& cand
   return true;
 }
 
+void PlacementBook::forget(const std::string& healed) {
+  if (std::erase_if(entries_, [&](const KnownPlacement& entry) { return entry.healed == healed; }) > 0) {
+    Q_EMIT changed();
+  }
+}
+
 void PlacementBook::add(const QString& label, const Placement& placement, const std::vector<Score>& scores,
                         bool thorough, const std::string& healed, const std::string& manner) {
   if (placement.layers() == 0) return;

@@ -45,6 +45,8 @@ class PlacementBook final : public QObject {
   /// A placement with another number of layers starts the book afresh: it is of another model.
   void add(const QString& label, const Placement& placement, const std::vector<Score>& scores = {},
            bool thorough = true, const std::string& healed = {}, const std::string& manner = {});
+  /// Takes off the entry with the weights in this folder.
+  void forget(const std::string& healed);
   /// Adds a placement for the user to tick, unless it is there. One with another number of layers is left out: it is of
   /// another model.
   void suggest(const QString& label, const Placement& placement);

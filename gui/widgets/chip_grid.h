@@ -23,8 +23,8 @@ class ChipGrid final : public QWidget {
   QRect chip(int layer) const;
 
   QSize sizeHint() const override { return {300, 240}; }
-  QSize minimumSizeHint()
-      const override;  ///< As tall as its letters are legible, in the columns that its width allows.
+  /// Tall enough for its letters, in the columns that its width allows.
+  QSize minimumSizeHint() const override;
 
  Q_SIGNALS:
   void changeRequested(int layer, interleave::MixerKind kind);

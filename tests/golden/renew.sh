@@ -24,7 +24,7 @@ stopped_search() {
     --set operators=full,swa --set steps=24 --set text_tokens=512 --set text_positions=64 --set prompt_tokens=340 \
     --set hard_every=6 --set side_budgets= --set extract=1 --set precision=fp32 2> log > /dev/null &
   local search=$!
-  until grep -q "step [5-9]/24" log; do sleep 0.01; done
+  until grep -q "step [5-9]/24" log; do kill -0 $search && sleep 0.01; done
   kill -TERM $search
   wait $search || [ $? = 4 ]
 }

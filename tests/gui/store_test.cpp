@@ -139,6 +139,23 @@ class StoreTest final : public QObject {
     QTRY_COMPARE(problems.count(), 2);
   }
 
+  void scoresOfTwoRunsThatComeAtOnceAreBothListed() {
+    Scene scene;
+    QVERIFY(scene.search());
+    QVERIFY(scene.search());
+    RunLibrary& library = scene.studio.library();
+    QCOMPARE(library.rowCount(), 2);
+    const Placement found = Store::open(scene.storeFile()).placements(1).front().placement;
+    for (const RunId run : {RunId{1}, RunId{2}}) {  // the second while the first is on its way into the store
+      library.writer()->record(run, ScoreEvent{"judged anew", found, {interleave::scoreOf("kl", "nats", {7.0, 7.4})}});
+      Q_EMIT scene.studio.comparisons().recorded(run);
+    }
+    QTRY_VERIFY(!scene.studio.jobs().anyRunning());
+    for (int row = 0; row < 2; ++row) {
+      QCOMPARE(library.index(row, RunLibrary::Quality).data().toString(), QStringLiteral("KL 7.2"));
+    }
+  }
+
   void aListThatIsOnlyReadFollowsTheOneThatWrites() {
     Scene scene, reader;
     reader.studio.openStore(scene.storeFile());
