@@ -35,6 +35,7 @@ SettingEditor::SettingEditor(const SettingSpec& spec, QWidget* parent) : QWidget
       choice_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
       for (const std::string& choice : spec.choices) choice_->addItem(qt(choice));
       line_ = choice_->lineEdit();
+      line_->setFont(textFont(TextSize::Small));  // it does not take the list's
       connect(choice_, &QComboBox::textActivated, this,
               [this](const QString& text) { Q_EMIT edited(text.toStdString()); });
       connect(line_, &QLineEdit::editingFinished, this, &SettingEditor::tellText);
